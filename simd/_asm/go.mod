@@ -1,0 +1,3 @@
+module example.com/finetune/simd/_asm
+
+go 1.26

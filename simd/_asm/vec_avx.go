@@ -1,0 +1,3 @@
+package main
+
+func vecAMD64() *file { return newFile("vec_amd64", "amd64") }

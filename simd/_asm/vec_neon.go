@@ -1,0 +1,3 @@
+package main
+
+func vecARM64() *file { return newFile("vec_arm64", "arm64") }

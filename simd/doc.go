@@ -1,0 +1,28 @@
+// Package simd holds the float32 kernels: matrix products against weights as
+// they are stored (bf16, f16, f32), and the elementwise and row operations of a
+// LLaMA-style decoder. It knows slices, views and threads; it does not know what
+// a model is.
+//
+// # The same bits everywhere
+//
+// A result depends on its operands alone: not on the number of threads, the
+// blocking, the rows beside it, or the instruction set (AVX-512, AVX2+FMA, NEON,
+// pure Go). Three rules make it so, and every kernel keeps them:
+//
+//   - Products: each output element starts from what C holds (or +0) and takes
+//     its k terms in ascending order, one fused multiply-add each, in one
+//     accumulator. Blocks of k continue from C, so no block border shows.
+//   - Reductions: sixteen lanes, element i in lane i mod 16, the tail padded with
+//     +0 (-Inf for Max); then lanes l and l+8, l+4, l+2, l+1 are combined.
+//   - Elementwise: the same operations in the same order, each rounded once, as
+//     the functions of generic.go spell out. exp below -87.3 is exactly 0.
+//
+// generic.go is the twin of every kernel and the oracle of the tests. In Go code
+// x*y+z may be fused by the compiler on some architectures: it is written
+// float32(x*y)+z, or fma(x, y, z) where one rounding is meant.
+//
+// Shape letters: M rows, N columns, K the summed dimension.
+//
+// The tag purego builds the twins alone. GODEBUG=cpu.avx512f=off and
+// GODEBUG=cpu.avx2=off select the lower paths.
+package simd

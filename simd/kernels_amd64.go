@@ -1,0 +1,102 @@
+//go:build !purego
+
+package simd
+
+import (
+	"unsafe"
+
+	"golang.org/x/sys/cpu"
+)
+
+// available lists what this CPU can run, worst first.
+func available() []isa {
+	list := []isa{generic}
+	if cpu.X86.HasAVX2 && cpu.X86.HasFMA && cpu.X86.HasF16C {
+		list = append(list, avx2)
+		if cpu.X86.HasAVX512F && cpu.X86.HasAVX512BW && cpu.X86.HasAVX512VL && cpu.X86.HasAVX512DQ {
+			list = append(list, avx512)
+		}
+	}
+	return list
+}
+
+// The largest tile that needs a copy of C: only AVX2 does, AVX-512 masks.
+const (
+	maxTileCols = 16
+	maxTile     = 12 * 16
+)
+
+// panelCols is the width of a packed panel: the widest tile.
+func panelCols() int {
+	if active == avx512 {
+		return 32
+	}
+	return 16
+}
+
+// tileCols is the narrowest tile for n columns that needs no copies.
+func tileCols(n int) int {
+	switch {
+	case active == avx512:
+		return n
+	case n <= 8:
+		return 8
+	}
+	return 16
+}
+
+// tileRows is the most rows of a tile of n columns.
+func tileRows(n int) int {
+	switch {
+	case active == avx512:
+		return 14
+	case n <= 8:
+		return 12
+	}
+	return 6
+}
+
+func tile(rows, cols, k int, a unsafe.Pointer, rsa, csa int, b unsafe.Pointer, rsb int, c unsafe.Pointer, ldc int, add bool) {
+	if active == avx512 {
+		tileAVX512(rows, cols, k, a, rsa, csa, b, rsb, c, ldc, add)
+	} else {
+		tileAVX2(rows, cols, k, a, rsa, csa, b, rsb, c, ldc, add)
+	}
+}
+
+// packGroup is how many rows of W packNT transposes at once, and packBytes how
+// many bytes of each.
+func packGroup() (rows, bytes int) {
+	if active == avx512 {
+		return 16, 64
+	}
+	return 8, 32
+}
+
+// packNT transposes n blocks of W (BF16 or F32), see packGroup.
+func packNT(d DType, n int, w unsafe.Pointer, ws int, dst unsafe.Pointer, ds int) {
+	switch {
+	case active == avx512 && d == BF16:
+		packNTBF16AVX512(n, w, ws, dst, ds)
+	case active == avx512:
+		packNTF32AVX512(n, w, ws, dst, ds)
+	case d == BF16:
+		packNTBF16AVX2(n, w, ws, dst, ds)
+	default:
+		packNTF32AVX2(n, w, ws, dst, ds)
+	}
+}
+
+// packNN converts n rows of W (BF16 or F16), panelCols() values each.
+func packNN(d DType, n int, w unsafe.Pointer, ws int, dst unsafe.Pointer, ds int) {
+	switch {
+	case active == avx512 && d == BF16:
+		packNNBF16AVX512(n, w, ws, dst, ds)
+	case active == avx512:
+		packNNF16AVX512(n, w, ws, dst, ds)
+	case d == BF16:
+		packNNBF16AVX2(n, w, ws, dst, ds)
+	default:
+		packNNF16AVX2(n, w, ws, dst, ds)
+	}
+}
