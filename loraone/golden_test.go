@@ -1,0 +1,95 @@
+package loraone_test
+
+import (
+	"strings"
+	"testing"
+
+	"example.com/finetune/loraone"
+	"example.com/finetune/model"
+	"example.com/finetune/model/golden"
+	"example.com/finetune/simd"
+)
+
+// PyTorch's own float32 is within 7e-6 (gradients) and 8e-6 (s·B₀A₀) of the
+// float64 numbers, relative to the largest value of a tensor.
+const gradientBound = 2e-5
+
+func attach(t *testing.T, c *golden.Case) (*model.Engine, *loraone.Adapters) {
+	t.Helper()
+	m := c.Load(t)
+	p := simd.NewPool(2)
+	t.Cleanup(p.Close)
+	a, err := loraone.Attach(m, loraone.Config{R: c.Rank, Alpha: c.Alpha, TargetModules: c.Targets})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return model.NewEngine(m, p), a
+}
+
+// transpose returns xᵀ for x (rows×cols).
+func transpose(x []float32, rows, cols int) []float32 {
+	y := make([]float32, len(x))
+	simd.Transpose(simd.Dense(y, cols, rows), simd.Dense(x, rows, cols))
+	return y
+}
+
+// delta returns the first rows of Scale·B·A.
+func delta(l *loraone.Layer, rows int) []float32 {
+	d := simd.Dense(make([]float32, rows*l.In), rows, l.In)
+	simd.Mul(d, simd.Dense(l.Bt, l.R, l.Out).T().Slice(0, rows), simd.Dense(l.A, l.R, l.In))
+	simd.Scale(d.Data, l.Scale)
+	return d.Data
+}
+
+func TestAdapterGradientsMatchPEFT(t *testing.T) {
+	golden.Each(t, "../model", func(t *testing.T, c *golden.Case) {
+		e, a := attach(t, c)
+		if len(a.Layers) != len(c.Modules()) {
+			t.Fatalf("%d layers, want %d", len(a.Layers), len(c.Modules()))
+		}
+		for _, l := range a.Layers {
+			A, _ := c.Tensor(t, "given."+l.Name+".lora_A")
+			B, _ := c.Tensor(t, "given."+l.Name+".lora_B")
+			copy(l.A, A)
+			copy(l.Bt, transpose(B, l.Out, l.R))
+			l.Sync()
+		}
+		var sum, n float64
+		for _, batch := range model.MicroBatches(c.Seqs(0, c.InitSamples), 64) {
+			for _, l := range e.LossBackward(batch, nil) {
+				sum, n = sum+l.Sum, n+float64(l.Targets)
+			}
+		}
+		golden.Near(t, "loss", sum/n, c.GivenLoss, 1e-5)
+		for _, l := range a.Layers {
+			simd.Scale(l.DA, float32(1/n))
+			simd.Scale(l.DBt, float32(1/n))
+			dA, _ := c.Tensor(t, "given."+l.Name+".dA")
+			dB, _ := c.Tensor(t, "given."+l.Name+".dB")
+			golden.Close(t, l.Name+".dA", l.DA, dA, gradientBound)
+			golden.Close(t, l.Name+".dB", l.DBt, transpose(dB, l.Out, l.R), gradientBound)
+		}
+	})
+}
+
+func TestStartMatchesPyTorch(t *testing.T) {
+	golden.Each(t, "../model", func(t *testing.T, c *golden.Case) {
+		e, a := attach(t, c)
+		report, err := a.StartSpectral(e, c.Seqs(0, c.InitSamples), loraone.StartOptions{Gamma: c.Gamma, Seed: 1, MicroBatch: 64})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, l := range a.Layers {
+			m, want := report.Modules[i], c.Init[l.Name]
+			golden.Near(t, l.Name+": norm", m.Norm, want.Frobenius, gradientBound)
+			for k, s := range want.SingularValues {
+				golden.Near(t, l.Name+": singular values", m.SingularValues[k]+want.SingularValues[0], s+want.SingularValues[0], gradientBound)
+			}
+			d, rows := c.Tensor(t, "init."+l.Name+".delta")
+			golden.Close(t, l.Name+": s·B₀A₀", delta(l, rows), d, gradientBound)
+			if m.Spectral != l.R || !strings.HasPrefix(l.Name, "model.layers.") {
+				t.Errorf("%s: %d of %d pairs from the gradient", l.Name, m.Spectral, l.R)
+			}
+		}
+	})
+}

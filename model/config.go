@@ -1,0 +1,210 @@
+package model
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"example.com/finetune/model/strictjson"
+)
+
+// modelTypes are the decoders this package computes.
+var modelTypes = []string{"llama", "mistral", "qwen2", "qwen3"}
+
+// A Config is the config.json of a model folder.
+type Config struct {
+	ModelType             string
+	HiddenSize            int
+	IntermediateSize      int
+	NumHiddenLayers       int
+	NumAttentionHeads     int
+	NumKeyValueHeads      int
+	HeadDim               int // not always HiddenSize/NumAttentionHeads
+	VocabSize             int
+	MaxPositionEmbeddings int
+	RMSNormEps            float64
+	TieWordEmbeddings     bool
+	AttentionBias         bool // on q, k, v and o: llama and qwen3
+	QKVBias               bool // on q, k and v: qwen2
+	QKNorm                bool // RMSNorm per head of q and k: qwen3
+	SlidingWindow         int  // position i sees j with i-j < window; 0: all
+	Rope                  Rope
+	BOS                   int   // -1: none
+	EOS                   []int // of generation_config.json, else of config.json
+	DType                 string
+}
+
+// A Rope says how positions become angles; see transformers'
+// modeling_rope_utils.py.
+type Rope struct {
+	Type                          string // default, linear or llama3
+	Theta                         float64
+	Factor                        float64 // linear and llama3
+	LowFreqFactor, HighFreqFactor float64 // llama3
+	OriginalMaxPositionEmbeddings int     // llama3
+}
+
+// The largest sizes taken: some times those of the largest models there are, and
+// small enough that no product of two overflows an int64.
+const (
+	maxHidden   = 1 << 17
+	maxMLP      = 1 << 20
+	maxLayers   = 1 << 10
+	maxHeads    = 1 << 12
+	maxHeadDim  = 1 << 12
+	maxVocab    = 1 << 24
+	maxPosition = 1<<31 - 1
+)
+
+// ReadConfig reads config.json, in the spelling of transformers 4 or 5, and the end
+// tokens of generation_config.json if there is one. A setting that changes the
+// mathematics and is not understood is an error; all mistakes are named together.
+func ReadConfig(dir string) (*Config, error) {
+	f, err := strictjson.ReadFile(filepath.Join(dir, "config.json"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, missingConfig(dir, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	c, err := parseConfig(f)
+	if err != nil {
+		return nil, err
+	}
+	return c, c.readGeneration(filepath.Join(dir, "generation_config.json"))
+}
+
+func missingConfig(dir string, err error) error {
+	if info, e := os.Stat(dir); e != nil || !info.IsDir() {
+		return fmt.Errorf("model folder %s: not a folder", dir)
+	}
+	if _, e := os.Stat(filepath.Join(dir, "adapter_config.json")); e == nil {
+		return hintError{
+			fmt.Errorf("%s: no config.json: this folder holds an adapter", dir),
+			"give the base model as model and this folder as adapter",
+		}
+	}
+	return fmt.Errorf("%s: no config.json: %w", dir, err)
+}
+
+func parseConfig(f *strictjson.Fields) (*Config, error) {
+	c := &Config{ModelType: f.Text("model_type", "")}
+	if !slices.Contains(modelTypes, c.ModelType) {
+		f.Wrong("model_type", "one of "+strings.Join(modelTypes, ", "))
+		return nil, f.Err()
+	}
+	refuseUnknown(f, c.ModelType)
+	c.readShapes(f)
+	c.readAttention(f)
+	c.Rope = readRope(f)
+	c.RMSNormEps = f.Float("rms_norm_eps", 1e-6)
+	if !(c.RMSNormEps > 0 && c.RMSNormEps < 1) {
+		f.Wrong("rms_norm_eps", "a number between 0 and 1")
+	}
+	c.TieWordEmbeddings = f.Bool("tie_word_embeddings", false)
+	c.DType = f.Text("dtype", f.Text("torch_dtype", ""))
+	c.BOS = f.Int("bos_token_id", -1, 0, max(c.VocabSize-1, 0))
+	c.EOS = f.Integers("eos_token_id", 0, max(c.VocabSize-1, 0))
+	if err := f.Err(); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+func (c *Config) readShapes(f *strictjson.Fields) {
+	f.Need("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "vocab_size", "max_position_embeddings")
+	c.HiddenSize = f.Int("hidden_size", 0, 1, maxHidden)
+	c.IntermediateSize = f.Int("intermediate_size", 0, 1, maxMLP)
+	c.NumHiddenLayers = f.Int("num_hidden_layers", 0, 1, maxLayers)
+	c.NumAttentionHeads = f.Int("num_attention_heads", 0, 1, maxHeads)
+	c.NumKeyValueHeads = f.Int("num_key_value_heads", c.NumAttentionHeads, 1, maxHeads)
+	c.VocabSize = f.Int("vocab_size", 0, 1, maxVocab)
+	c.MaxPositionEmbeddings = f.Int("max_position_embeddings", 0, 1, maxPosition)
+	c.HeadDim = f.Int("head_dim", 0, 2, maxHeadDim)
+	if c.HiddenSize == 0 || c.NumAttentionHeads == 0 {
+		return
+	}
+	if !f.Has("head_dim") {
+		c.HeadDim = c.HiddenSize / c.NumAttentionHeads
+		if c.ModelType == "qwen3" {
+			c.HeadDim = 128 // Qwen3Config's default
+		} else if c.HiddenSize%c.NumAttentionHeads != 0 {
+			f.Wrong("hidden_size", fmt.Sprintf("a multiple of num_attention_heads (%d), or a head_dim", c.NumAttentionHeads))
+		}
+	}
+	if c.HeadDim%2 != 0 {
+		f.Mistake("head_dim is %d, want an even number: rotary embedding turns pairs", c.HeadDim)
+	}
+	if c.NumAttentionHeads%c.NumKeyValueHeads != 0 {
+		f.Mistake("num_attention_heads is %d, want a multiple of num_key_value_heads (%d)", c.NumAttentionHeads, c.NumKeyValueHeads)
+	}
+}
+
+func (c *Config) readAttention(f *strictjson.Fields) {
+	c.QKVBias = c.ModelType == "qwen2"
+	c.QKNorm = c.ModelType == "qwen3"
+	c.AttentionBias = f.Bool("attention_bias", false)
+	if c.AttentionBias && c.ModelType != "llama" && c.ModelType != "qwen3" {
+		f.Wrong("attention_bias", "false for model_type "+c.ModelType)
+	}
+	c.readSlidingWindow(f)
+	types := f.Texts("layer_types")
+	if types == nil {
+		return
+	}
+	if len(types) != c.NumHiddenLayers {
+		f.Mistake("layer_types has %d entries, want num_hidden_layers (%d)", len(types), c.NumHiddenLayers)
+	}
+	want := "full_attention"
+	if c.SlidingWindow > 0 {
+		want = "sliding_attention"
+	}
+	for i, t := range types {
+		if t != want {
+			f.Mistake("layer_types[%d] is %q, want %q in every layer", i, t, want)
+			return
+		}
+	}
+}
+
+// readSlidingWindow: a mistral's window is 4096 where config.json does not mention
+// it (MistralConfig), a qwen's is there to be switched on, a llama has none.
+func (c *Config) readSlidingWindow(f *strictjson.Fields) {
+	if f.Bool("use_sliding_window", false) {
+		f.Wrong("use_sliding_window", "false: layers with and without a window are not supported")
+	}
+	switch c.ModelType {
+	case "llama":
+		if f.Has("sliding_window") {
+			f.Wrong("sliding_window", "null for model_type llama")
+		}
+	case "mistral":
+		if f.Absent("sliding_window") {
+			c.SlidingWindow = 4096
+		}
+		c.SlidingWindow = f.Int("sliding_window", c.SlidingWindow, 1, maxPosition)
+	}
+}
+
+// readGeneration takes the tokens that end a text from generation_config.json, and
+// the one that begins it where config.json has none.
+func (c *Config) readGeneration(path string) error {
+	f, err := strictjson.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if f.Has("eos_token_id") {
+		c.EOS = f.Integers("eos_token_id", 0, c.VocabSize-1)
+	}
+	if bos := f.Int("bos_token_id", -1, 0, c.VocabSize-1); c.BOS < 0 {
+		c.BOS = bos
+	}
+	return f.Err()
+}

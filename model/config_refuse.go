@@ -1,0 +1,62 @@
+package model
+
+import (
+	"strings"
+
+	"example.com/finetune/model/strictjson"
+)
+
+// moeKeys are settings of mixture-of-experts models.
+var moeKeys = []string{
+	"num_local_experts", "num_experts", "num_experts_per_tok", "n_routed_experts",
+	"n_shared_experts", "moe_intermediate_size", "shared_expert_intermediate_size",
+}
+
+// offKeys are settings of other decoders that must be absent, null or neutral: any
+// other value changes what the model computes. After the key: the neutral value.
+var offKeys = [][2]string{
+	{"mlp_bias", "false"},
+	{"rope_interleaved", "false"},
+	{"is_encoder_decoder", "false"},
+	{"add_cross_attention", "false"},
+	{"use_qk_norm", "false"},
+	{"attn_logit_softcapping", "null"},
+	{"final_logit_softcapping", "null"},
+	{"clip_qkv", "null"},
+	{"query_pre_attn_scalar", "null"},
+	{"no_rope_layers", "null"},
+	{"embedding_multiplier", "1"},
+	{"residual_multiplier", "1"},
+	{"logits_scaling", "1"},
+}
+
+// refuseUnknown notes settings that change the mathematics and are not understood.
+func refuseUnknown(f *strictjson.Fields, modelType string) {
+	if f.Text("hidden_act", "silu") != "silu" {
+		f.Wrong("hidden_act", `"silu"`)
+	}
+	if f.Has("quantization_config") {
+		f.Wrong("quantization_config", "none: a base in F32, F16 or BF16")
+	}
+	for _, k := range moeKeys {
+		if f.Has(k) {
+			f.Wrong(k, "none: mixtures of experts are not supported")
+		}
+	}
+	for _, k := range offKeys {
+		raw := f.Raw(k[0])
+		if f.Has(k[0]) && raw != k[1] && raw != k[1]+".0" {
+			f.Wrong(k[0], k[1])
+		}
+	}
+	if f.Float("partial_rotary_factor", 1) != 1 {
+		f.Wrong("partial_rotary_factor", "1: all of a head is rotated")
+	}
+	want := modelType + "ForCausalLM"
+	for _, a := range f.Texts("architectures") {
+		if !strings.EqualFold(a, want) { // LLaMAForCausalLM in old conversions
+			f.Wrong("architectures", `["`+strings.ToUpper(want[:1])+want[1:]+`"]`)
+			return
+		}
+	}
+}

@@ -1,0 +1,85 @@
+package model
+
+import (
+	"fmt"
+
+	"example.com/finetune/simd"
+)
+
+// A Decoder extends one text token by token, keeping keys and values.
+type Decoder struct {
+	e        *Engine
+	capacity int
+	n        int // tokens so far
+	// Keys lie transposed and scaled, KV·D rows of capacity columns, as attention
+	// reads them; values lie capacity×KV·D.
+	keys, values [][]float32
+	work         kept
+}
+
+// NewDecoder returns an empty text of at most capacity tokens.
+func NewDecoder(e *Engine, capacity int) *Decoder {
+	d := &Decoder{e: e, capacity: capacity}
+	for range e.m.Blocks {
+		d.keys = append(d.keys, make([]float32, e.kvWidth*capacity))
+		d.values = append(d.values, make([]float32, capacity*e.kvWidth))
+	}
+	e.rotary.grow(capacity)
+	return d
+}
+
+// Len returns the number of tokens so far, Capacity the most there may be.
+func (d *Decoder) Len() int      { return d.n }
+func (d *Decoder) Capacity() int { return d.capacity }
+
+// Reset makes the text empty.
+func (d *Decoder) Reset() { d.n = 0 }
+
+// Append adds tokens and returns the logits (V) of what follows the last one.
+// They stay valid until the next call of any method of the engine.
+func (d *Decoder) Append(ids []int32) []float32 {
+	if d.n+len(ids) > d.capacity || len(ids) == 0 {
+		panic(fmt.Sprintf("model: Append of %d tokens to %d, capacity %d", len(ids), d.n, d.capacity))
+	}
+	e := d.e
+	e.lay([]Sequence{{IDs: ids}})
+	for t := range e.positions {
+		e.positions[t] += d.n
+	}
+	x := e.embed(&d.work.x)
+	for l := range e.m.Blocks {
+		e.blockForward(&e.m.Blocks[l], &d.work, x, func(out, qkv simd.View) {
+			d.remember(l, qkv)
+			d.attend(l, out, qkv)
+		})
+	}
+	d.n += len(ids)
+	last := x.Slice(len(ids)-1, len(ids))
+	e.normForward(last, last, e.m.Norm)
+	logits := simd.Dense(grown(&e.scratch.head.logits, e.m.Config.VocabSize), 1, e.m.Config.VocabSize)
+	e.pool.MulNT(logits, last, e.m.LMHead)
+	return logits.Row(0)
+}
+
+// remember stores the keys and values of qkv's rows.
+func (d *Decoder) remember(l int, qkv simd.View) {
+	e := d.e
+	for t := range qkv.Rows {
+		row := qkv.Row(t)
+		for i, v := range row[e.qWidth : e.qWidth+e.kvWidth] {
+			d.keys[l][i*d.capacity+d.n+t] = v * e.attention.scale
+		}
+		copy(d.values[l][(d.n+t)*e.kvWidth:], row[e.qWidth+e.kvWidth:])
+	}
+}
+
+// attend sets out (T×H·D) for the new queries over all keys so far.
+func (d *Decoder) attend(l int, out, qkv simd.View) {
+	a, keys := d.e.attention, d.n+qkv.Rows
+	kt := simd.Dense(d.keys[l], d.e.kvWidth, d.capacity).Columns(0, keys)
+	vs := simd.Dense(d.values[l], keys, d.e.kvWidth)
+	d.e.pool.Run(a.heads, func(worker, h int) {
+		kv := h * a.kvHeads / a.heads
+		a.attend(&a.workers[worker], a.q(out, h), a.q(qkv, h), kt.Slice(kv*a.d, (kv+1)*a.d), a.q(vs, kv), d.n)
+	})
+}

@@ -1,0 +1,145 @@
+package model
+
+import (
+	"fmt"
+
+	"example.com/finetune/simd"
+)
+
+// An Engine runs micro-batches through a model and holds the memory for it,
+// which grows to the largest micro-batch seen. It serves one caller at a time.
+type Engine struct {
+	m         *Model
+	pool      *simd.Pool
+	rotary    *rotary
+	attention *attention
+
+	qWidth, kvWidth, qkvWidth int // H·D, KV·D, (H+2KV)·D
+
+	ids       []int32 // the micro-batch's tokens
+	positions []int   // of each token in its sequence
+	starts    []int   // sequence i is tokens [starts[i],starts[i+1])
+
+	kept    []kept // one for each block, and the last block's output as an x
+	spare   kept
+	scratch scratch
+}
+
+// scratch is shared by all blocks.
+type scratch struct {
+	norm, sum, act, dact, dgu, dout, dqkv, dx []float32
+	head                                      headScratch
+}
+
+// NewEngine returns an engine for m that computes on p.
+func NewEngine(m *Model, p *simd.Pool) *Engine {
+	c := m.Config
+	e := &Engine{
+		m: m, pool: p, rotary: newRotary(c), attention: newAttention(c, p.Threads()),
+		qWidth: c.NumAttentionHeads * c.HeadDim, kvWidth: c.NumKeyValueHeads * c.HeadDim,
+		kept: make([]kept, len(m.Blocks)+1),
+	}
+	e.qkvWidth = e.qWidth + 2*e.kvWidth
+	return e
+}
+
+// Model returns the engine's model.
+func (e *Engine) Model() *Model { return e.m }
+
+// Pool returns the pool the engine computes on.
+func (e *Engine) Pool() *simd.Pool { return e.pool }
+
+// Loss returns the loss of each sequence of one micro-batch.
+func (e *Engine) Loss(seqs []Sequence) []Loss {
+	e.lay(seqs)
+	return e.head(seqs, e.forward(len(e.m.Blocks)), nil, simd.View{})
+}
+
+// LossBackward returns the loss of each sequence of one micro-batch and adds
+// Σ weightᵢ·∂(Loss.Sum)ᵢ to the adapters' gradients. Without weights all are 1.
+func (e *Engine) LossBackward(seqs []Sequence, weights []float32) []Loss {
+	if weights == nil {
+		weights = make([]float32, len(seqs))
+		for i := range weights {
+			weights[i] = 1
+		}
+	}
+	e.lay(seqs)
+	lowest := e.lowestAdapted()
+	y := e.forward(lowest)
+	dx := simd.Dense(grown(&e.scratch.dx, len(y.Data)), y.Rows, y.Cols)
+	losses := e.head(seqs, y, weights, dx)
+	for l := len(e.m.Blocks) - 1; l >= lowest; l-- {
+		e.blockBackward(&e.m.Blocks[l], &e.kept[l], dx, l == lowest)
+	}
+	return losses
+}
+
+// Logits returns the T×V logits of one short text.
+func (e *Engine) Logits(ids []int32) simd.View {
+	e.lay([]Sequence{{IDs: ids}})
+	y := e.forward(len(e.m.Blocks))
+	logits := simd.Dense(make([]float32, y.Rows*e.m.Config.VocabSize), y.Rows, e.m.Config.VocabSize)
+	e.normForward(y, y, e.m.Norm)
+	e.pool.MulNT(logits, y, e.m.LMHead)
+	return logits
+}
+
+// lay lays the sequences end to end: ids, starts and positions.
+func (e *Engine) lay(seqs []Sequence) {
+	e.starts, e.ids, e.positions = append(e.starts[:0], 0), e.ids[:0], e.positions[:0]
+	longest := 0
+	for _, s := range seqs {
+		for t, id := range s.IDs {
+			if id < 0 || int(id) >= e.m.Config.VocabSize {
+				panic(fmt.Sprintf("model: token id %d, vocabulary of %d", id, e.m.Config.VocabSize))
+			}
+			e.ids = append(e.ids, id)
+			e.positions = append(e.positions, t)
+		}
+		e.starts = append(e.starts, len(e.ids))
+		longest = max(longest, len(s.IDs))
+	}
+	e.rotary.grow(longest)
+}
+
+// embed returns the embeddings of the laid tokens in buf.
+func (e *Engine) embed(buf *[]float32) simd.View {
+	T, C := len(e.ids), e.m.Config.HiddenSize
+	x := simd.Dense(grown(buf, T*C), T, C)
+	for t, id := range e.ids {
+		e.m.EmbedTokens.Row(x.Row(t), int(id))
+	}
+	return x
+}
+
+// forward runs all blocks and returns the last one's output. What the blocks
+// from keep on need for their backward pass is kept; the ones below work in
+// place in spare.
+func (e *Engine) forward(keep int) simd.View {
+	at := func(l int) *kept {
+		if l < keep {
+			return &e.spare
+		}
+		return &e.kept[l]
+	}
+	x := e.embed(&at(0).x)
+	for l := range e.m.Blocks {
+		y := simd.Dense(grown(&at(l+1).x, len(x.Data)), x.Rows, x.Cols)
+		e.blockForward(&e.m.Blocks[l], at(l), y, func(out, qkv simd.View) {
+			e.attention.forward(e.pool, out, qkv, e.starts)
+		})
+		x = y
+	}
+	return x
+}
+
+// lowestAdapted returns the first block with an adapter, or the number of blocks.
+func (e *Engine) lowestAdapted() int {
+	for l := range e.m.Blocks {
+		if adapted(e.m.Blocks[l].Linears()...) {
+			return l
+		}
+	}
+	return len(e.m.Blocks)
+}

@@ -1,0 +1,54 @@
+package model_test
+
+import (
+	"slices"
+	"testing"
+
+	"example.com/finetune/model"
+	"example.com/finetune/model/golden"
+	"example.com/finetune/simd"
+)
+
+// PyTorch's own float32 agrees with the float64 numbers to 1e-6 of the largest
+// logit and 1e-6 relative in the losses.
+const (
+	logitsBound = 1e-5
+	lossBound   = 1e-5
+)
+
+func engine(t *testing.T, m *model.Model, threads int) *model.Engine {
+	p := simd.NewPool(threads)
+	t.Cleanup(p.Close)
+	return model.NewEngine(m, p)
+}
+
+func TestLogitsAndLossesMatchPyTorch(t *testing.T) {
+	golden.Each(t, ".", func(t *testing.T, c *golden.Case) {
+		e := engine(t, c.Load(t), 2)
+		for i, name := range []string{"logits.0", "logits.1"} {
+			want, _ := c.Tensor(t, name)
+			golden.Close(t, name, e.Logits(c.Sequences[i].IDs).Data, want, logitsBound)
+		}
+		for i, l := range e.Loss(c.Seqs(0, len(c.Sequences))) {
+			golden.Near(t, "loss", l.Sum, c.LossSums[i], lossBound)
+			if l.Targets != c.TargetCounts[i] {
+				t.Errorf("sequence %d: %d targets, want %d", i, l.Targets, c.TargetCounts[i])
+			}
+		}
+	})
+}
+
+func TestDecoderMatchesPyTorch(t *testing.T) {
+	golden.Each(t, ".", func(t *testing.T, c *golden.Case) {
+		e := engine(t, c.Load(t), 2)
+		d := model.NewDecoder(e, len(c.Greedy.Prompt)+len(c.Greedy.Tokens))
+		var got []int32
+		var s model.Sampler
+		for next := c.Greedy.Prompt; len(got) < len(c.Greedy.Tokens); next = got[len(got)-1:] {
+			got = append(got, s.Next(d.Append(next)))
+		}
+		if !slices.Equal(got, c.Greedy.Tokens) {
+			t.Errorf("greedy tokens %v, want %v", got, c.Greedy.Tokens)
+		}
+	})
+}

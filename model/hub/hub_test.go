@@ -1,0 +1,134 @@
+package hub
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+const commit = "12fd25f77366fa6b3b4b768ec3050bf629380bac"
+
+// cached makes a cache with one model, its files links into blobs as the Hub's
+// client makes them.
+func cached(t *testing.T, id string) (cache, snapshot string) {
+	t.Helper()
+	cache = t.TempDir()
+	repo := filepath.Join(cache, "models--"+strings.ReplaceAll(id, "/", "--"))
+	snapshot = filepath.Join(repo, "snapshots", commit)
+	for _, dir := range []string{snapshot, filepath.Join(repo, "refs"), filepath.Join(repo, "blobs")} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(t, filepath.Join(repo, "refs", "main"), commit)
+	write(t, filepath.Join(repo, "blobs", "abc"), "{}")
+	if err := os.Symlink("../../blobs/abc", filepath.Join(snapshot, "config.json")); err != nil {
+		t.Skip(err)
+	}
+	return cache, snapshot
+}
+
+func write(t *testing.T, path, content string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestResolveFolder(t *testing.T) {
+	dir := t.TempDir()
+	got, id, err := Resolve(dir)
+	if err != nil || got != dir || id != "" {
+		t.Errorf("got %q, %q, %v", got, id, err)
+	}
+}
+
+func TestResolveCached(t *testing.T) {
+	for _, id := range []string{"org/name-1.5", "gpt2"} {
+		cache, snapshot := cached(t, id)
+		t.Setenv("HF_HUB_CACHE", cache)
+		dir, got, err := Resolve(id)
+		if err != nil || dir != snapshot || got != id {
+			t.Errorf("%s: got %q, %q, %v", id, dir, got, err)
+		}
+		if _, err := os.ReadFile(filepath.Join(dir, "config.json")); err != nil {
+			t.Error(err)
+		}
+		if _, got, err = Resolve(snapshot); err != nil || got != id {
+			t.Errorf("the snapshot's own path: id %q (%v), want %q", got, err, id)
+		}
+	}
+}
+
+func TestFolderComesBeforeCache(t *testing.T) {
+	cache, _ := cached(t, "org/name")
+	t.Setenv("HF_HUB_CACHE", cache)
+	t.Chdir(t.TempDir())
+	if err := os.MkdirAll("org/name", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if dir, id, err := Resolve("org/name"); err != nil || dir != "org/name" || id != "" {
+		t.Errorf("got %q, %q, %v", dir, id, err)
+	}
+}
+
+func TestCacheDirFollowsTheEnvironment(t *testing.T) {
+	keys := []string{"HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HOME", "XDG_CACHE_HOME"}
+	for _, k := range append(keys, "HOME") {
+		t.Setenv(k, "")
+	}
+	user := t.TempDir()
+	t.Setenv("HOME", user)
+	t.Setenv("USERPROFILE", user)
+	check := func(want string) {
+		t.Helper()
+		if got, err := CacheDir(); err != nil || got != filepath.FromSlash(want) {
+			t.Errorf("got %q (%v), want %q", got, err, want)
+		}
+	}
+	check(user + "/.cache/huggingface/hub")
+	t.Setenv("XDG_CACHE_HOME", "/x")
+	check("/x/huggingface/hub")
+	t.Setenv("HF_HOME", "~/hf")
+	check(user + "/hf/hub")
+	t.Setenv("HUGGINGFACE_HUB_CACHE", "/old")
+	check("/old")
+	t.Setenv("HF_HUB_CACHE", "/new")
+	check("/new")
+}
+
+func TestErrors(t *testing.T) {
+	cache, snapshot := cached(t, "org/name")
+	t.Setenv("HF_HUB_CACHE", cache)
+	repo := filepath.Join(cache, "models--org--name")
+	file := filepath.Join(cache, "file")
+	write(t, file, "")
+	for _, test := range []struct{ arg, ref, want string }{
+		{"", commit, "no model given"},
+		{file, commit, "a file, want a folder"},
+		{"./nothing", commit, "no such folder"},
+		{"a/b/c", commit, "no such folder"},
+		{"../org/name", commit, "no such folder"},
+		{"org--x/name", commit, "no such folder"},
+		{"org/other", commit, "neither a folder here nor in the Hub cache"},
+		{"org/name", "../../../etc", "want a commit"},
+		{"org/name", "..", "want a commit"},
+		{"org/name", "", "want a commit"},
+		{"org/name", "0000", "snapshots"},
+	} {
+		write(t, filepath.Join(repo, "refs", "main"), test.ref)
+		_, _, err := Resolve(test.arg)
+		if err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%q with ref %q: %v, want %q", test.arg, test.ref, err, test.want)
+		}
+		var hint interface{ Hint() string }
+		if strings.HasPrefix(test.arg, "org/") && (!errors.As(err, &hint) || !strings.Contains(hint.Hint(), test.arg)) {
+			t.Errorf("%q: no hint how to fetch it", test.arg)
+		}
+	}
+	if got := ID(filepath.Dir(snapshot)); got != "" {
+		t.Errorf("the snapshots folder itself has id %q", got)
+	}
+}

@@ -1,0 +1,164 @@
+package model
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"example.com/finetune/model/safetensors"
+	"example.com/finetune/simd"
+)
+
+// maxMistakes is how many tensors an error names.
+const maxMistakes = 10
+
+// Load maps the weights of a model folder. Linear layers and the embedding stay as
+// stored; norms and biases are converted. Every tensor that is missing, unexpected,
+// misshapen or of an unsupported type is reported in one error.
+func Load(dir string, cfg *Config) (*Model, error) {
+	set, err := safetensors.OpenDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	m := &Model{Config: cfg, Dir: dir, closer: set.Close, mapped: set.Bytes()}
+	err = set.Guard(func() error {
+		l := loader{set: set, wanted: map[string]bool{}}
+		l.fill(m)
+		return l.err(dir)
+	})
+	if err != nil {
+		set.Close()
+		return nil, err
+	}
+	return m, nil
+}
+
+// A loader takes tensors out of a set and notes what is wrong with them.
+type loader struct {
+	set      *safetensors.Set
+	wanted   map[string]bool
+	mistakes []string
+}
+
+func (l *loader) mistake(format string, args ...any) {
+	l.mistakes = append(l.mistakes, fmt.Sprintf(format, args...))
+}
+
+func (l *loader) err(dir string) error {
+	if len(l.mistakes) == 0 {
+		return nil
+	}
+	list := l.mistakes
+	if n := len(list) - maxMistakes; n > 0 {
+		list = append(slices.Clone(list[:maxMistakes]), fmt.Sprintf("and %d more tensors", n))
+	}
+	return errors.New(dir + ": " + strings.Join(list, "\n"+dir+": "))
+}
+
+func (l *loader) fill(m *Model) {
+	c := m.Config
+	m.EmbedTokens = l.matrix("model.embed_tokens.weight", c.VocabSize, c.HiddenSize)
+	m.Blocks = make([]Block, c.NumHiddenLayers)
+	for i := range m.Blocks {
+		l.block(&m.Blocks[i], c, fmt.Sprintf("model.layers.%d.", i))
+	}
+	m.Norm = l.vector("model.norm.weight", c.HiddenSize)
+	m.LMHead = m.EmbedTokens
+	if _, present := l.set.Tensor("lm_head.weight"); present || !c.TieWordEmbeddings {
+		m.LMHead = l.matrix("lm_head.weight", c.VocabSize, c.HiddenSize)
+		if c.TieWordEmbeddings {
+			l.tie(m)
+		}
+	}
+	l.unexpected()
+}
+
+// tie checks a head that is stored although it is the embedding.
+func (l *loader) tie(m *Model) {
+	a, b := m.LMHead, m.EmbedTokens
+	if a.Data == nil || b.Data == nil {
+		return // reported already
+	}
+	if a.DType != b.DType || !bytes.Equal(a.Data, b.Data) {
+		l.mistake("lm_head.weight differs from model.embed_tokens.weight, but tie_word_embeddings is true: want the same, or no lm_head.weight")
+	}
+	m.LMHead = b
+}
+
+func (l *loader) block(b *Block, c *Config, name string) {
+	attn, mlp := name+"self_attn.", name+"mlp."
+	q, kv := c.NumAttentionHeads*c.HeadDim, c.NumKeyValueHeads*c.HeadDim
+	qkvBias := c.QKVBias || c.AttentionBias
+	b.InputNorm = l.vector(name+"input_layernorm.weight", c.HiddenSize)
+	b.QProj = l.linear(attn+"q_proj", q, c.HiddenSize, qkvBias)
+	b.KProj = l.linear(attn+"k_proj", kv, c.HiddenSize, qkvBias)
+	b.VProj = l.linear(attn+"v_proj", kv, c.HiddenSize, qkvBias)
+	b.OProj = l.linear(attn+"o_proj", c.HiddenSize, q, c.AttentionBias)
+	if c.QKNorm {
+		b.QNorm = l.vector(attn+"q_norm.weight", c.HeadDim)
+		b.KNorm = l.vector(attn+"k_norm.weight", c.HeadDim)
+	}
+	b.PostAttnNorm = l.vector(name+"post_attention_layernorm.weight", c.HiddenSize)
+	b.GateProj = l.linear(mlp+"gate_proj", c.IntermediateSize, c.HiddenSize, false)
+	b.UpProj = l.linear(mlp+"up_proj", c.IntermediateSize, c.HiddenSize, false)
+	b.DownProj = l.linear(mlp+"down_proj", c.HiddenSize, c.IntermediateSize, false)
+}
+
+func (l *loader) linear(name string, out, in int, bias bool) Linear {
+	linear := Linear{Name: name, W: l.matrix(name+".weight", out, in)}
+	if bias {
+		linear.Bias = l.vector(name+".bias", out)
+	}
+	return linear
+}
+
+// matrix returns a rows×cols tensor as stored.
+func (l *loader) matrix(name string, rows, cols int) simd.Matrix {
+	data, dtype := l.tensor(name, rows, cols)
+	return simd.Matrix{Data: data, DType: dtype, Rows: rows, Cols: cols}
+}
+
+// vector returns a tensor of n values, converted.
+func (l *loader) vector(name string, n int) []float32 {
+	data, dtype := l.tensor(name, n)
+	v := make([]float32, n)
+	if data != nil {
+		simd.Convert(v, data, dtype)
+	}
+	return v
+}
+
+// tensor returns a tensor of the given shape; nil data where it is not there like
+// that.
+func (l *loader) tensor(name string, shape ...int) ([]byte, simd.DType) {
+	l.wanted[name] = true
+	t, ok := l.set.Tensor(name)
+	if !ok {
+		l.mistake("tensor %s is missing, want shape %v", name, shape)
+		return nil, 0
+	}
+	if !slices.Equal(t.Shape, shape) {
+		l.mistake("tensor %s has shape %v, want %v", name, t.Shape, shape)
+		return nil, 0
+	}
+	for _, d := range []simd.DType{simd.F32, simd.F16, simd.BF16} {
+		if t.DType == d.String() {
+			return t.Data, d
+		}
+	}
+	l.mistake("tensor %s is of type %s, want F32, F16 or BF16", name, t.DType)
+	return nil, 0
+}
+
+// unexpected notes tensors that the configuration has no place for. Old files hold
+// the rotary frequencies, which follow from it.
+func (l *loader) unexpected() {
+	for _, n := range l.set.Names() {
+		if !l.wanted[n] && !strings.HasSuffix(n, ".rotary_emb.inv_freq") {
+			t, _ := l.set.Tensor(n)
+			l.mistake("tensor %s (%s %v) is unexpected", n, t.DType, t.Shape)
+		}
+	}
+}

@@ -1,0 +1,17 @@
+// Package safetensors maps weight files into memory and writes small ones. It does
+// not know which tensors a model has, nor converts a number.
+//
+// The format is https://github.com/huggingface/safetensors: 8 bytes of header
+// length, a JSON header of dtype, shape and offsets per tensor, and the data.
+// nlpodyssey/safetensors reads and writes it; here is what it leaves open: header
+// rules that it takes lightly (a key twice, spaces before the brace, invalid UTF-8),
+// errors that name the tensor, views that cannot grow into the map, alignment,
+// metadata, sharded models, and files that shrink while they are mapped.
+//
+// # Whom a folder is trusted
+//
+// A header and an index are not trusted: nothing is allocated by their word before
+// it is compared with the file's size, and an index names files of its own folder
+// only. Links in the folder are followed: the snapshots of the Hub's cache are made
+// of them, and whoever can put a link there could put a file there.
+package safetensors

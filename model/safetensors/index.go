@@ -1,0 +1,123 @@
+package safetensors
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"example.com/finetune/model/strictjson"
+)
+
+// maxShards bounds the files of one model; the largest there are have some hundred.
+const maxShards = 4096
+
+// readIndex returns the weight_map of an index: which shard holds which tensor.
+func readIndex(path string) (map[string]string, error) {
+	f, err := strictjson.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	return weightMap(f)
+}
+
+func weightMap(f *strictjson.Fields) (map[string]string, error) {
+	f.Need("weight_map")
+	m := f.Nested("weight_map")
+	if m == nil {
+		return nil, f.Err()
+	}
+	shardOf := map[string]string{}
+	shards := map[string]bool{}
+	for _, tensor := range m.Keys() {
+		shard := m.Text(tensor, "")
+		if !bareName(shard) {
+			m.Wrong(tensor, "the bare name of a .safetensors file in the same folder")
+			continue
+		}
+		shardOf[tensor] = shard
+		shards[shard] = true
+	}
+	if len(shardOf) == 0 {
+		f.Mistake("weight_map is empty")
+	}
+	if len(shards) > maxShards {
+		f.Mistake("%d shards, want at most %d", len(shards), maxShards)
+	}
+	if err := f.Err(); err != nil {
+		return nil, err
+	}
+	return shardOf, nil
+}
+
+// bareName reports whether a shard's name stays in its folder, on every system.
+func bareName(name string) bool {
+	return strings.HasSuffix(name, ".safetensors") && len(name) > len(".safetensors") &&
+		!strings.ContainsAny(name, "/\\:\x00") && filepath.Base(name) == name
+}
+
+// openShards maps the shards of an index. Each tensor must be in the shard that the
+// index names for it, and nowhere else.
+func openShards(dir string) (*Set, error) {
+	index := filepath.Join(dir, indexName)
+	shardOf, err := readIndex(index)
+	if err != nil {
+		return nil, err
+	}
+	var shards []string
+	for _, s := range shardOf {
+		shards = append(shards, s)
+	}
+	slices.Sort(shards)
+	s := &Set{of: map[string]*File{}}
+	for _, shard := range slices.Compact(shards) {
+		f, err := Open(filepath.Join(dir, shard))
+		if err != nil {
+			s.Close()
+			if errors.Is(err, fs.ErrNotExist) {
+				return nil, hintError{fmt.Errorf("%s names %s: %w", index, shard, err), "the download is not complete"}
+			}
+			return nil, err
+		}
+		s.files = append(s.files, f)
+	}
+	if err := s.match(index, shardOf); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// match compares the index with the shards and fills s.of.
+func (s *Set) match(index string, shardOf map[string]string) error {
+	var mistakes []string
+	for _, f := range s.files {
+		shard := filepath.Base(f.path)
+		for _, n := range f.Names() {
+			switch want, known := shardOf[n]; {
+			case !known:
+				mistakes = append(mistakes, fmt.Sprintf("tensor %s of %s is not in the index", n, shard))
+			case want != shard:
+				mistakes = append(mistakes, fmt.Sprintf("tensor %s lies in %s, the index says %s", n, shard, want))
+			default:
+				s.of[n] = f
+			}
+		}
+	}
+	for n, shard := range shardOf {
+		if s.of[n] == nil {
+			mistakes = append(mistakes, fmt.Sprintf("tensor %s is not in %s", n, shard))
+		}
+	}
+	if len(mistakes) == 0 {
+		return nil
+	}
+	slices.Sort(mistakes)
+	const shown = 10
+	if n := len(mistakes); n > shown {
+		mistakes = append(mistakes[:shown], fmt.Sprintf("and %d more mistakes", n-shown))
+	}
+	return withPath(index, errors.New(strings.Join(mistakes, "\n"+index+": ")))
+}

@@ -1,0 +1,161 @@
+package safetensors
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+)
+
+// The names weights have in a model folder.
+const (
+	singleName = "model.safetensors"
+	indexName  = "model.safetensors.index.json"
+)
+
+// maxPrefetch is the largest model that is read ahead when it is opened. A larger
+// one may not fit beside the rest: pages read ahead would push out pages in use.
+const maxPrefetch = 4 << 30
+
+// A Set is the weights of one model: one file, or several with an index.
+type Set struct {
+	files []*File
+	of    map[string]*File // by tensor
+}
+
+// OpenDir maps the weights of a model folder: model.safetensors, else the shards of
+// model.safetensors.index.json. Pickles are refused.
+func OpenDir(dir string) (*Set, error) {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return nil, err
+	}
+	if !info.IsDir() {
+		return nil, fmt.Errorf("%s: not a folder", dir)
+	}
+	f, err := Open(filepath.Join(dir, singleName))
+	if err == nil {
+		s := &Set{of: map[string]*File{}}
+		s.add(f)
+		s.prefetch()
+		return s, nil
+	}
+	if !errors.Is(err, fs.ErrNotExist) || isThere(filepath.Join(dir, singleName)) {
+		return nil, err
+	}
+	if !isThere(filepath.Join(dir, indexName)) {
+		return nil, noWeights(dir)
+	}
+	s, err := openShards(dir)
+	if err != nil {
+		return nil, err
+	}
+	s.prefetch()
+	return s, nil
+}
+
+// isThere also sees a link that leads nowhere.
+func isThere(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}
+
+// noWeights says what there is instead.
+func noWeights(dir string) error {
+	err := fmt.Errorf("%s: neither %s nor %s", dir, singleName, indexName)
+	for _, pattern := range []string{"*.bin", "*.pth", "*.pt", "*.bin.index.json"} {
+		if found, _ := filepath.Glob(filepath.Join(escape(dir), pattern)); len(found) > 0 {
+			return hintError{fmt.Errorf("%w; %s is a pickle, which can run any code when it is read", err, filepath.Base(found[0])), pickleHint}
+		}
+	}
+	return err
+}
+
+// escape makes a folder's name a pattern that matches only itself.
+func escape(dir string) string {
+	var b []byte
+	for _, c := range []byte(dir) {
+		if c == '*' || c == '?' || c == '[' || c == '\\' && os.PathSeparator != '\\' {
+			b = append(b, '\\')
+		}
+		b = append(b, c)
+	}
+	return string(b)
+}
+
+func (s *Set) add(f *File) {
+	s.files = append(s.files, f)
+	for _, n := range f.Names() {
+		s.of[n] = f
+	}
+}
+
+func (s *Set) prefetch() {
+	if s.Bytes() > maxPrefetch {
+		return
+	}
+	for _, f := range s.files {
+		f.Prefetch()
+	}
+}
+
+// Names returns the names of all tensors, sorted.
+func (s *Set) Names() []string {
+	names := make([]string, 0, len(s.of))
+	for n := range s.of {
+		names = append(names, n)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Tensor returns the named tensor; see [File.Tensor].
+func (s *Set) Tensor(name string) (Tensor, bool) {
+	f, ok := s.of[name]
+	if !ok {
+		return Tensor{}, false
+	}
+	return f.Tensor(name)
+}
+
+// Files returns the paths of the mapped files.
+func (s *Set) Files() []string {
+	paths := make([]string, len(s.files))
+	for i, f := range s.files {
+		paths[i] = f.path
+	}
+	return paths
+}
+
+// Bytes returns the size of all maps together.
+func (s *Set) Bytes() int64 {
+	var n int64
+	for _, f := range s.files {
+		n += f.Bytes()
+	}
+	return n
+}
+
+// Guard calls f and turns a fault in its reading of these files into an error.
+func (s *Set) Guard(f func() error) error {
+	return Guard(func(address uintptr) string {
+		for _, file := range s.files {
+			if name := file.owner(address); name != "" {
+				return name
+			}
+		}
+		return ""
+	}, f)
+}
+
+// Close unmaps all files.
+func (s *Set) Close() error {
+	var errs []error
+	for _, f := range s.files {
+		errs = append(errs, f.Close())
+	}
+	s.files, s.of = nil, nil
+	return errors.Join(errs...)
+}
