@@ -1,0 +1,126 @@
+package tokenizer
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+// bpe is byte-pair encoding: the symbols of a word are merged, the pair of lowest
+// rank first, the leftmost of equals.
+type bpe struct {
+	vocab  map[string]int32
+	tokens map[int32]string
+	merges map[uint64]merge
+
+	raw     *[256]int32      // by byte, the id of its character; nil: symbols are characters
+	rawIDs  map[string]int32 // with ignoreMerges: vocabulary by the bytes that a token stands for
+	bytes   *[256]int32      // ids of <0x00> … <0xFF> for byte fallback, or nil
+	unk     int32            // -1: none; an unknown symbol is dropped
+	fuseUnk bool
+
+	ignoreMerges bool
+	meta         bool // words may be cut before each run of "▁": no merge crosses that
+	cache        *wordCache
+}
+
+type merge struct{ rank, id int32 }
+
+func pairKey(a, b int32) uint64 { return uint64(uint32(a))<<32 | uint64(uint32(b)) }
+
+// wordToken is a token and its bytes start..end in the word.
+type wordToken struct{ id, start, end int32 }
+
+const metaRune = "▁"
+
+// words cuts a piece where no merge can reach across.
+func (m *bpe) words(p piece, emit func(piece)) {
+	if !m.meta {
+		emit(p)
+		return
+	}
+	start := 0
+	for at := 0; ; {
+		i := strings.Index(p.text[at:], metaRune)
+		if i < 0 {
+			break
+		}
+		if i += at; i > start && !strings.HasSuffix(p.text[start:i], metaRune) {
+			emit(p.slice(start, i))
+			start = i
+		}
+		at = i + len(metaRune)
+	}
+	emit(p.slice(start, len(p.text)))
+}
+
+// encode is the tokens of one word. The result is shared: it is not to be changed.
+func (m *bpe) encode(word string) []wordToken {
+	if len(word) > cacheMaxBytes {
+		return m.merge(word)
+	}
+	slot := m.cache.slot(word)
+	if tokens, ok := m.cache.get(slot, word); ok {
+		return tokens
+	}
+	tokens := m.merge(word)
+	m.cache.put(slot, word, tokens)
+	return tokens
+}
+
+func (m *bpe) merge(word string) []wordToken {
+	if m.ignoreMerges {
+		ids := m.vocab
+		if m.raw != nil {
+			ids = m.rawIDs
+		}
+		if id, ok := ids[word]; ok {
+			return []wordToken{{id, 0, int32(len(word))}}
+		}
+	}
+	var w symbols
+	if m.raw != nil {
+		m.addBytes(&w, word)
+	} else {
+		m.addRunes(&w, word)
+	}
+	w.mergeAll(m.merges)
+	return w.tokens()
+}
+
+// addBytes makes one symbol of each byte.
+func (m *bpe) addBytes(w *symbols, word string) {
+	unk := false
+	for i := 0; i < len(word); i++ {
+		id := m.raw[word[i]]
+		if id >= 0 {
+			w.add(id, i, i+1)
+			unk = false
+		} else if m.unk >= 0 {
+			w.addUnk(m.unk, i, i+1, unk && m.fuseUnk)
+			unk = true
+		}
+	}
+}
+
+// addRunes makes one symbol of each character that the vocabulary has; of the
+// others one for each byte, or an unknown.
+func (m *bpe) addRunes(w *symbols, word string) {
+	unk := false
+	for i := 0; i < len(word); {
+		_, size := utf8.DecodeRuneInString(word[i:])
+		end := i + size
+		id, known := m.vocab[word[i:end]]
+		switch {
+		case known:
+			w.add(id, i, end)
+		case m.bytes != nil:
+			for k := i; k < end; k++ {
+				w.add(m.bytes[word[k]], k, k+1)
+			}
+		case m.unk >= 0:
+			w.addUnk(m.unk, i, end, unk && m.fuseUnk)
+		}
+		unk = !known
+		i = end
+	}
+}

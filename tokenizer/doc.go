@@ -1,0 +1,37 @@
+// Package tokenizer turns text into token ids and back as Hugging Face
+// `tokenizers` does, and conversations into text as transformers does with a
+// model's own chat template. It reads tokenizer.json and tokenizer_config.json;
+// it does not know models, floats, or what a training row looks like.
+//
+// # The way of a text
+//
+//	text ─ added tokens ─ normalizers ─ added tokens ─ pre-tokenizers ─ BPE ─ post-processor
+//
+// Everything between text and ids is a [piece]: a stretch of normalized text with
+// the range of the original behind each of its bytes. An added token is cut out
+// of the text before normalization, or after it where the file says
+// "normalized"; a pre-tokenizer hands pieces on one at a time; BPE merges the
+// symbols of one piece. Where ByteLevel comes last, its byte alphabet is applied
+// to the vocabulary once instead of to every word.
+//
+// # Decisions
+//
+// A component, option or model type that is not known is an error that names
+// it. Skipping one gives plausible text and wrong ids.
+//
+// Offsets are bytes of the original text and are never trimmed: the trim_offsets
+// of ByteLevel post-processors is not applied, because a mask must see the space
+// that a token joins to its word. A token made of some bytes of a character has
+// the range of the whole character, as in Hugging Face.
+//
+// The file's truncation and padding, and add_bos_token of tokenizer_config.json,
+// are not applied: transformers too ignores them where there is a tokenizer.json,
+// whose post-processor alone says what is added.
+//
+// Decoding and streaming are one chain of stages, so that a stream gives the text
+// of the whole by construction.
+//
+// Chat templates are rewritten before they are compiled (templatesource.go), to
+// render byte for byte as jinja2 does. One difference is left: a null content that
+// a template joins to a string is an error in Python and nothing here.
+package tokenizer

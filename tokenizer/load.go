@@ -1,0 +1,221 @@
+package tokenizer
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Tokenizer encodes and decodes as tokenizer.json says. It does not change after
+// Load and may be used by several goroutines.
+type Tokenizer struct {
+	added         *addedTokens
+	normalizers   []normalizer
+	pre           []preTokenizer
+	model         *bpe
+	before, after []int32 // what the post-processor puts around a text
+	decoder       []stage
+	config        *config
+	maxID         int32
+}
+
+// Load reads dir/tokenizer.json, and dir/tokenizer_config.json if it is there.
+// Errors name the file and the component.
+func Load(dir string) (*Tokenizer, error) {
+	path := filepath.Join(dir, "tokenizer.json")
+	data, err := os.ReadFile(path)
+	if err != nil {
+		if errors.Is(err, os.ErrNotExist) {
+			return nil, hintError{fmt.Errorf("%s: not found", path), missingHint(dir)}
+		}
+		return nil, err
+	}
+	c, err := readConfig(dir)
+	if err != nil {
+		return nil, err
+	}
+	t, err := parse(data, c)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return t, nil
+}
+
+// missingHint says how a folder without tokenizer.json gets one.
+func missingHint(dir string) string {
+	if _, err := os.Stat(filepath.Join(dir, "tokenizer.model")); err == nil {
+		return "tokenizer.model alone is not read: load it once with transformers' AutoTokenizer and save_pretrained writes tokenizer.json"
+	}
+	return "a model folder needs tokenizer.json"
+}
+
+// hintError carries advice beside the error.
+type hintError struct {
+	error
+	hint string
+}
+
+func (e hintError) Hint() string  { return e.hint }
+func (e hintError) Unwrap() error { return e.error }
+
+// fileJSON is tokenizer.json. Truncation and padding are left alone, see doc.go.
+type fileJSON struct {
+	Version       *string
+	Truncation    json.RawMessage
+	Padding       json.RawMessage
+	AddedTokens   []addedToken    `json:"added_tokens"`
+	Normalizer    json.RawMessage `json:"normalizer"`
+	PreTokenizer  json.RawMessage `json:"pre_tokenizer"`
+	PostProcessor json.RawMessage `json:"post_processor"`
+	Decoder       json.RawMessage `json:"decoder"`
+	Model         *modelJSON      `json:"model"`
+}
+
+func parse(data []byte, c *config) (*Tokenizer, error) {
+	f, err := parseFile(data)
+	if err != nil {
+		return nil, err
+	}
+	t := &Tokenizer{added: newAddedTokens(), config: c}
+	if t.normalizers, err = loadNormalizers(f.Normalizer); err != nil {
+		return nil, fmt.Errorf("normalizer: %w", err)
+	}
+	if t.pre, err = loadPreTokenizers(f.PreTokenizer); err != nil {
+		return nil, fmt.Errorf("pre_tokenizer: %w", err)
+	}
+	raw := false
+	if n := len(t.pre); n > 0 {
+		if last, ok := t.pre[n-1].(*byteLevel); ok {
+			last.raw, raw = true, true
+		}
+	}
+	if t.model, err = newBPE(f.Model, raw); err != nil {
+		return nil, fmt.Errorf("model: %w", err)
+	}
+	if t.before, t.after, err = loadPostProcessor(f.PostProcessor); err != nil {
+		return nil, fmt.Errorf("post_processor: %w", err)
+	}
+	if t.decoder, err = loadDecoder(f.Decoder); err != nil {
+		return nil, fmt.Errorf("decoder: %w", err)
+	}
+	if err := t.addTokens(f.AddedTokens); err != nil {
+		return nil, fmt.Errorf("added_tokens: %w", err)
+	}
+	for id := range t.model.tokens {
+		t.maxID = max(t.maxID, id)
+	}
+	return t, t.checkAround()
+}
+
+// parseFile decodes the JSON; a model of another type is named before its fields are.
+func parseFile(data []byte) (*fileJSON, error) {
+	f := &fileJSON{}
+	if err := decodeStrict(data, f); err != nil {
+		var other struct{ Model struct{ Type string } }
+		if json.Unmarshal(data, &other) == nil && other.Model.Type != "" && other.Model.Type != "BPE" {
+			return nil, fmt.Errorf("model: type %q is not supported, only BPE", other.Model.Type)
+		}
+		return nil, err
+	}
+	if f.Version != nil && *f.Version != "1.0" {
+		return nil, fmt.Errorf("version %q, want \"1.0\"", *f.Version)
+	}
+	if f.Model == nil {
+		return nil, errors.New("model is missing")
+	}
+	return f, nil
+}
+
+// addTokens takes the added tokens, in order, and then those that only
+// tokenizer_config.json names, as transformers does.
+func (t *Tokenizer) addTokens(list []addedToken) error {
+	next := int32(len(t.model.vocab))
+	for _, a := range list {
+		if a.Content == "" {
+			continue
+		}
+		id, ok := t.model.vocab[a.Content]
+		if !ok {
+			id = next
+			next++
+		}
+		if a.ID != int64(id) {
+			return fmt.Errorf("%q: the file says id %d, its place in the vocabulary is %d", a.Content, a.ID, id)
+		}
+		if err := t.added.add(a, id, t.normalizeString); err != nil {
+			return err
+		}
+		t.maxID = max(t.maxID, id)
+	}
+	for _, content := range t.config.named() {
+		id, ok := t.model.vocab[content]
+		if _, dup := t.added.ids[content]; dup || !ok {
+			continue
+		}
+		if err := t.added.add(addedToken{Content: content, Special: true}, id, t.normalizeString); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *Tokenizer) normalizeString(s string) string {
+	p := newPiece(s)
+	for _, n := range t.normalizers {
+		p = n.normalize(p)
+	}
+	return p.text
+}
+
+// checkAround refuses ids of the post-processor that are no tokens.
+func (t *Tokenizer) checkAround() error {
+	for _, ids := range [][]int32{t.before, t.after} {
+		for _, id := range ids {
+			if _, ok := t.Token(id); !ok {
+				return fmt.Errorf("post_processor: adds id %d, which is no token", id)
+			}
+		}
+	}
+	return nil
+}
+
+// MaxID is the largest id of any token.
+func (t *Tokenizer) MaxID() int32 { return t.maxID }
+
+// ID is the id of a token, by its spelling in the vocabulary.
+func (t *Tokenizer) ID(token string) (int32, bool) {
+	if id, ok := t.added.ids[token]; ok {
+		return id, true
+	}
+	id, ok := t.model.vocab[token]
+	return id, ok
+}
+
+// Token is the spelling of an id in the vocabulary.
+func (t *Tokenizer) Token(id int32) (string, bool) {
+	if a, ok := t.added.byID[id]; ok {
+		return a.Content, true
+	}
+	s, ok := t.model.tokens[id]
+	return s, ok
+}
+
+// IsSpecial says whether id is a special token: one that decoding can skip.
+func (t *Tokenizer) IsSpecial(id int32) bool { return t.added.byID[id].Special }
+
+// BOS is the beginning-of-sequence token named by tokenizer_config.json.
+func (t *Tokenizer) BOS() (int32, bool) { return t.configured("bos_token") }
+
+// EOS is the end-of-sequence token named by tokenizer_config.json.
+func (t *Tokenizer) EOS() (int32, bool) { return t.configured("eos_token") }
+
+func (t *Tokenizer) configured(name string) (int32, bool) {
+	s, ok := t.config.special[name]
+	if !ok || strings.TrimSpace(s) == "" {
+		return 0, false
+	}
+	return t.ID(s)
+}

@@ -1,0 +1,235 @@
+"""Make bytelevel/tokenizer.json, variants.json and chats.json with Hugging Face tokenizers and transformers.
+
+usage: pip install transformers jinja2 && python golden.py      (in this folder; tokenizers 0.23.3, transformers 5.23.0)
+"""
+import copy, datetime, glob, gzip, json, os, random
+from tokenizers import Tokenizer
+import transformers.utils.chat_template_utils as chat_utils
+
+R = random.Random(5)
+FIRST_MERGES = 1500  # of SmolLM2's, for a byte-level tokenizer of its own
+
+
+def dump(x):
+    return json.dumps(x, ensure_ascii=False, separators=(",", ":"))
+
+
+def small_bytelevel():
+    d = json.load(gzip.open("smollm2/tokenizer.json.gz"))
+    m, merges = d["model"], d["model"]["merges"][:FIRST_MERGES]
+    vocab = {t: i for t, i in m["vocab"].items() if i < len(d["added_tokens"])}
+    for _, t in sorted((i, t) for t, i in m["vocab"].items() if len(t) == 1):
+        vocab[t] = len(vocab)
+    for pair in merges:
+        vocab.setdefault(pair.replace(" ", "", 1), len(vocab))
+    d["model"] = dict(m, vocab=vocab, merges=merges)
+    open("bytelevel/tokenizer.json", "w").write(dump(d))
+    return d
+
+
+S = json.load(open("stories260k/tokenizer.json"))
+M = small_bytelevel()
+
+
+def variant(base, **parts):
+    d = copy.deepcopy(base)
+    for k, v in parts.items():
+        d["model"].update(v) if k == "model" else d.update({k: v})
+    return d
+
+
+LLAMA3 = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+QWEN2 = LLAMA3.replace(r"\p{N}{1,3}", r"\p{N}")
+CONTRACTION = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
+GPT4O = (
+    r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+" + CONTRACTION
+    + r"|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*" + CONTRACTION
+    + r"|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+
+
+def split(regex, behavior="Isolated", invert=False):
+    return {"type": "Split", "pattern": {"Regex": regex}, "behavior": behavior, "invert": invert}
+
+
+def bytelevel(prefix, words):
+    return {"type": "ByteLevel", "add_prefix_space": prefix, "trim_offsets": False, "use_regex": words}
+
+
+def pres(*a):
+    return {"type": "Sequence", "pretokenizers": list(a)}
+
+
+def norms(*a):
+    return {"type": "Sequence", "normalizers": list(a)}
+
+
+def metaspace(scheme, cut):
+    return {"type": "Metaspace", "replacement": "▁", "prepend_scheme": scheme, "split": cut}
+
+
+def added(base, tokens):
+    vocab, out = base["model"]["vocab"], list(base["added_tokens"])
+    n = len(vocab)
+    for t in tokens:
+        i = vocab.get(t["content"], n)
+        n += i == n
+        plain = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": False}
+        out.append(dict({"id": i}, **plain) | t)
+    return out
+
+
+def template(token, i):
+    one, text = {"SpecialToken": {"id": token, "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}
+    return {"type": "TemplateProcessing", "single": [one, text], "pair": [text, {"Sequence": {"id": "B", "type_id": 1}}],
+            "special_tokens": {token: {"id": token, "ids": [i], "tokens": [token]}}}
+
+
+B = bytelevel(False, False)
+ODD = [{"content": "<|tool|>", "lstrip": True}, {"content": "<|end of turn|>", "rstrip": True, "special": True},
+       {"content": "word", "single_word": True}, {"content": "Hello", "normalized": True}, {"content": "<|end", "special": True},
+       {"content": " é", "normalized": True, "rstrip": True}, {"content": "\n\n"}]
+POST = {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": False, "use_regex": True}
+VARIANTS = {
+    "smol": M, "stories": S,
+    "llama3": variant(M, pre_tokenizer=pres(split(LLAMA3), B), model={"ignore_merges": True},
+                      post_processor={"type": "Sequence", "processors": [POST, template("<|im_start|>", 1)]}),
+    "qwen": variant(M, normalizer={"type": "NFC"}, pre_tokenizer=pres(split(QWEN2), B), post_processor=POST),
+    "gpt2": variant(M, pre_tokenizer={"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True}, post_processor=POST),
+    "gpt4o": variant(M, pre_tokenizer=pres(split(GPT4O), B)),
+    "gpt2 with a prefix space": variant(M, pre_tokenizer=bytelevel(True, True), added_tokens=added(M, ODD)),
+    "mistral": variant(S, normalizer=None, pre_tokenizer=metaspace("first", False), added_tokens=added(S, ODD)),
+    "metaspace always": variant(S, normalizer=None, pre_tokenizer=metaspace("always", True), decoder=metaspace("always", True),
+                                added_tokens=added(S, ODD)),
+    "metaspace never": variant(S, normalizer=None, pre_tokenizer=metaspace("never", True), decoder=metaspace("never", True)),
+    "added after normalization": variant(S, added_tokens=added(S, [dict(t, normalized=not t.get("normalized")) for t in ODD])),
+    "nfkc, lower case, strip": variant(M, added_tokens=added(M, ODD), normalizer=norms(
+        {"type": "NFKC"}, {"type": "Lowercase"}, {"type": "Strip", "strip_left": True, "strip_right": True})),
+    "nfd": variant(M, normalizer={"type": "NFD"}),
+    "nfkd, replace": variant(M, normalizer=norms({"type": "NFKD"}, {"type": "Replace", "pattern": {"Regex": " +"}, "content": "_-"})),
+    "nfc, prepend": variant(S, normalizer=norms({"type": "NFC"}, *S["normalizer"]["normalizers"])),
+    "byte level in the middle": variant(M, pre_tokenizer=pres(
+        {"type": "Punctuation", "behavior": "Contiguous"}, {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True},
+        {"type": "Digits", "individual_digits": False}, split("[0-9][0-9][0-9]"))),
+    "whitespace": variant(M, pre_tokenizer=pres({"type": "Whitespace"}, B)),
+    "whitespace split": variant(M, pre_tokenizer=pres({"type": "WhitespaceSplit"}, {"type": "Punctuation", "behavior": "MergedWithPrevious"}, B)),
+    "no decoder": variant(M, decoder=None),
+    "unk": variant(S, model={"byte_fallback": False}),
+    "unk, not fused": variant(S, model={"byte_fallback": False, "fuse_unk": False}),
+}
+for b in ["Removed", "MergedWithNext", "MergedWithPrevious", "Contiguous"]:
+    VARIANTS["split " + b] = variant(M, pre_tokenizer=pres(
+        split(r"[aeiou ]+|\p{P}", b), {"type": "Split", "pattern": {"String": "-"}, "behavior": b, "invert": False}, B))
+    VARIANTS["inverted split " + b] = variant(M, pre_tokenizer=pres(split(r"\w+|\d|[^\w\s]", b, True), {"type": "Punctuation", "behavior": b}, B))
+
+TEXTS = [
+    "", "Hello, world!  It's 1234567 things.\n\n  don't DON'T we'LL 'ſ\t\n x", "the-final--countdown (ok)... $5?! #tag",
+    "é e\u0301 Å \u212b ﬁ ½ ² Ⅷ ٣ １２ ﷺ a\u0323\u0307 a\u0307\u0323 q\u0307\u0323 가각 \u1100\u1161\u11a8 \u0344\u0f73 İSTANBUL ΑΣ",
+    "中文 日本語 한국어 हिन्दी ไทย 👍👨\u200d👩\u200d👧🇩🇪\u00a0\u3000\ufeff", " leading and trailing  ", "▁meta ▁▁ _x", "   ", "\n",
+    "Hello<|im_start|>word words <|end of turn|>  <|tool|> <|end <s>é</s>\n\n word", "  <|tool|>x <|im_end|><unk> éa Hello",
+    "\x00\x7f\u0085Ⓐǅʰ\u0301",
+]
+
+
+def case(tok, text):
+    whole, plain = tok.encode(text), tok.encode(text, add_special_tokens=False)
+    at = [0]
+    for c in text:
+        at.append(at[-1] + len(c.encode()))
+    ids = [R.randrange(tok.get_vocab_size()) for _ in range(8)] + [R.randrange(3, 259) for _ in range(4)]
+    return {"text": text, "ids": whole.ids, "offsets": [[at[i], at[j]] for i, j in whole.offsets], "n": len(whole.ids) - len(plain.ids),
+            "decoded": tok.decode(whole.ids), "random": ids, "random_decoded": tok.decode(ids, skip_special_tokens=False)}
+
+
+def make_variants():
+    rows = []
+    for name, d in VARIANTS.items():
+        base, tok = ("stories260k", S) if "<0x00>" in d["model"]["vocab"] else ("bytelevel", M), Tokenizer.from_str(json.dumps(d))
+        name_of_base, original = base
+        rows.append({"name": name, "base": name_of_base,
+                     "set": {k: v for k, v in d.items() if k != "model" and v != original[k]},
+                     "model": {k: v for k, v in d["model"].items() if v != original["model"][k]},
+                     "cases": [case(tok, t) for t in TEXTS]})
+    open("variants.json", "w").write("[\n" + ",\n".join(map(dump, rows)) + "\n]\n")
+
+
+class Fixed(datetime.datetime):
+    @classmethod
+    def now(cls, tz=None):
+        return cls(2024, 7, 6, 9, 5, 3)
+
+
+TOOLS = [{"type": "function", "function": {"name": "get_weather", "description": 'Weather <b> & "q" é', "parameters": {
+    "type": "object", "properties": {"city": {"type": "string"}, "a": {"type": "number", "minimum": 0.5, "maximum": 1.0}}, "required": ["city"]}}}]
+
+
+def user(c):
+    return {"role": "user", "content": c}
+
+
+def assistant(c, **more):
+    return {"role": "assistant", "content": c, **more}
+
+
+def call(**arguments):
+    return [{"type": "function", "function": {"name": "get_weather", "arguments": arguments}}]
+
+
+def system(c):
+    return {"role": "system", "content": c}
+
+
+def tool(c):
+    return {"role": "tool", "content": c}
+
+
+CHATS = {
+    "one": [user("Hi there"), assistant("Hello.")],
+    "system": [system(" You are X.\n"), user("What's 2+2?\n\n"), assistant(" 4 \n")],
+    "multi": [system("Be brief."), user("Hi"), assistant("Hello."), user("Bye <b> & 'q' é 你好 👍"), assistant("Goodbye!\nSee you.")],
+    "open": [user("Hi"), assistant("Hello."), user("And?")],
+    "firstassistant": [assistant("Welcome!"), user("Hi"), assistant("Yes?")],
+    "tools": [user("Weather?"), assistant("", tool_calls=call(city="Paris", n=1, f=1.5, g=1e-7, ok=True, z=None, l=[], o={})),
+              tool('{"t":20}'), assistant("20 degrees.")],
+    "toolsnull": [user("Weather?"), assistant(None, tool_calls=call(city="Paris")), tool("20"), assistant("Warm.")],
+    "think": [user("a"), assistant("<think>\nfoo\n</think>\n\nbar"), user("b"), assistant("<think>\nqq\n</think>\n\nzz")],
+    "reasoning": [user("a"), assistant("bar", reasoning="because"), user("b"), assistant("zz", reasoning_content="so")],
+    "empty": [user("a"), assistant(""), user("b"), assistant(" ")],
+    "same": [user("yes"), assistant("yes"), user("yes"), assistant("yes")],
+    "none": [user("only a question")],
+    "twoassistant": [user("a"), assistant("one"), assistant("two")],
+    "numbers": [{"role": "user", "content": "n", "x": 1, "y": 1.0, "z": 1e22, "w": -0.0, "t": True, "q": "\u2028\u007f\u0001\t\"\\/",
+                 "n": 123456789.125, "e": 0.00001, "b": {"k": [1, {"a": []}]}}, assistant("ok")],
+}
+# A null content joined to a string is an error in Python and empty in our renderer.
+NO_NULL = {"chatml", "thinking", "zephyr", "generation_inline", "llama2", "gemma"}
+
+
+def make_chats():
+    chat_utils.datetime = Fixed
+    rows = []
+    for path in sorted(glob.glob("templates/*.jinja")):
+        source, name = open(path).read(), os.path.basename(path)
+        for chat, messages in CHATS.items():
+            if chat == "toolsnull" and name.removesuffix(".jinja") in NO_NULL:
+                continue
+            for prompt in (False, True):
+                row, masks = {"template": name, "name": chat, "add_generation_prompt": prompt}, "endgeneration" in source and not prompt
+                try:
+                    texts, spans = chat_utils.render_jinja_template(
+                        [messages], tools=TOOLS if chat.startswith("tools") else None, chat_template=source, add_generation_prompt=prompt,
+                        return_assistant_tokens_mask=masks, bos_token="<s>", eos_token="</s>", unk_token="<unk>")
+                    row["text"] = texts[0]
+                    if masks:
+                        row["spans"] = [[len(texts[0][:i].encode()), len(texts[0][:j].encode())] for i, j in spans[0]]
+                except Exception as e:
+                    row["error"] = str(e)
+                rows.append(row)
+    chats = {n: {"messages": m} | ({"tools": TOOLS} if n.startswith("tools") else {}) for n, m in CHATS.items()}
+    with open("chats.json", "w") as f:
+        f.write('{"conversations":{\n' + ",\n".join(dump(n) + ":" + dump(c) for n, c in chats.items()))
+        f.write('\n},"cases":[\n' + ",\n".join(map(dump, rows)) + "\n]}\n")
+
+
+make_variants()
+make_chats()
