@@ -1,0 +1,168 @@
+package peft
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"example.com/finetune/loraone"
+	"example.com/finetune/model"
+	"example.com/finetune/model/safetensors"
+	"example.com/finetune/simd"
+)
+
+// maxMistakes is how many tensors an error names.
+const maxMistakes = 10
+
+// Load reads an adapter and attaches it to m, in place of what is attached. The
+// layers' Scale is the file's own, which the returned Config's Scale method does not
+// know: it holds r, lora_alpha and the targets as the file has them. Tensors that
+// are missing, unexpected, misshapen, of another type or not finite are reported
+// together, and m then stays as it was.
+func Load(dir string, m *model.Model) (*loraone.Adapters, error) {
+	c, err := ReadConfig(dir)
+	if err != nil {
+		return nil, err
+	}
+	path := filepath.Join(dir, weightsName)
+	f, err := safetensors.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, noWeights(dir, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	r := reader{file: f, config: c, seen: map[string]bool{}}
+	err = f.Guard(func() error {
+		for _, l := range m.Linears() {
+			r.module(l)
+		}
+		r.unexpected()
+		return r.err()
+	})
+	if err != nil {
+		return nil, err
+	}
+	a := &loraone.Adapters{Config: loraone.Config{R: c.R, Alpha: c.Alpha, BaseModel: c.BaseModel, TargetModules: leaves(r.layers)}}
+	for _, l := range m.Linears() {
+		l.Adapter = nil
+	}
+	for i, l := range r.linears {
+		r.layers[i].Sync()
+		a.Add(l, r.layers[i])
+	}
+	return a, nil
+}
+
+func noWeights(dir string, err error) error {
+	if _, e := os.Stat(filepath.Join(dir, "adapter_model.bin")); e == nil {
+		return hintError{
+			fmt.Errorf("%s: adapter_model.bin is a pickle, which can run any code when it is read: refused", dir),
+			"save the adapter as safetensors: save_pretrained(folder, safe_serialization=True) in PEFT",
+		}
+	}
+	return err
+}
+
+// A reader takes layers out of an adapter file and notes what is wrong with it.
+type reader struct {
+	file     *safetensors.File
+	config   Config
+	seen     map[string]bool
+	layers   []*loraone.Layer
+	linears  []*model.Linear
+	mistakes []string
+}
+
+func (r *reader) mistake(format string, args ...any) {
+	r.mistakes = append(r.mistakes, fmt.Sprintf(format, args...))
+}
+
+// module reads the pair of one projection, if the adapter has one for it.
+func (r *reader) module(l *model.Linear) {
+	nameA, nameB := keyA(l.Name), keyB(l.Name)
+	a, okA := r.file.Tensor(nameA)
+	b, okB := r.file.Tensor(nameB)
+	targeted := r.targets(l.Name)
+	switch {
+	case !okA && !okB && (!targeted || r.config.TargetModules == nil):
+		return // a pattern is not interpreted: the tensors say what it meant
+	case !targeted:
+		r.mistake("tensors of %s, which is not among target_modules %v", l.Name, r.config.TargetModules)
+	}
+	r.seen[nameA], r.seen[nameB] = true, true
+	shapedA := r.shaped(nameA, a, okA, r.config.R, l.W.Cols)
+	shapedB := r.shaped(nameB, b, okB, l.W.Rows, r.config.R)
+	if !shapedA || !shapedB {
+		return // nothing is allocated by the word of the configuration
+	}
+	layer := loraone.NewLayer(l.Name, l.W.Cols, l.W.Rows, r.config.R, r.config.Scale())
+	columns := make([]float32, layer.Out*layer.R)
+	r.values(layer.A, a)
+	r.values(columns, b)
+	simd.Transpose(simd.Dense(layer.Bt, layer.R, layer.Out), simd.Dense(columns, layer.Out, layer.R))
+	r.layers, r.linears = append(r.layers, layer), append(r.linears, l)
+}
+
+// targets reports whether PEFT would match a module: by its whole name or its end.
+func (r *reader) targets(module string) bool {
+	return r.config.TargetModules == nil || slices.ContainsFunc(r.config.TargetModules, func(t string) bool {
+		return module == t || strings.HasSuffix(module, "."+t)
+	})
+}
+
+// shaped reports whether a tensor is there as rows×cols.
+func (r *reader) shaped(name string, t safetensors.Tensor, ok bool, rows, cols int) bool {
+	if !ok {
+		r.mistake("tensor %s is missing, want shape [%d %d]", name, rows, cols)
+		return false
+	}
+	if !slices.Equal(t.Shape, []int{rows, cols}) {
+		r.mistake("tensor %s has shape %v, want [%d %d]", name, t.Shape, rows, cols)
+		return false
+	}
+	return true
+}
+
+// values converts a tensor to dst.
+func (r *reader) values(dst []float32, t safetensors.Tensor) {
+	for _, d := range []simd.DType{simd.F32, simd.F16, simd.BF16} {
+		if t.DType != d.String() {
+			continue
+		}
+		simd.Convert(dst, t.Data, d)
+		if i := slices.IndexFunc(dst, notFinite); i >= 0 {
+			r.mistake("tensor %s holds %v", t.Name, dst[i])
+		}
+		return
+	}
+	r.mistake("tensor %s is of type %s, want F32, F16 or BF16", t.Name, t.DType)
+}
+
+func (r *reader) unexpected() {
+	for _, n := range r.file.Names() {
+		if !r.seen[n] {
+			r.mistake("tensor %s is unexpected: the model has no such module, or it is no lora_A or lora_B of a projection", n)
+		}
+	}
+	if len(r.layers) == 0 && len(r.mistakes) == 0 {
+		r.mistake("no tensors")
+	}
+}
+
+func (r *reader) err() error {
+	if len(r.mistakes) == 0 {
+		return nil
+	}
+	path := r.file.Path()
+	list := r.mistakes
+	if n := len(list) - maxMistakes; n > 0 {
+		list = append(slices.Clone(list[:maxMistakes]), fmt.Sprintf("and %d more tensors", n))
+	}
+	return errors.New(path + ": " + strings.Join(list, "\n"+path+": "))
+}

@@ -1,0 +1,190 @@
+package safetensors
+
+import (
+	"encoding/binary"
+	"fmt"
+	"runtime"
+	"strings"
+	"testing"
+)
+
+const a4 = `"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}`
+
+func TestHeadersTaken(t *testing.T) {
+	for what, test := range map[string]struct {
+		header string
+		data   int
+		shape  string
+	}{
+		"plain":                {`{` + a4 + `}`, 4, "[1]"},
+		"padded":               {`{` + a4 + `}   `, 4, "[1]"},
+		"space inside":         {"{ \n" + a4 + "\t}", 4, "[1]"},
+		"keys in any order":    {`{"a":{"shape":[1],"data_offsets":[0,4],"dtype":"F32"}}`, 4, "[1]"},
+		"scalar":               {`{"a":{"dtype":"F32","shape":[],"data_offsets":[0,4]}}`, 4, "[]"},
+		"zero-size":            {`{"a":{"dtype":"F32","shape":[3,0],"data_offsets":[0,0]}}`, 0, "[3 0]"},
+		"zero-size, twice":     {`{"a":{"dtype":"F32","shape":[0],"data_offsets":[0,0]},"b":{"dtype":"F32","shape":[0],"data_offsets":[0,0]},"c":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}`, 1, "[0]"},
+		"other types":          {`{"a":{"dtype":"I64","shape":[1],"data_offsets":[0,8]},"b":{"dtype":"BOOL","shape":[3],"data_offsets":[8,11]}}`, 11, "[1]"},
+		"offsets in any order": {`{"b":{"dtype":"U8","shape":[1],"data_offsets":[4,5]},` + a4 + `}`, 5, "[1]"},
+		"metadata":             {`{"__metadata__":{"x":"y"},` + a4 + `}`, 4, "[1]"},
+		"escaped name":         {`{"\u0061":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`, 4, "[1]"},
+	} {
+		f, err := open(t, bytesOf(test.header, test.data))
+		if err != nil {
+			t.Errorf("%s: %v", what, err)
+			continue
+		}
+		if x, ok := f.Tensor("a"); !ok || fmt.Sprint(x.Shape) != test.shape {
+			t.Errorf("%s: shape %v, want %s", what, x.Shape, test.shape)
+		}
+	}
+}
+
+func TestHeadersRefused(t *testing.T) {
+	entry := func(s string) string { return `{"t.x":` + s + `}` }
+	for _, test := range []struct {
+		want, header string
+		data         int
+	}{
+		{`begins with " ", want {`, ` {` + a4 + `}`, 4},
+		{`begins with "[", want {`, `[]`, 0},
+		{`begins with "", want {`, ``, 0},
+		{`not JSON`, `{` + a4, 4},
+		{`not JSON`, `{` + a4 + `}}`, 4},
+		{`not JSON`, `{` + a4 + ",}", 4},
+		{`not JSON`, `{` + a4 + "}\x00\x00", 4},
+		{`not UTF-8`, "{\"a\xff\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4},
+		{`"a" stands twice`, `{` + a4 + `,` + a4 + `}`, 4},
+		{`"a" stands twice`, `{` + a4 + `,"\u0061":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}`, 8},
+		{`"__metadata__" stands twice`, `{"__metadata__":{},"__metadata__":{}}`, 0},
+		{`cannot be a tensor's name`, `{"":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`, 4},
+		{`cannot be a tensor's name`, `{"a\u001b[1m":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`, 4},
+		{`the name has 2000 bytes`, `{"` + strings.Repeat("a", 2000) + `":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`, 4},
+		{`tensor t.x: not an object`, entry(`null`), 0},
+		{`tensor t.x: not an object`, entry(`[1]`), 0},
+		{`tensor t.x: no dtype`, entry(`{"shape":[1],"data_offsets":[0,4]}`), 4},
+		{`tensor t.x: no shape`, entry(`{"dtype":"F32","data_offsets":[0,4]}`), 4},
+		{`tensor t.x: no data_offsets`, entry(`{"dtype":"F32","shape":[1]}`), 4},
+		{`tensor t.x: unknown key "Shape"`, entry(`{"dtype":"F32","Shape":[1],"data_offsets":[0,4]}`), 4},
+		{`tensor t.x: unknown key "x"`, entry(`{"dtype":"F32","shape":[1],"data_offsets":[0,4],"x":1}`), 4},
+		{`tensor t.x: "shape" stands twice`, entry(`{"dtype":"F32","shape":[1],"shape":[1],"data_offsets":[0,4]}`), 4},
+		{`tensor t.x: dtype "F8_E4M3" is not supported`, entry(`{"dtype":"F8_E4M3","shape":[4],"data_offsets":[0,4]}`), 4},
+		{`tensor t.x: dtype "f32" is not supported`, entry(`{"dtype":"f32","shape":[1],"data_offsets":[0,4]}`), 4},
+		{`tensor t.x: dtype is 3, want a string`, entry(`{"dtype":3,"shape":[1],"data_offsets":[0,4]}`), 4},
+		{`tensor t.x: dtype is [, want a string`, entry(`{"dtype":[1,2],"shape":[1],"data_offsets":[0,4]}`), 4},
+		{`tensor t.x: dtype is {, want a string`, entry(`{"dtype":{"shape":[1]},"shape":[1],"data_offsets":[0,4]}`), 4},
+		{`tensor t.x: shape: not a list`, entry(`{"dtype":"F32","shape":null,"data_offsets":[0,4]}`), 4},
+		{`tensor t.x: shape: 1.0 found`, entry(`{"dtype":"F32","shape":[1.0],"data_offsets":[0,4]}`), 4},
+		{`tensor t.x: shape: 1e0 found`, entry(`{"dtype":"F32","shape":[1e0],"data_offsets":[0,4]}`), 4},
+		{`tensor t.x: shape: -0 found`, entry(`{"dtype":"F32","shape":[-0],"data_offsets":[0,0]}`), 0},
+		{`tensor t.x: shape: -1 found`, entry(`{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}`), 4},
+		{`tensor t.x: shape: 1 found`, entry(`{"dtype":"F32","shape":["1"],"data_offsets":[0,4]}`), 4},
+		{`tensor t.x: shape: [ found`, entry(`{"dtype":"F32","shape":[[1]],"data_offsets":[0,4]}`), 4},
+		{`tensor t.x: shape: 18446744073709551615 found`, entry(`{"dtype":"F32","shape":[18446744073709551615],"data_offsets":[0,4]}`), 4},
+		{`tensor t.x: shape: more than 16`, entry(`{"dtype":"F32","shape":[` + strings.Repeat("1,", 16) + `1],"data_offsets":[0,4]}`), 4},
+		{`tensor t.x: data_offsets are [0]`, entry(`{"dtype":"F32","shape":[1],"data_offsets":[0]}`), 4},
+		{`tensor t.x: data_offsets are [0 4 8]`, entry(`{"dtype":"F32","shape":[1],"data_offsets":[0,4,8]}`), 4},
+		{`tensor t.x: data_offsets are [4 0]`, entry(`{"dtype":"F32","shape":[1],"data_offsets":[4,0]}`), 4},
+		{`tensor t.x: 4 bytes for shape [2] of F32`, entry(`{"dtype":"F32","shape":[2],"data_offsets":[0,4]}`), 4},
+		{`for shape [4611686018427387904 4] of F32`, entry(`{"dtype":"F32","shape":[4611686018427387904,4],"data_offsets":[0,0]}`), 0},
+		{`tensor t.x ends at 8, but there are 4 bytes of data`, entry(`{"dtype":"F32","shape":[2],"data_offsets":[0,8]}`), 4},
+		{`tensor t.x begins at 4, want 0: a hole behind the header`, entry(`{"dtype":"F32","shape":[1],"data_offsets":[4,8]}`), 8},
+		{`tensor b begins at 8, want 4: a hole behind a`, `{` + a4 + `,"b":{"dtype":"F32","shape":[1],"data_offsets":[8,12]}}`, 12},
+		{`tensor b begins at 2, inside a, which ends at 4`, `{` + a4 + `,"b":{"dtype":"F16","shape":[2],"data_offsets":[2,6]}}`, 6},
+		{`tensor b begins at 0, inside a, which ends at 4`, `{` + a4 + `,"b":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`, 4},
+		{`8 bytes of data, but the tensors end at 4`, `{` + a4 + `}`, 8},
+		{`1 bytes of data, but the tensors end at 0`, `{}`, 1},
+		{`__metadata__ is <nil>, want an object`, `{"__metadata__":null,` + a4 + `}`, 4},
+		{`__metadata__ is [, want an object`, `{"__metadata__":[],` + a4 + `}`, 4},
+		{`__metadata__: "x" is not a string`, `{"__metadata__":{"x":1},` + a4 + `}`, 4},
+		{`__metadata__: "x" is not a string`, `{"__metadata__":{"x":{"y":"z"}},` + a4 + `}`, 4},
+		{`__metadata__: "x" stands twice`, `{"__metadata__":{"x":"1","x":"2"},` + a4 + `}`, 4},
+	} {
+		_, err := open(t, bytesOf(test.header, test.data))
+		wantError(t, test.header, err, test.want, "x.safetensors: ")
+	}
+}
+
+func TestHeaderLengthIsNotBelieved(t *testing.T) {
+	for length, want := range map[uint64]string{
+		1 << 63:     "want at most 100000000",
+		1<<64 - 1:   "want at most 100000000",
+		1<<64 - 8:   "want at most 100000000",
+		100_000_001: "want at most 100000000",
+		100_000_000: "cut short",
+		5:           "cut short",
+		1<<32 | 4:   "want at most 100000000",
+	} {
+		var before, after runtime.MemStats
+		data := append(binary.LittleEndian.AppendUint64(nil, length), "{}  "...)
+		runtime.ReadMemStats(&before)
+		_, err := open(t, data)
+		runtime.ReadMemStats(&after)
+		wantError(t, fmt.Sprint(length), err, want)
+		if n := after.TotalAlloc - before.TotalAlloc; n > 1<<20 {
+			t.Errorf("length %d: %d bytes allocated for a file of %d", length, n, len(data))
+		}
+	}
+}
+
+// TestHeaderMemory: what the header makes the reader allocate stays a small multiple
+// of the file, also where it is made to cost much.
+func TestHeaderMemory(t *testing.T) {
+	var many, wide, notes strings.Builder
+	for i := range 20_000 {
+		fmt.Fprintf(&many, `,"%d":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}`, i)
+		fmt.Fprintf(&wide, `,"%d":{"dtype":"U8","shape":[0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0],"data_offsets":[0,0]}`, i)
+	}
+	for i := range 10_000 {
+		fmt.Fprintf(&notes, `,"%d":""`, i)
+	}
+	for what, header := range map[string]string{
+		"many tensors": "{" + many.String()[1:] + "}",
+		"many axes":    "{" + wide.String()[1:] + "}",
+		"metadata":     `{"__metadata__":{` + notes.String()[1:] + "}}",
+	} {
+		data := bytesOf(header, 0)
+		var before, after runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		if _, err := open(t, data); err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+		runtime.ReadMemStats(&after)
+		if got := float64(after.TotalAlloc-before.TotalAlloc) / float64(len(data)); got > 100 {
+			t.Errorf("%s: %.0f bytes allocated for each of the file's %d", what, got, len(data))
+		}
+	}
+	header := `{"__metadata__":{` + notes.String()[1:] + `,"one more":""}}`
+	_, err := open(t, bytesOf(header, 0))
+	wantError(t, "metadata", err, "more than 10000 entries")
+}
+
+func FuzzHeader(f *testing.F) {
+	for _, s := range []string{
+		`{}`, `{` + a4 + `}`, `{"__metadata__":{"format":"pt"},` + a4 + `}  `,
+		`{"a":{"dtype":"BF16","shape":[2,0],"data_offsets":[0,0]}}`,
+		`{"a":{"dtype":{"shape":[1]},"shape":[1],"data_offsets":[0,4]}}`,
+		`{"a":{"dtype":"F64","shape":[],"data_offsets":[0,8]},"a":1}`,
+	} {
+		f.Add(bytesOf(s, 4))
+	}
+	dir := f.TempDir()
+	f.Fuzz(func(t *testing.T, data []byte) {
+		file, err := Open(write(t, dir+"/x.safetensors", data))
+		if err != nil {
+			return
+		}
+		defer file.Close()
+		total := 0
+		for _, n := range file.Names() {
+			x, ok := file.Tensor(n)
+			if !ok {
+				t.Fatalf("%q is a name and no tensor", n)
+			}
+			total += len(x.Data)
+		}
+		if header := binary.LittleEndian.Uint64(data); uint64(total)+8+header != uint64(len(data)) {
+			t.Fatalf("tensors of %d bytes in a file of %d", total, len(data))
+		}
+	})
+}

@@ -1,0 +1,183 @@
+package train
+
+import (
+	"errors"
+	"math"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func valid() Config {
+	c := Default()
+	c.Model, c.Data = "m", "d"
+	return c
+}
+
+// expect fails unless err contains want, carries this hint, and is a usage error
+// exactly where usage says so.
+func expect(t *testing.T, what string, err error, want, hint string, usage bool) {
+	t.Helper()
+	if err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("%s:\n got %v\nwant %s", what, err, want)
+		return
+	}
+	var h interface{ Hint() string }
+	got := ""
+	if errors.As(err, &h) {
+		got = h.Hint()
+	}
+	if got != hint {
+		t.Errorf("%s: hint %q, want %q", what, got, hint)
+	}
+	var u interface{ Usage() bool }
+	if is := errors.As(err, &u) && u.Usage(); is != usage {
+		t.Errorf("%s: usage error: %v, want %v", what, is, usage)
+	}
+}
+
+func TestDefaultsAreValid(t *testing.T) {
+	c := valid()
+	if err := c.Validate(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestValidateNamesEachSetting(t *testing.T) {
+	for _, x := range []struct {
+		set        func(*Config)
+		want, hint string
+	}{
+		{func(c *Config) { c.Model = "" }, "no model", "--model is a folder with config.json, tokenizer.json and model.safetensors"},
+		{func(c *Config) { c.Data = "" }, "no data", `--data is a file with one JSON object a line, such as {"prompt": "2+2=", "completion": "4"}`},
+		{func(c *Config) { c.OutputDir = "" }, "output_dir is empty", ""},
+		{func(c *Config) { c.Overwrite, c.Resume = true, true }, "overwrite and resume contradict each other", ""},
+		{func(c *Config) { c.MaxSteps = -1 }, "max_steps is -1, want a count", ""},
+		{func(c *Config) { c.NumTrainEpochs = math.NaN() }, "num_train_epochs is NaN, want a number above 0", ""},
+		{func(c *Config) { c.BatchSize = 0 }, "batch_size is 0, want at least 1", ""},
+		{func(c *Config) { c.GradientAccumulationSteps = 0 }, "gradient_accumulation_steps is 0, want at least 1", ""},
+		{func(c *Config) { c.Threads = -1 }, "threads is -1, want a count", ""},
+		{func(c *Config) { c.Optimizer = "adamW" }, `optimizer is "adamW", want one of preconditioned-adamw, adamw`, "did you mean adamw?"},
+		{func(c *Config) { c.LRSchedulerType = "step" }, `lr_scheduler_type is "step", want one of constant, linear, cosine`, ""},
+		{func(c *Config) { c.LearningRate = -1 }, "learning_rate is -1, want a number above 0", ""},
+		{func(c *Config) { c.LearningRate = math.Inf(1) }, "learning_rate is +Inf", ""},
+		{func(c *Config) { c.WarmupSteps = -1 }, "warmup_steps is -1, want a count", ""},
+		{func(c *Config) { c.WarmupSteps = 1.5 }, "warmup_steps is 1.5, want a whole number", ""},
+		{func(c *Config) { c.WeightDecay = -1 }, "weight_decay is -1, want 0 or more", ""},
+		{func(c *Config) { c.AdamBeta1 = 1 }, "adam_beta1 is 1, want 0 or more and less than 1", ""},
+		{func(c *Config) { c.AdamBeta2 = math.NaN() }, "adam_beta2 is NaN", ""},
+		{func(c *Config) { c.AdamEpsilon = 0 }, "adam_epsilon is 0, want a number above 0", ""},
+		{func(c *Config) { c.MaxGradNorm = -1 }, "max_grad_norm is -1, want a number above 0", ""},
+		{func(c *Config) { c.PreconditionReg = 0 }, "precondition_reg is 0, want a number above 0", ""},
+		{func(c *Config) { c.Init = "lora-one" }, `init is "lora-one", want one of loraone, lora`, "did you mean loraone?"},
+		{func(c *Config) { c.LoraDropout = 0.1 }, "lora_dropout is 0.1, only 0 is supported: dropout would make a run depend on more than its data", "leave lora_dropout out; weight_decay is the regulariser here"},
+		{func(c *Config) { c.LoraR = 0 }, "lora_r is 0, want at least 1", ""},
+		{func(c *Config) { c.LoraAlpha = 0 }, "lora_alpha is 0, want a number above 0", ""},
+		{func(c *Config) { c.InitSamples = 0 }, "init_samples is 0, want at least 1, or all", ""},
+		{func(c *Config) { c.InitGamma = 0 }, "init_gamma is 0, want a number above 0", ""},
+		{func(c *Config) { c.TargetModules = Names{"q_prj"} }, `target_modules: target module "q_prj" not found`, ""},
+		{func(c *Config) { c.Overlong = "cut" }, `overlong is "cut", want one of truncate, drop, error`, ""},
+		{func(c *Config) { c.TrainOn = "user" }, `train_on is "user", want one of assistant, last, all`, ""},
+		{func(c *Config) { c.Map = Columns{"x": "y"} }, `map: unknown field "x"`, ""},
+		{func(c *Config) { c.Date = "today" }, `date is "today", want YYYY-MM-DD`, ""},
+		{func(c *Config) { c.MaxLength = 1 }, "max_length is 1, want at least 2", ""},
+		{func(c *Config) { c.ValSplit = 1 }, "val_split is 1, want a share", ""},
+		{func(c *Config) { c.ChatTemplate = "" }, "chat_template is empty, want auto, none or a file", ""},
+		{func(c *Config) { c.Progress = "yes" }, `progress is "yes", want one of auto, bar, log, none`, ""},
+		{func(c *Config) { c.EvalSteps = -1 }, "eval_steps is -1, want at least 0", ""},
+		{func(c *Config) { c.EvalSamples = -1 }, "eval_samples is -1, want at least 0", ""},
+		{func(c *Config) { c.LoggingSteps = 0 }, "logging_steps is 0, want at least 1", ""},
+		{func(c *Config) { c.SaveSteps = 0 }, "save_steps is 0, want at least 1", ""},
+		{func(c *Config) { c.SaveTotalLimit = 0 }, "save_total_limit is 0, want at least 1", ""},
+		{func(c *Config) { c.EarlyStopping = -1 }, "early_stopping_patience is -1, want at least 0", ""},
+	} {
+		c := valid()
+		x.set(&c)
+		expect(t, x.want, c.Validate(), x.want, x.hint, true)
+	}
+}
+
+func TestYAMLSetsWhatItNames(t *testing.T) {
+	c := Default()
+	text := "model: m\nlearning_rate: 2e-4\nlora_r: 16\ntarget_modules: all-linear\ninit_samples: all\nmap: {prompt: question, completion: answer}\nseed: 7\nresume: true\n"
+	if err := c.parseYAML("run.yaml", []byte(text)); err != nil {
+		t.Fatal(err)
+	}
+	want := Default()
+	want.Model, want.LearningRate, want.LoraR, want.Seed, want.Resume = "m", 2e-4, 16, 7, true
+	want.TargetModules, want.InitSamples = Names{"all-linear"}, All
+	want.Map = Columns{"prompt": "question", "completion": "answer"}
+	if !reflect.DeepEqual(c, want) {
+		t.Errorf("got %+v\nwant %+v", c, want)
+	}
+	for in, want := range map[string]Names{"[q_proj, v_proj]": {"q_proj", "v_proj"}, "q_proj, k_proj": {"q_proj", "k_proj"}, "- q_proj\n- o_proj": {"q_proj", "o_proj"}} {
+		if err := c.parseYAML("run.yaml", []byte("target_modules:\n  "+strings.ReplaceAll(in, "\n", "\n  "))); err != nil || !slices.Equal(c.TargetModules, want) {
+			t.Errorf("%s: %v, %v", in, c.TargetModules, err)
+		}
+	}
+	if err := c.parseYAML("run.yaml", []byte("map: text=body\n")); err != nil || c.Map["text"] != "body" {
+		t.Errorf("map as text: %v, %v", c.Map, err)
+	}
+}
+
+func TestYAMLMistakes(t *testing.T) {
+	for _, x := range []struct{ in, want, hint string }{
+		{"model: m\nlearning_rte: 1\n", `run.yaml:2: unknown setting "learning_rte"`, "did you mean learning_rate?"},
+		{"zzz: 1\n", `run.yaml:1: unknown setting "zzz"`, ""},
+		{"model: m\nlora_r: many\n", `run.yaml:2: `, ""},
+		{"model: m\nmodel: n\n", `run.yaml:2: `, ""},
+		{"model: [\n", `run.yaml:1: `, ""},
+		{"model: m\ninit_samples: some\n", `"some", want a number or "all"`, ""},
+		{"map: {x: y}\n", `map: unknown field "x"`, ""},
+		{"- a\n", `run.yaml`, ""},
+	} {
+		c := Default()
+		err := c.parseYAML("run.yaml", []byte(x.in))
+		expect(t, x.in, err, x.want, x.hint, true)
+		if err != nil && strings.Count(err.Error(), "\n") > 0 {
+			t.Errorf("%q: an error of several lines:\n%v", x.in, err)
+		}
+	}
+	c := Default()
+	if err := c.ReadYAML(filepath.Join(t.TempDir(), "absent.yaml")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("no file: %v", err)
+	}
+}
+
+func TestYAMLComesBack(t *testing.T) {
+	c := valid()
+	c.InitSamples, c.Map, c.Date, c.Overwrite, c.WarmupSteps = All, Columns{"text": "body"}, "2026-01-02", true, 100
+	text, err := c.YAML()
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "run.yaml")
+	if err := os.WriteFile(path, text, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	var back Config
+	if err := back.ReadYAML(path); err != nil {
+		t.Fatal(err)
+	}
+	c.Overwrite = false // a switch of one start
+	if !reflect.DeepEqual(back, c) {
+		t.Errorf("got %+v\nwant %+v\nfrom\n%s", back, c, text)
+	}
+}
+
+func TestKeysAreTheTable(t *testing.T) {
+	keys := Keys()
+	for _, k := range []string{"model", "data", "output_dir", "max_steps", "warmup_steps", "target_modules", "early_stopping_patience", "resume_from", "map", "packing", "seed"} {
+		if !slices.Contains(keys, k) {
+			t.Errorf("no key %s in %v", k, keys)
+		}
+	}
+	for _, k := range free {
+		if !slices.Contains(keys, k) {
+			t.Errorf("%s may change, but is no key", k)
+		}
+	}
+}

@@ -1,0 +1,68 @@
+package data
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// shown is how many mistakes an error spells out.
+const shown = 10
+
+// Mistakes are all the rows of a file that cannot be used, in its order.
+type Mistakes struct {
+	First []error // at most ten
+	Total int
+	file  string
+}
+
+func (m *Mistakes) add(err error) {
+	if m.Total++; len(m.First) < shown {
+		m.First = append(m.First, err)
+	}
+}
+
+// err returns m as an error, or nil when there are none.
+func (m *Mistakes) err() error {
+	if m.Total == 0 {
+		return nil
+	}
+	return m
+}
+
+// Error returns the first ten mistakes, one a line, and their number where there
+// are more.
+func (m *Mistakes) Error() string {
+	lines := make([]string, 0, shown+1)
+	for _, err := range m.First {
+		lines = append(lines, err.Error())
+	}
+	if m.Total > len(m.First) {
+		lines = append(lines, fmt.Sprintf("%s: %d rows with mistakes, the first %d are shown", m.file, m.Total, len(m.First)))
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Hint returns the first hint among the mistakes.
+func (m *Mistakes) Hint() string {
+	for _, err := range m.First {
+		var h interface{ Hint() string }
+		if errors.As(err, &h) {
+			return h.Hint()
+		}
+	}
+	return ""
+}
+
+// A hintError is an error with advice.
+type hintError struct {
+	error
+	hint string
+}
+
+func (e hintError) Hint() string  { return e.hint }
+func (e hintError) Unwrap() error { return e.error }
+
+func hint(err error, format string, args ...any) error {
+	return hintError{err, fmt.Sprintf(format, args...)}
+}

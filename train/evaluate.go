@@ -1,0 +1,54 @@
+package train
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"example.com/finetune/model"
+	"example.com/finetune/train/data"
+)
+
+// chooseEval returns the indices of the validation rows used during training: a
+// seeded choice, in the file's order.
+func chooseEval(c *Config, valid *data.Set) []int {
+	n := len(valid.Sequences)
+	list := newStream(c.Seed, "eval", 0).permutation(n)
+	if c.EvalSamples > 0 {
+		list = list[:min(n, c.EvalSamples)]
+	}
+	slices.Sort(list)
+	return list
+}
+
+// pick returns the sequences at these indices.
+func pick(set *data.Set, indices []int) []model.Sequence {
+	list := make([]model.Sequence, len(indices))
+	for i, k := range indices {
+		list[i] = set.Sequences[k]
+	}
+	return list
+}
+
+// MeanLoss returns the loss per target of the sequences, each counted by its
+// targets. progress may be nil. It stops between micro-batches when ctx ends.
+func MeanLoss(ctx context.Context, e *model.Engine, seqs []model.Sequence, microBatch int, progress func(done, total int)) (float64, error) {
+	var sum float64
+	targets, done := 0, 0
+	for _, mb := range model.MicroBatches(seqs, microBatch) {
+		if err := ctx.Err(); err != nil {
+			return 0, err
+		}
+		for _, l := range e.Loss(mb) {
+			sum += l.Sum
+			targets += l.Targets
+		}
+		if done += len(mb); progress != nil {
+			progress(done, len(seqs))
+		}
+	}
+	if targets == 0 {
+		return 0, fmt.Errorf("no trained tokens among %d rows", len(seqs))
+	}
+	return float64(sum / float64(targets)), nil
+}

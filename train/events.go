@@ -1,0 +1,67 @@
+package train
+
+import "time"
+
+// The events that a run reports, by value.
+type (
+	// Planned comes once, before the first pass over the model.
+	Planned struct {
+		Plan
+		ResumedFrom string // a checkpoint's folder; "" for a fresh start
+	}
+
+	// InitProgress comes after each micro-batch of the initial gradient.
+	InitProgress struct{ Done, Total int }
+
+	// Stepped comes every logging_steps steps; Loss is the mean over the targets
+	// since the last one.
+	Stepped struct {
+		Step, Steps     int
+		Epoch           float64
+		Loss            float64
+		LearningRate    float64
+		GradNorm        float64 // of the last step, before clipping
+		Tokens          int     // seen so far
+		TokensPerSecond float64
+		Seconds         float64       // of the whole run
+		Left            time.Duration // at the pace of this start
+	}
+
+	// EvalProgress comes after each micro-batch of an evaluation.
+	EvalProgress struct{ Done, Total int }
+
+	// Evaluated comes after each evaluation. Base is the loss of the model
+	// without adapters.
+	Evaluated struct {
+		Step, Steps int
+		Loss, Base  float64
+		Best        bool
+	}
+
+	// Saved comes after each checkpoint.
+	Saved struct {
+		Step int
+		Path string
+	}
+
+	// Warning is a remark that needs no answer.
+	Warning struct{ Text string }
+)
+
+// A Result is what a run came to. The losses are those of the validation rows;
+// without any they are 0 and Validated is false.
+type Result struct {
+	Dir       string // the adapter's folder
+	Finished  bool   // it was finished before, nothing was done
+	Steps     int
+	BestStep  int // the step whose adapter was saved
+	Validated bool
+	BaseLoss  float64 // of the model alone
+	StartLoss float64 // after the start, before the first step
+	BestLoss  float64
+	LastLoss  float64
+	TrainLoss float64 // over the steps of the last log line
+	Stopped   bool    // early, for want of improvement
+	Tokens    int
+	Seconds   float64
+}

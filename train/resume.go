@@ -1,0 +1,137 @@
+package train
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"reflect"
+	"slices"
+
+	"github.com/goccy/go-yaml"
+
+	"example.com/finetune/model/safetensors"
+	"example.com/finetune/simd"
+)
+
+// free are the settings that a resumed run may change: where things are, how they
+// are shown and kept. model, data, map, chat_template and date are held by the
+// digests of weights and sequences instead.
+var free = []string{
+	"model", "data", "output_dir", "map", "chat_template", "date", "threads", "packing", "progress",
+	"logging_steps", "save_steps", "save_total_limit",
+}
+
+// findCheckpoint returns the checkpoint that the settings ask to go on from: the
+// given one, or the newest that verifies; "" for none. Checkpoints passed over are
+// returned as errors.
+func findCheckpoint(c *Config) (path string, st *state, passed []error, err error) {
+	if c.ResumeFrom != "" {
+		st, err = verify(c.ResumeFrom)
+		return c.ResumeFrom, st, nil, err
+	}
+	if !c.Resume {
+		return "", nil, nil, nil
+	}
+	list, err := checkpoints(filepath.Join(c.OutputDir, checkpointsDir))
+	if err != nil {
+		return "", nil, nil, err
+	}
+	for _, path := range list {
+		st, err := verify(path)
+		if err == nil {
+			return path, st, passed, nil
+		}
+		passed = append(passed, err)
+	}
+	if len(passed) > 0 {
+		return "", nil, nil, hint(fmt.Errorf("no good checkpoint among %d: %w", len(list), errors.Join(passed...)), "--overwrite starts again from the beginning")
+	}
+	return "", nil, nil, nil
+}
+
+// settings returns the settings by key, as run.yaml holds them.
+func (c *Config) settings() (map[string]any, error) {
+	text, err := c.YAML()
+	if err != nil {
+		return nil, err
+	}
+	var m map[string]any
+	err = yaml.Unmarshal(text, &m)
+	return m, err
+}
+
+// sameSettings returns an error for the first setting, in the table's order, that
+// differs from the checkpoint's and shows in the result.
+func sameSettings(c *Config, then map[string]any) error {
+	now, err := c.settings()
+	if err != nil {
+		return err
+	}
+	for _, key := range Keys() {
+		a, b := normal(then[key]), normal(now[key])
+		if !slices.Contains(free, key) && !reflect.DeepEqual(a, b) {
+			return hint(fmt.Errorf("%s was %v when this run started and is %v now", key, a, b),
+				"start with --%s %v to go on, or with --overwrite to begin again", flag(key), a)
+		}
+	}
+	return nil
+}
+
+// normal makes numbers comparable that JSON and YAML read as different types.
+func normal(v any) any {
+	switch v := v.(type) {
+	case uint64:
+		return float64(v)
+	case int64:
+		return float64(v)
+	case int:
+		return float64(v)
+	case []any:
+		list := make([]any, len(v))
+		for i := range v {
+			list[i] = normal(v[i])
+		}
+		return list
+	}
+	return v
+}
+
+// flag is a key as it is written on the command line.
+func flag(key string) string {
+	b := []byte(key)
+	for i := range b {
+		if b[i] == '_' {
+			b[i] = '-'
+		}
+	}
+	return string(b)
+}
+
+// loadTensors sets parameters, moments and the best adapter from a checkpoint.
+// hasBest says whether it holds one.
+func loadTensors(path string, o *optimizer, hasBest bool) (best [][]float32, err error) {
+	f, err := safetensors.Open(filepath.Join(path, tensorsFile))
+	if err != nil {
+		return nil, fmt.Errorf("checkpoint: %w", err)
+	}
+	defer f.Close()
+	if hasBest {
+		for _, x := range parameters(o.layers) {
+			best = append(best, make([]float32, len(x)))
+		}
+	}
+	for _, e := range tensors(o, best) {
+		t, ok := f.Tensor(e.Name)
+		if !ok {
+			return nil, fmt.Errorf("checkpoint: %s: no tensor %s", path, e.Name)
+		}
+		if t.DType != "F32" || !slices.Equal(t.Shape, e.Shape) {
+			return nil, fmt.Errorf("checkpoint: %s: %s is %s %v, want F32 %v", path, e.Name, t.DType, t.Shape, e.Shape)
+		}
+		simd.Convert(e.Data, t.Data, simd.F32)
+	}
+	for _, l := range o.layers {
+		l.Sync()
+	}
+	return best, nil
+}
