@@ -75,7 +75,10 @@ func ReadConfig(dir string) (*Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c, c.readGeneration(filepath.Join(dir, "generation_config.json"))
+	if err := c.readGeneration(filepath.Join(dir, "generation_config.json")); err != nil {
+		return nil, err
+	}
+	return c, nil
 }
 
 func missingConfig(dir string, err error) error {
@@ -107,8 +110,12 @@ func parseConfig(f *strictjson.Fields) (*Config, error) {
 	}
 	c.TieWordEmbeddings = f.Bool("tie_word_embeddings", false)
 	c.DType = f.Text("dtype", f.Text("torch_dtype", ""))
-	c.BOS = f.Int("bos_token_id", -1, 0, max(c.VocabSize-1, 0))
-	c.EOS = f.Integers("eos_token_id", 0, max(c.VocabSize-1, 0))
+	lastID := maxVocab
+	if c.VocabSize > 0 {
+		lastID = c.VocabSize - 1
+	}
+	c.BOS = f.Int("bos_token_id", -1, 0, lastID)
+	c.EOS = f.Integers("eos_token_id", 0, lastID)
 	if err := f.Err(); err != nil {
 		return nil, err
 	}

@@ -17,9 +17,18 @@
 //   - Elementwise: the same operations in the same order, each rounded once, as
 //     the functions of generic.go spell out. exp below -87.3 is exactly 0.
 //
-// generic.go is the twin of every kernel and the oracle of the tests. In Go code
-// x*y+z may be fused by the compiler on some architectures: it is written
-// float32(x*y)+z, or fma(x, y, z) where one rounding is meant.
+// generic.go and product_generic.go are the twins of the kernels and the oracles
+// of the tests. In Go code x*y+z may be fused by the compiler on some
+// architectures: it is written float32(x*y)+z, or fma(x, y, z) where one rounding
+// is meant.
+//
+// # Products
+//
+// Weights stay as stored: blocks of them are converted while they are packed into
+// panels as wide as a register tile (pack.go), which meet the rows of the other
+// factor where these lie (gemm.go). One micro-kernel signature serves them and the
+// products of views: A by two strides, B by one (product_tile.go). Rows of A that
+// are a multiple of 1 KB apart are slow to read; where a stride is free, pad it.
 //
 // Shape letters: M rows, N columns, K the summed dimension.
 //

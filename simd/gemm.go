@@ -1,7 +1,5 @@
 package simd
 
-import "math"
-
 // Blocks of the products, in elements. None of them shows in a result. Measured
 // on Zen 4 (32 KB L1, 1 MB L2); results move by about 5 % around them.
 const (
@@ -9,8 +7,7 @@ const (
 	blockRows = 112 // eight tiles of 14 rows that meet a panel in turn
 	blockCols = 256 // columns packed at once: with blockK a quarter of the L2 cache
 
-	aPad      = 16
-	copyCols  = 128
+	blockPad  = 16            // keeps the rows of a copied block out of each other's cache sets
 	maxPanels = blockCols / 8 // of the narrowest panel, NEON's
 )
 
@@ -38,45 +35,6 @@ func (p *Pool) start(g product, w []Matrix, task func(worker, task int)) {
 	p.product = product{w: kept[:0]}
 }
 
-// share returns the i-th of parts consecutive, nearly equal ranges of [0,n).
-func share(n, parts, i int) (lo, hi int) { return n * i / parts, n * (i + 1) / parts }
-
-// The costs beside a multiply-add of a panel's row, measured: packing, a row's
-// worth of panel columns, and reading A, where each row is a page of its own or not.
-const (
-	packCost  = 6
-	readCost  = 0.05
-	pagesCost = 0.3
-)
-
-// splitWeights sets the parts of a product with weights: those that should end
-// first. Parts of the rows pack the same panels again, narrow parts of the columns
-// read the rows for less, few large parts leave threads waiting.
-func (g *product) splitWeights(threads int) {
-	panels, rows := ceilDiv(g.c.Cols, panelCols()), float64(g.c.Rows)
-	read := readCost
-	if spread(g.a) {
-		read = pagesCost
-	}
-	least := math.Inf(1)
-	for per := 1; per <= blockCols/panelCols(); per++ {
-		for parts := 1; parts == 1 || parts <= min(4*threads, g.c.Rows/(blockRows/2)); parts++ {
-			tasks := ceilDiv(panels, per) * parts
-			m := rows / float64(parts)
-			cost := float64(per) * (m + packCost) * (1 + read/float64(per))
-			cost *= float64(ceilDiv(tasks, threads)) + 0.25 // the last is late
-			if cost < least {
-				least = cost
-				g.partCols, g.colParts, g.rowParts = per*panelCols(), ceilDiv(panels, per), parts
-			}
-		}
-	}
-}
-
-// spread reports whether the rows of a lie so that those of a tile meet in the
-// same sets of the L1 cache, and each needs an entry of the TLB: 1 KB multiples.
-func spread(a View) bool { return a.ColStride == 1 && a.RowStride%256 == 0 }
-
 // weights is the task of a product with weights.
 func (p *Pool) weights(worker, task int) {
 	g := &p.product
@@ -84,12 +42,13 @@ func (p *Pool) weights(worker, task int) {
 	col := task / g.rowParts * g.partCols
 	end := min(g.c.Cols, col+g.partCols)
 	depth := min(blockK, g.a.Cols)
-	buf := p.buffer(worker, (ceilDiv(end-col, panelCols())*panelCols()+blockRows)*(depth+aPad))
+	buf := p.buffer(worker, (ceilDiv(end-col, panelCols())*panelCols()+blockRows)*(depth+blockPad))
 	g.weightColumns(buf, col, end, r0, r1)
 }
 
 // weightColumns computes columns [col,end) of rows [r0,r1): a block of k at a
-// time is packed, and multiplied with every row.
+// time is packed, and multiplied with every row. What a panel holds is known here,
+// in pack.go and in mulPanel; kernels of another element type would join these.
 func (g *product) weightColumns(buf []float32, col, end, r0, r1 int) {
 	var panels [maxPanels]View
 	width := panelCols()
@@ -113,30 +72,13 @@ func (g *product) weightColumns(buf []float32, col, end, r0, r1 int) {
 			ie := min(r1, i+blockRows)
 			ai, ci := a.Slice(i, ie), g.c.Slice(i, ie)
 			if spread(a) {
-				ai = copyBlock(buf[len(buf)-blockRows*(hi-lo+aPad):], ai)
+				ai = copyBlock(buf[len(buf)-blockRows*(hi-lo+blockPad):], ai)
 			}
 			for t, b := range panels[:n] {
 				j := col + t*width
 				mulPanel(ci.Columns(j, min(end, j+width)), ai, b, g.add || lo > 0)
 			}
 		}
-	}
-}
-
-// taskWork is the multiply-adds worth a task of their own, about 5 µs.
-const taskWork = 1 << 18
-
-// splitViews sets the parts of a product of views, rows first: each part of the
-// columns reads all of A.
-func (g *product) splitViews(threads int) {
-	g.colParts, g.rowParts = 1, 1
-	if threads == 1 {
-		return
-	}
-	want := min(8*threads, g.c.Rows*g.c.Cols*g.a.Cols/taskWork)
-	g.rowParts = max(1, min(want, g.c.Rows/tileRows(g.c.Cols)))
-	if g.rowParts < want {
-		g.colParts = max(1, min(want/g.rowParts, g.c.Cols/panelCols()))
 	}
 }
 
@@ -149,7 +91,7 @@ func (p *Pool) views(worker, task int) {
 	j0, j1 := p0*width, min(g.c.Cols, p1*width)
 	var buf []float32
 	if j1-j0 > 2*width && (spread(g.a) || g.a.RowStride == 1 && g.a.ColStride != 1) {
-		buf = p.buffer(worker, (blockRows+aPad)*(blockK+aPad))
+		buf = p.buffer(worker, (blockRows+blockPad)*(blockK+blockPad))
 	}
 	mulBlocks(g.c.Slice(r0, r1).Columns(j0, j1), g.a.Slice(r0, r1), g.b.Columns(j0, j1), g.add, buf)
 }
@@ -184,9 +126,7 @@ func copyBlock(buf []float32, a View) View {
 	if a.ColStride != 1 {
 		return copyBlock(buf, a.T()).T()
 	}
-	dst := View{buf, a.Rows, a.Cols, a.Cols + aPad, 1}
+	dst := View{buf, a.Rows, a.Cols, a.Cols + blockPad, 1}
 	copyRows(dst, a)
 	return dst
 }
-
-func ceilDiv(n, d int) int { return (n + d - 1) / d }

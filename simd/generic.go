@@ -25,54 +25,33 @@ func (l *lanes) max() float32 {
 	return l[0]
 }
 
-// padded calls f for every lane of every block of 16, with i = -1 in the padding.
-func padded(n int, f func(lane, i int)) {
-	for b := 0; b < n; b += 16 {
-		for l := range 16 {
-			if b+l < n {
-				f(l, b+l)
-			} else {
-				f(l, -1)
-			}
-		}
+// pad adds +0 to the lanes from i on: the padding of a sum's last block.
+func (l *lanes) pad(i int) {
+	for i %= 16; i != 0 && i < 16; i++ {
+		l[i] += 0
 	}
 }
 
-func maxGeneric(x []float32) float32 {
-	var l lanes
-	for i := range l {
-		l[i] = float32(math.Inf(-1))
-	}
+func maxGeneric(l *lanes, x []float32) {
 	for i, v := range x {
 		if v > l[i%16] { // a NaN never wins
 			l[i%16] = v
 		}
 	}
-	return l.max()
 }
 
-func dotGeneric(x, y []float32) float32 {
-	var l lanes
-	padded(len(x), func(lane, i int) {
-		if i < 0 {
-			l[lane] += 0
-			return
-		}
-		l[lane] = fma(x[i], y[i], l[lane])
-	})
-	return l.sum()
+func dotGeneric(l *lanes, x, y []float32) {
+	for i, v := range x {
+		l[i%16] = fma(v, y[i], l[i%16])
+	}
+	l.pad(len(x))
 }
 
-func dot3Generic(x, y, z []float32) float32 {
-	var l lanes
-	padded(len(x), func(lane, i int) {
-		if i < 0 {
-			l[lane] += 0
-			return
-		}
-		l[lane] = fma(float32(x[i]*y[i]), z[i], l[lane])
-	})
-	return l.sum()
+func dot3Generic(l *lanes, x, y, z []float32) {
+	for i, v := range x {
+		l[i%16] = fma(float32(v*y[i]), z[i], l[i%16])
+	}
+	l.pad(len(x))
 }
 
 // Cephes expf: n = round(x·log₂e), r = x-n·ln2 in two steps, a polynomial in r,
@@ -109,17 +88,13 @@ func expGeneric(x float32) float32 {
 
 func pow2(n int32) float32 { return math.Float32frombits(uint32(n+127) << 23) }
 
-func expSumGeneric(dst, x []float32, shift float32) float32 {
-	var l lanes
-	padded(len(x), func(lane, i int) {
-		if i < 0 {
-			l[lane] += 0
-			return
-		}
-		dst[i] = expGeneric(x[i] - shift)
-		l[lane] += dst[i]
-	})
-	return l.sum()
+func expSumGeneric(l *lanes, dst, x []float32, shift float32) {
+	for i, v := range x {
+		e := expGeneric(v - shift)
+		dst[i] = e
+		l[i%16] += e
+	}
+	l.pad(len(x))
 }
 
 func siluMulGeneric(y, g, u []float32) {
@@ -151,20 +126,20 @@ func rmsNormBackwardGeneric(dx, dy, x, w []float32, rstd, k float32) {
 	}
 }
 
-func rotateGeneric(x, cos, sin []float32) {
-	h := len(cos)
-	for i := range h {
-		a, b := x[i], x[h+i]
-		x[i] = float32(a*cos[i]) - float32(b*sin[i])
-		x[h+i] = float32(b*cos[i]) + float32(a*sin[i])
+func rotateGeneric(a, b, cos, sin []float32) {
+	for i, x := range a {
+		y := b[i]
+		a[i] = float32(x*cos[i]) - float32(y*sin[i])
+		b[i] = float32(y*cos[i]) + float32(x*sin[i])
 	}
 }
 
-func adamWGeneric(p, g, m, v []float32, a *AdamW) {
+func adamWGeneric(p, g, m, v []float32, c *[9]float32) {
+	beta1, rest1, beta2, rest2, c1, c2, epsilon, lr, decay := c[0], c[1], c[2], c[3], c[4], c[5], c[6], c[7], c[8]
 	for i, gi := range g {
-		m[i] = fma(a.Beta1, m[i], float32((1-a.Beta1)*gi))
-		v[i] = fma(a.Beta2, v[i], float32(float32((1-a.Beta2)*gi)*gi))
-		d := float32(m[i]/a.Correction1) / (float32(math.Sqrt(float64(v[i]/a.Correction2))) + a.Epsilon)
-		p[i] = fma(-a.LR, d, float32(p[i]*a.decay()))
+		m[i] = fma(beta1, m[i], float32(rest1*gi))
+		v[i] = fma(beta2, v[i], float32(float32(rest2*gi)*gi))
+		d := float32(m[i]/c1) / (float32(math.Sqrt(float64(v[i]/c2))) + epsilon)
+		p[i] = fma(lr, d, float32(p[i]*decay))
 	}
 }

@@ -58,6 +58,10 @@ func Convert(dst []float32, src []byte, d DType) {
 	if len(src) != len(dst)*d.Size() {
 		panic(fmt.Sprintf("simd: Convert: %d bytes for %d %v", len(src), len(dst), d))
 	}
+	if n := whole(len(dst)); n > 0 && d != F32 {
+		convertVec(n, at(dst), at(src), d)
+		dst, src = dst[n:], src[2*n:]
+	}
 	switch d {
 	case F32:
 		if littleEndian {

@@ -105,6 +105,11 @@ func awkwardSizes() []productSize {
 	for m := 1; m <= 67; m++ { // all row tails
 		sizes = append(sizes, productSize{m, 1 + (m*7)%40, 1 + m%9})
 	}
+	for m := 1; m <= 14; m++ { // all tiles
+		for _, n := range []int{4, 8, 12, 16, 28, 32} {
+			sizes = append(sizes, productSize{m, n, 6})
+		}
+	}
 	for _, k := range []int{1, 2, 3, 4, 5, 63, 64, 65, blockK - 1, blockK, blockK + 1, 2*blockK + 3} {
 		for _, n := range []int{1, 7, 8, 9, 15, 16, 17, 31, 32, 33, 50} {
 			sizes = append(sizes, productSize{5, n, k}, productSize{14, n, k})
@@ -206,14 +211,14 @@ func TestMulRowsAlone(t *testing.T) {
 
 func TestPoolMul(t *testing.T) {
 	sizes := []productSize{
-		{200, 8, 576},
-		{200, 16, 600},
-		{300, 576, 8},
-		{8, 576, 300},
-		{16, 576, 300},
-		{250, 192, 300},
-		{1, 1000, 30},
-		{1000, 1, 30},
+		{150, 8, 1024}, // taskWork, in parts of the rows
+		{150, 16, 300},
+		{120, 576, 8},
+		{8, 300, 290}, // in parts of the columns
+		{16, 300, 270},
+		{120, 100, 256}, // with blocks of A copied
+		{1, 1000, 3},
+		{1000, 1, 3},
 		{3, 3, 3},
 		{0, 4, 4},
 		{4, 4, 0},

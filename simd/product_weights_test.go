@@ -3,6 +3,7 @@ package simd
 import (
 	"encoding/binary"
 	"fmt"
+	"hash/fnv"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -40,12 +41,14 @@ func randomMatrix(rng *rand.Rand, d DType, rows, cols int) Matrix {
 // stackedFloat32 converts stacked matrices to one float32 matrix.
 func stackedFloat32(w []Matrix) View {
 	var all []float32
+	rows := 0
 	for _, m := range w {
+		rows += m.Rows
 		f := make([]float32, m.Rows*m.Cols)
 		Convert(f, m.Data, m.DType)
 		all = append(all, f...)
 	}
-	return Dense(all, len(all)/w[0].Cols, w[0].Cols)
+	return Dense(all, rows, w[0].Cols)
 }
 
 // transposed copies a view's transpose.
@@ -104,16 +107,8 @@ func TestWeightProducts(t *testing.T) {
 
 func testWeights(t *testing.T, p *Pool, what string, rng *rand.Rand, w []Matrix, tokens int) {
 	t.Helper()
-	full := Dense(nil, 0, 0)
-	rows, cols := 0, w[0].Cols
-	for _, m := range w {
-		rows += m.Rows
-	}
-	if cols > 0 {
-		full = stackedFloat32(w)
-	} else {
-		full = View{nil, rows, 0, 0, 1}
-	}
+	full := stackedFloat32(w)
+	rows, cols := full.Rows, full.Cols
 	x := guardedView(tokens, cols, 5, false, normal(rng))
 	y := guardedView(tokens, rows, 5, false, normal(rng))
 	for _, add := range []bool{false, true} {
@@ -248,6 +243,41 @@ func TestProductAllocations(t *testing.T) {
 				}
 			}
 			p.Close()
+		}
+	})
+}
+
+// TestProductHash pins the bits of forward and backward products: one number for
+// every implementation and architecture.
+func TestProductHash(t *testing.T) {
+	const want = 0xa90f1ed29c5e13e8
+	forEachImpl(t, func(t *testing.T) {
+		rng := rand.New(rand.NewPCG(21, 22))
+		fill := func() float32 { return float32(rng.Int32()) * 0x1p-31 }
+		bf16 := func(rows, cols int) Matrix {
+			data := make([]byte, 2*rows*cols)
+			for i := range rows * cols {
+				binary.LittleEndian.PutUint16(data[2*i:], uint16(math.Float32bits(fill())>>16))
+			}
+			return Matrix{data, BF16, rows, cols}
+		}
+		const tokens, in = 33, 290
+		w := []Matrix{bf16(70, in), bf16(23, in)}
+		x := guardedView(tokens, in, 0, false, fill)
+		p := NewPool(2)
+		defer p.Close()
+		y, dx, g := make([]float32, tokens*93), make([]float32, tokens*in), make([]float32, 93*in)
+		p.MulNT(Dense(y, tokens, 93), x.View, w...)
+		p.MulNN(Dense(dx, tokens, in), Dense(y, tokens, 93), w...)
+		p.Mul(Dense(g, 93, in), Dense(y, tokens, 93).T(), Dense(dx, tokens, in))
+		h := fnv.New64a()
+		for _, v := range [][]float32{y, dx, g} {
+			for _, f := range v {
+				h.Write(binary.LittleEndian.AppendUint32(nil, math.Float32bits(f)))
+			}
+		}
+		if got := h.Sum64(); got != want {
+			t.Errorf("hash %#x, want %#x", got, uint64(want))
 		}
 	})
 }

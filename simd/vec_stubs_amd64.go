@@ -4,3 +4,79 @@
 
 package simd
 
+import "unsafe"
+
+//go:noescape
+func maxAVX512(n int, x, lanes unsafe.Pointer)
+
+//go:noescape
+func dotAVX512(n int, x, y, lanes unsafe.Pointer)
+
+//go:noescape
+func dot3AVX512(n int, x, y, z, lanes unsafe.Pointer)
+
+//go:noescape
+func expSumAVX512(n int, x, dst, lanes unsafe.Pointer, shift float32)
+
+//go:noescape
+func siluMulAVX512(n int, y, gate, u unsafe.Pointer)
+
+//go:noescape
+func siluMulBackwardAVX512(n int, dg, du, dy, gate, u unsafe.Pointer)
+
+//go:noescape
+func scaleMulAVX512(n int, y, x, w unsafe.Pointer, s float32)
+
+//go:noescape
+func rmsNormBackwardAVX512(n int, dx, dy, x, w unsafe.Pointer, rstd, k float32)
+
+//go:noescape
+func rotateAVX512(n int, a, b, cos, sin unsafe.Pointer)
+
+//go:noescape
+func adamWAVX512(n int, p, grad, m, v, consts unsafe.Pointer)
+
+//go:noescape
+func convertBF16AVX512(n int, dst, src unsafe.Pointer)
+
+//go:noescape
+func convertF16AVX512(n int, dst, src unsafe.Pointer)
+
+//go:noescape
+func maxAVX2(n int, x, lanes unsafe.Pointer)
+
+//go:noescape
+func dotAVX2(n int, x, y, lanes unsafe.Pointer)
+
+//go:noescape
+func dot3AVX2(n int, x, y, z, lanes unsafe.Pointer)
+
+//go:noescape
+func expSumAVX2(n int, x, dst, lanes unsafe.Pointer, shift float32)
+
+//go:noescape
+func siluMulAVX2(n int, y, gate, u unsafe.Pointer)
+
+//go:noescape
+func siluMulBackwardAVX2(n int, dg, du, dy, gate, u unsafe.Pointer)
+
+//go:noescape
+func scaleMulAVX2(n int, y, x, w unsafe.Pointer, s float32)
+
+//go:noescape
+func rmsNormBackwardAVX2(n int, dx, dy, x, w unsafe.Pointer, rstd, k float32)
+
+//go:noescape
+func rotateAVX2(n int, a, b, cos, sin unsafe.Pointer)
+
+//go:noescape
+func adamWAVX2(n int, p, grad, m, v, consts unsafe.Pointer)
+
+//go:noescape
+func convertBF16AVX2(n int, dst, src unsafe.Pointer)
+
+//go:noescape
+func convertF16AVX2(n int, dst, src unsafe.Pointer)
+
+//go:noescape
+func transposeAVX2(n int, src unsafe.Pointer, ss int, dst unsafe.Pointer, ds int)

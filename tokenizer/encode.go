@@ -11,8 +11,9 @@ type Encoding struct {
 // is read as U+FFFD, one per byte. Safe for concurrent use.
 func (t *Tokenizer) Encode(text string, addSpecial bool) Encoding {
 	e := &encoder{t: t}
-	e.out.IDs = make([]int32, 0, len(text)/4+4)
-	e.out.Offsets = make([][2]int, 0, len(text)/4+4)
+	guess := len(text)/3 + 4 // English has 2 to 5 bytes a token
+	e.out.IDs = make([]int32, 0, guess)
+	e.out.Offsets = make([][2]int, 0, guess)
 	if addSpecial {
 		e.around(t.before)
 	}

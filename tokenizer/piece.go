@@ -64,15 +64,29 @@ func (p piece) slice(i, j int) piece {
 
 // explicit is the same piece with its alignment written out.
 func (p piece) explicit() piece {
-	if p.align != nil {
-		return p
-	}
-	p.align = make([][2]int, 0, len(p.text)+8)
-	for i, r := range p.text {
-		n := utf8.RuneLen(r)
-		p.align = appendAlign(p.align, n, [2]int{p.base + i, p.base + i + n})
+	if p.align == nil {
+		p.align = p.alignment(make([][2]int, 0, len(p.text)))
 	}
 	return p
+}
+
+// alignment appends the alignment of the piece to dst.
+func (p piece) alignment(dst [][2]int) [][2]int {
+	if p.align != nil {
+		return append(dst, p.align...)
+	}
+	for i := 0; i < len(p.text); {
+		n := 1
+		if p.text[i] >= utf8.RuneSelf {
+			_, n = utf8.DecodeRuneInString(p.text[i:])
+		}
+		at := [2]int{p.base + i, p.base + i + n}
+		for range n {
+			dst = append(dst, at)
+		}
+		i += n
+	}
+	return dst
 }
 
 // change is one rune of a transformed piece: delta 0 replaces the next rune of
@@ -113,9 +127,9 @@ func (p piece) prepend(s string) piece {
 	if p.text == "" || s == "" {
 		return p
 	}
-	p = p.explicit()
-	align := appendAlign(make([][2]int, 0, len(s)+len(p.text)), len(s), p.align[0])
-	return piece{text: s + p.text, align: append(align, p.align...), base: p.base}
+	start, end := p.span(0, 1)
+	align := appendAlign(make([][2]int, 0, len(s)+len(p.text)), len(s), [2]int{start, end})
+	return piece{text: s + p.text, align: p.alignment(align), base: p.base}
 }
 
 // replace puts content in the place of every match. It has the alignment of the
@@ -127,8 +141,9 @@ func (p piece) replace(m matcher, content string) piece {
 	m.find(p.text, func(i, j int) {
 		if align == nil {
 			p = p.explicit()
-			b.Grow(len(p.text) + 16)
-			align = make([][2]int, 0, len(p.text)+16)
+			grown := len(p.text) + len(p.text)/2 // room for "▁" in the place of each space
+			b.Grow(grown)
+			align = make([][2]int, 0, grown)
 		}
 		b.WriteString(p.text[done:i])
 		align = append(align, p.align[done:i]...)

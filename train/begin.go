@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -23,7 +24,10 @@ func (r *run) begin(ctx context.Context) error {
 	if r.c.Packing {
 		r.s.Report(Warning{"packing has nothing to do: sequences lie end to end without padding anyway"})
 	}
-	r.s.Report(Planned{Plan: r.plan, ResumedFrom: path})
+	if longest, made := r.s.Data.Train.Stats.Longest, r.s.Model.Config.MaxPositionEmbeddings; longest > made {
+		r.s.Report(Warning{fmt.Sprintf("the longest row has %d tokens; the model was made for %d (max_position_embeddings): a lower max_length cuts it", longest, made)})
+	}
+	r.s.Report(Planned{Plan: r.plan, MappedBytes: r.s.Model.MappedBytes(), ResumedFrom: path})
 	r.started, r.saved = r.s.now(), r.s.now()
 	if st != nil {
 		return r.restore(path, st)
@@ -104,9 +108,15 @@ func (r *run) early(err error) error {
 	return err
 }
 
-// open writes run.yaml and goes on with metrics.jsonl.
+// open writes run.yaml, with absolute paths, and goes on with metrics.jsonl.
 func (r *run) open() error {
-	text, err := r.c.YAML()
+	c := *r.c
+	for _, path := range []*string{&c.Model, &c.Data, &c.OutputDir, &c.ChatTemplate} {
+		if abs, err := filepath.Abs(*path); err == nil && has(abs, "") { // neither a Hub id nor "auto"
+			*path = abs
+		}
+	}
+	text, err := c.YAML()
 	if err != nil {
 		return err
 	}

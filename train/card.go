@@ -76,8 +76,9 @@ func cardData(line func(string, ...any), p *Provenance, d *Data) {
 }
 
 func cardUse(line func(string, ...any), p *Provenance) {
-	line("## Use\n\n```python\nfrom peft import AutoPeftModelForCausalLM\n")
-	line("model = AutoPeftModelForCausalLM.from_pretrained(\"path/to/this/folder\")\n```\n")
+	line("## Use\n\n```python\nfrom peft import PeftModel\nfrom transformers import AutoModelForCausalLM\n")
+	line("base = AutoModelForCausalLM.from_pretrained(%q)", shortName(p.Base.Name))
+	line("model = PeftModel.from_pretrained(base, \"path/to/this/folder\")\n```\n")
 	line("```\nfinetune generate --model %s --adapter path/to/this/folder --prompt \"…\"\n```", shortName(p.Base.Name))
 }
 

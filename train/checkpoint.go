@@ -151,5 +151,8 @@ func verify(path string) (*state, error) {
 	if st.Version != stateVersion {
 		return nil, fmt.Errorf("checkpoint: %s: layout %d, this version reads %d", path, st.Version, stateVersion)
 	}
+	if st.Step < 0 || st.Step > st.Total || st.Evaluated < -1 || st.Evaluated > st.Step || st.Metrics < 0 {
+		return nil, fmt.Errorf("checkpoint: %s: step %d of %d, evaluated at %d, %d bytes of metrics: not a state of a run", path, st.Step, st.Total, st.Evaluated, st.Metrics)
+	}
 	return &st, nil
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 func valid() Config {
@@ -46,11 +47,23 @@ func TestDefaultsAreValid(t *testing.T) {
 	}
 }
 
-func TestValidateNamesEachSetting(t *testing.T) {
-	for _, x := range []struct {
-		set        func(*Config)
-		want, hint string
-	}{
+// A refusal is a setting that is refused, and how.
+type refusal struct {
+	set        func(*Config)
+	want, hint string
+}
+
+func refuse(t *testing.T, list []refusal) {
+	t.Helper()
+	for _, x := range list {
+		c := valid()
+		x.set(&c)
+		expect(t, x.want, c.Validate(), x.want, x.hint, true)
+	}
+}
+
+func TestValidateNamesSettingsOfTheRun(t *testing.T) {
+	refuse(t, []refusal{
 		{func(c *Config) { c.Model = "" }, "no model", "--model is a folder with config.json, tokenizer.json and model.safetensors"},
 		{func(c *Config) { c.Data = "" }, "no data", `--data is a file with one JSON object a line, such as {"prompt": "2+2=", "completion": "4"}`},
 		{func(c *Config) { c.OutputDir = "" }, "output_dir is empty", ""},
@@ -72,6 +85,11 @@ func TestValidateNamesEachSetting(t *testing.T) {
 		{func(c *Config) { c.AdamEpsilon = 0 }, "adam_epsilon is 0, want a number above 0", ""},
 		{func(c *Config) { c.MaxGradNorm = -1 }, "max_grad_norm is -1, want a number above 0", ""},
 		{func(c *Config) { c.PreconditionReg = 0 }, "precondition_reg is 0, want a number above 0", ""},
+	})
+}
+
+func TestValidateNamesSettingsOfAdaptersAndText(t *testing.T) {
+	refuse(t, []refusal{
 		{func(c *Config) { c.Init = "lora-one" }, `init is "lora-one", want one of loraone, lora`, "did you mean loraone?"},
 		{func(c *Config) { c.LoraDropout = 0.1 }, "lora_dropout is 0.1, only 0 is supported: dropout would make a run depend on more than its data", "leave lora_dropout out; weight_decay is the regulariser here"},
 		{func(c *Config) { c.LoraR = 0 }, "lora_r is 0, want at least 1", ""},
@@ -93,11 +111,7 @@ func TestValidateNamesEachSetting(t *testing.T) {
 		{func(c *Config) { c.SaveSteps = 0 }, "save_steps is 0, want at least 1", ""},
 		{func(c *Config) { c.SaveTotalLimit = 0 }, "save_total_limit is 0, want at least 1", ""},
 		{func(c *Config) { c.EarlyStopping = -1 }, "early_stopping_patience is -1, want at least 0", ""},
-	} {
-		c := valid()
-		x.set(&c)
-		expect(t, x.want, c.Validate(), x.want, x.hint, true)
-	}
+	})
 }
 
 func TestYAMLSetsWhatItNames(t *testing.T) {
@@ -162,6 +176,11 @@ func TestYAMLComesBack(t *testing.T) {
 	if err := back.ReadYAML(path); err != nil {
 		t.Fatal(err)
 	}
+	for _, want := range []string{"adam_epsilon: 1.0e-08\n", "lora_alpha: 16\n", "warmup_steps: 100\n"} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
 	c.Overwrite = false // a switch of one start
 	if !reflect.DeepEqual(back, c) {
 		t.Errorf("got %+v\nwant %+v\nfrom\n%s", back, c, text)
@@ -180,4 +199,28 @@ func TestKeysAreTheTable(t *testing.T) {
 			t.Errorf("%s may change, but is no key", k)
 		}
 	}
+}
+
+func TestDateIsThatOfTheFirstStart(t *testing.T) {
+	now := time.Date(2026, 3, 4, 23, 0, 0, 0, time.UTC)
+	c := valid()
+	c.OutputDir = t.TempDir()
+	c.Resume = true
+	if err := c.FixDate(now); err != nil || c.Date != "2026-03-04" {
+		t.Errorf("nothing there: %s, %v", c.Date, err)
+	}
+	put(t, filepath.Join(c.OutputDir, "run.yaml"), "date: 2026-01-02\n")
+	for _, x := range []struct {
+		set    string
+		resume bool
+		want   string
+	}{{"", true, "2026-01-02"}, {"", false, "2026-03-04"}, {"2025-05-05", true, "2025-05-05"}} {
+		c.Date, c.Resume = x.set, x.resume
+		if err := c.FixDate(now); err != nil || c.Date != x.want {
+			t.Errorf("%+v: %s, %v", x, c.Date, err)
+		}
+	}
+	put(t, filepath.Join(c.OutputDir, "run.yaml"), "date: [\n")
+	c.Date, c.Resume = "", true
+	expect(t, "a broken run.yaml", c.FixDate(now), "run.yaml:1: ", "", true)
 }

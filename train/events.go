@@ -7,6 +7,7 @@ type (
 	// Planned comes once, before the first pass over the model.
 	Planned struct {
 		Plan
+		MappedBytes int64  // of the weights
 		ResumedFrom string // a checkpoint's folder; "" for a fresh start
 	}
 

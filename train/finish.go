@@ -19,12 +19,6 @@ func (r *run) finish() (*Result, error) {
 	} else {
 		st.BestStep = st.Step
 	}
-	if err := r.metrics.sync(); err != nil {
-		return nil, err
-	}
-	if err := r.close(); err != nil {
-		return nil, err
-	}
 	lines, err := ReadMetrics(r.path(metricsFile))
 	if err != nil {
 		return nil, err

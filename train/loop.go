@@ -164,7 +164,7 @@ func (r *run) evaluate(ctx context.Context) error {
 func (r *run) evalLoss(ctx context.Context) (float64, error) {
 	loss, err := MeanLoss(ctx, r.engine, r.eval, r.s.MicroBatch, func(done, total int) { r.s.Report(EvalProgress{done, total}) })
 	if err == nil && !finite(loss) {
-		err = fmt.Errorf("step %d: the validation loss is not finite", r.st.Step)
+		err = hint(fmt.Errorf("step %d: the validation loss is not finite", r.st.Step), "a lower learning_rate (%g)", r.c.LearningRate)
 	}
 	return loss, err
 }

@@ -51,16 +51,20 @@ func TestMetricsGoOnWhereACheckpointWas(t *testing.T) {
 	if want := []Metric{{Step: 1, Loss: &one}, {Step: 2, Loss: &two}}; !reflect.DeepEqual(lines, want) {
 		t.Errorf("got %+v", lines)
 	}
-	if m, short := open(1 << 20); !short {
-		t.Error("a file that is too short is not noticed")
-	} else if err := m.close(); err != nil {
-		t.Fatal(err)
+}
+
+func TestMetricsThatAreDamaged(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "metrics.jsonl")
+	put(t, path, "{\"step\": 1}\noops\n")
+	m, short, err := openMetrics(path, 1<<20)
+	if err != nil || !short {
+		t.Errorf("a file that is too short is not noticed: %v, %v", short, err)
 	}
-	if err := appendText(path, "oops\n"); err != nil {
+	if err := m.close(); err != nil {
 		t.Fatal(err)
 	}
 	_, err = ReadMetrics(path)
-	expect(t, "not JSON", err, "metrics.jsonl:3: ", "", false)
+	expect(t, "not JSON", err, "metrics.jsonl:2: ", "", false)
 }
 
 func appendText(path, text string) error {

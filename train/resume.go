@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/goccy/go-yaml"
 
@@ -70,8 +71,8 @@ func sameSettings(c *Config, then map[string]any) error {
 	for _, key := range Keys() {
 		a, b := normal(then[key]), normal(now[key])
 		if !slices.Contains(free, key) && !reflect.DeepEqual(a, b) {
-			return hint(fmt.Errorf("%s was %v when this run started and is %v now", key, a, b),
-				"start with --%s %v to go on, or with --overwrite to begin again", flag(key), a)
+			return hint(fmt.Errorf("%s was %s when this run started and is %s now", key, shown(a), shown(b)),
+				"start with --%s %s to go on, or with --overwrite to begin again", strings.ReplaceAll(key, "_", "-"), shown(a))
 		}
 	}
 	return nil
@@ -96,15 +97,17 @@ func normal(v any) any {
 	return v
 }
 
-// flag is a key as it is written on the command line.
-func flag(key string) string {
-	b := []byte(key)
-	for i := range b {
-		if b[i] == '_' {
-			b[i] = '-'
-		}
+// shown is a value as a flag takes it.
+func shown(v any) string {
+	list, ok := v.([]any)
+	if !ok {
+		return fmt.Sprint(v)
 	}
-	return string(b)
+	parts := make([]string, len(list))
+	for i := range list {
+		parts[i] = fmt.Sprint(list[i])
+	}
+	return strings.Join(parts, ",")
 }
 
 // loadTensors sets parameters, moments and the best adapter from a checkpoint.

@@ -138,7 +138,7 @@ func TestResumeRefusesAnotherRun(t *testing.T) {
 	refused("another rate", other, "learning_rate was 0.005 when this run started and is 0.0001 now", "start with --learning-rate 0.005 to go on, or with --overwrite to begin again")
 	other = c
 	other.TargetModules = Names{"q_proj"}
-	refused("other modules", other, "target_modules was [q_proj v_proj] when this run started and is [q_proj] now", "start with --target-modules [q_proj v_proj] to go on, or with --overwrite to begin again")
+	refused("other modules", other, "target_modules was q_proj,v_proj when this run started and is q_proj now", "start with --target-modules q_proj,v_proj to go on, or with --overwrite to begin again")
 	other = c
 	other.MaxLength = 63
 	refused("another length", other, "max_length was 64", "start with --max-length 64 to go on, or with --overwrite to begin again")

@@ -46,8 +46,19 @@ func TestRunWritesItsFolder(t *testing.T) {
 	if !(result.BestLoss < result.StartLoss && result.StartLoss < result.BaseLoss) || result.Steps != 14 || !result.Validated || result.Finished {
 		t.Errorf("result %+v", result)
 	}
+	checkNames(t, c.OutputDir)
+	list, err := checkpoints(filepath.Join(c.OutputDir, "checkpoints"))
+	if err != nil || len(list) != 2 || filepath.Base(list[0]) != "step-000012" || filepath.Base(list[1]) != "step-000009" {
+		t.Errorf("checkpoints %v, %v", list, err)
+	}
+	checkMetrics(t, c.OutputDir, result)
+	checkProvenance(t, c, result)
+}
+
+func checkNames(t *testing.T, dir string) {
+	t.Helper()
 	var names []string
-	entries, err := os.ReadDir(c.OutputDir)
+	entries, err := os.ReadDir(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,12 +68,6 @@ func TestRunWritesItsFolder(t *testing.T) {
 	if want := []string{"README.md", "adapter_config.json", "adapter_model.safetensors", "checkpoints", "finetune.json", "loss.svg", "metrics.jsonl", "run.yaml"}; !slices.Equal(names, want) {
 		t.Errorf("the folder holds %v, want %v", names, want)
 	}
-	list, err := checkpoints(filepath.Join(c.OutputDir, "checkpoints"))
-	if err != nil || len(list) != 2 || filepath.Base(list[0]) != "step-000012" || filepath.Base(list[1]) != "step-000009" {
-		t.Errorf("checkpoints %v, %v", list, err)
-	}
-	checkMetrics(t, c.OutputDir, result)
-	checkProvenance(t, c, result)
 }
 
 func checkMetrics(t *testing.T, dir string, result *Result) {
@@ -118,7 +123,7 @@ func checkProvenance(t *testing.T, c Config, result *Result) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"library_name: peft", "AutoPeftModelForCausalLM", "finetune generate --model", "`train.jsonl`: 27 rows", "| base model | ", "lora_r: 4"} {
+	for _, want := range []string{"library_name: peft", "PeftModel.from_pretrained(base, ", "finetune generate --model", "`train.jsonl`: 27 rows", "| base model | ", "lora_r: 4"} {
 		if !strings.Contains(string(card), want) {
 			t.Errorf("no %q in the card:\n%s", want, card)
 		}

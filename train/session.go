@@ -95,8 +95,11 @@ func (s *Session) Run(ctx context.Context) (*Result, error) {
 		}
 		return r.loop(ctx)
 	})
+	if closing := r.close(); err == nil {
+		err = closing
+	}
 	if err != nil {
-		return nil, errors.Join(err, r.close())
+		return nil, err
 	}
 	return r.finish()
 }
@@ -146,10 +149,10 @@ func (s *Session) baseName() string {
 
 func (r *run) path(name string) string { return filepath.Join(r.c.OutputDir, name) }
 
-// close ends the metrics file.
+// close ends the metrics file, if it was begun.
 func (r *run) close() error {
 	if r.metrics == nil {
 		return nil
 	}
-	return r.metrics.close()
+	return errors.Join(r.metrics.sync(), r.metrics.close())
 }

@@ -3,8 +3,13 @@ package train
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
+	"time"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
@@ -72,7 +77,36 @@ func yamlError(err error) string {
 func (c *Config) YAML() ([]byte, error) {
 	d := *c
 	d.Resume, d.ResumeFrom, d.Overwrite = false, "", false
-	return yaml.Marshal(&d)
+	return yaml.MarshalWithOptions(&d, yaml.CustomMarshaler(plainFloat))
+}
+
+// plainFloat writes 1e-08 as 1.0e-08: without the point YAML 1.1 reads a text.
+func plainFloat(v float64) ([]byte, error) {
+	s := strconv.FormatFloat(v, 'g', -1, 64)
+	if e := strings.IndexByte(s, 'e'); e >= 0 && !strings.Contains(s, ".") {
+		s = s[:e] + ".0" + s[e:]
+	}
+	return []byte(s), nil
+}
+
+// FixDate sets the date that templates see, where none is set: that of the run in
+// the output folder when it is resumed, else the one of now.
+func (c *Config) FixDate(now time.Time) error {
+	if c.Date != "" {
+		return nil
+	}
+	if c.Resume || c.ResumeFrom != "" {
+		var old Config
+		err := old.ReadYAML(filepath.Join(c.OutputDir, settingsFile))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		c.Date = old.Date
+	}
+	if c.Date == "" {
+		c.Date = now.Format(time.DateOnly)
+	}
+	return nil
 }
 
 // Keys lists every setting in its order.

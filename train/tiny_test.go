@@ -34,39 +34,47 @@ func tinyModel(t testing.TB, seed uint64) string {
 		t.Fatal(err)
 	}
 	put(t, filepath.Join(dir, "config.json"), string(config))
-	var list []safetensors.Entry
-	add := func(name string, scale float64, shape ...int) {
-		n := 1
-		for _, s := range shape {
-			n *= s
-		}
-		rng := newStream(seed, name, 0)
-		x := make([]float32, n)
-		for i := range x {
-			x[i] = 1
-			if scale > 0 {
-				x[i] = float32((float64(rng.next()>>11)*0x1p-52 - 1) * scale)
-			}
-		}
-		list = append(list, safetensors.Entry{Name: name, Shape: shape, Data: x})
-	}
-	add("model.embed_tokens.weight", 0.5, V, C)
-	add("model.norm.weight", 0, C)
+	w := &weights{seed: seed}
+	w.add("model.embed_tokens.weight", 0.5, V, C)
+	w.add("model.norm.weight", 0, C)
 	for l := range 2 {
 		p := fmt.Sprintf("model.layers.%d.", l)
-		add(p+"input_layernorm.weight", 0, C)
-		add(p+"post_attention_layernorm.weight", 0, C)
+		w.add(p+"input_layernorm.weight", 0, C)
+		w.add(p+"post_attention_layernorm.weight", 0, C)
 		for name, shape := range map[string][]int{
 			"self_attn.q_proj": {H * D, C}, "self_attn.k_proj": {KV * D, C}, "self_attn.v_proj": {KV * D, C}, "self_attn.o_proj": {C, H * D},
 			"mlp.gate_proj": {F, C}, "mlp.up_proj": {F, C}, "mlp.down_proj": {C, F},
 		} {
-			add(p+name+".weight", 1.5/math.Sqrt(float64(shape[1])), shape...)
+			w.add(p+name+".weight", 1.5/math.Sqrt(float64(shape[1])), shape...)
 		}
 	}
-	if err := safetensors.Write(filepath.Join(dir, "model.safetensors"), list, nil); err != nil {
+	if err := safetensors.Write(filepath.Join(dir, "model.safetensors"), w.list, nil); err != nil {
 		t.Fatal(err)
 	}
 	return dir
+}
+
+// weights draws tensors.
+type weights struct {
+	seed uint64
+	list []safetensors.Entry
+}
+
+// add draws uniformly within ±scale; scale 0 gives ones.
+func (w *weights) add(name string, scale float64, shape ...int) {
+	n := 1
+	for _, s := range shape {
+		n *= s
+	}
+	rng := newStream(w.seed, name, 0)
+	x := make([]float32, n)
+	for i := range x {
+		x[i] = 1
+		if scale > 0 {
+			x[i] = float32((float64(rng.next()>>11)*0x1p-52 - 1) * scale)
+		}
+	}
+	w.list = append(w.list, safetensors.Entry{Name: name, Shape: shape, Data: x})
 }
 
 func put(t testing.TB, path, text string) {

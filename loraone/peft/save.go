@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
@@ -35,45 +36,58 @@ func Save(dir string, a *loraone.Adapters) error {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return err
 	}
-	weightsNew, configNew := filepath.Join(dir, pending(weightsName)), filepath.Join(dir, pending(configName))
-	defer os.Remove(weightsNew) // there only after an error
-	defer os.Remove(configNew)
-	if err := safetensors.Write(weightsNew, tensors, nil); err != nil {
+	defer os.Remove(filepath.Join(dir, pending(weightsName))) // there only after an error
+	defer os.Remove(filepath.Join(dir, pending(configName)))
+	if err := prepare(dir, tensors, config); err != nil {
 		return err
 	}
-	if err := verify(weightsNew, tensors); err != nil {
-		return err
+	for _, step := range publish(dir, config) {
+		if err := step(); err != nil {
+			return err
+		}
 	}
-	if err := atomicfile.WriteFile(configNew, config); err != nil {
-		return err
-	}
-	if back, err := os.ReadFile(configNew); err != nil || !bytes.Equal(back, config) {
-		return fmt.Errorf("%s: read back, it is not what was written (%v)", configNew, err)
-	}
-	return publish(dir, config)
+	return nil
 }
 
-// publish gives the pending files their names, weights first, configuration last.
-func publish(dir string, config []byte) error {
-	configPath, weightsPath := filepath.Join(dir, configName), filepath.Join(dir, weightsName)
-	if old, err := os.ReadFile(configPath); err != nil || !bytes.Equal(old, config) {
-		if err := os.Remove(configPath); err != nil && !errors.Is(err, os.ErrNotExist) {
+// prepare writes the pending files and reads them back.
+func prepare(dir string, tensors []safetensors.Entry, config []byte) error {
+	path := filepath.Join(dir, pending(weightsName))
+	if err := safetensors.Write(path, tensors, nil); err != nil {
+		return err
+	}
+	if err := verify(path, tensors); err != nil {
+		return err
+	}
+	path = filepath.Join(dir, pending(configName))
+	if err := atomicfile.WriteFile(path, config); err != nil {
+		return err
+	}
+	if back, err := os.ReadFile(path); err != nil || !bytes.Equal(back, config) {
+		return fmt.Errorf("%s: read back, it is not what was written (%v)", path, err)
+	}
+	return nil
+}
+
+// publish returns the steps that give the pending files their names, weights first,
+// configuration last. After any of them the folder holds the old adapter, the new
+// one, or none.
+func publish(dir string, config []byte) []func() error {
+	configPath := filepath.Join(dir, configName)
+	rename := func(name string) func() error {
+		return func() error { return os.Rename(filepath.Join(dir, pending(name)), filepath.Join(dir, name)) }
+	}
+	flush := func() error { return atomicfile.SyncDir(dir) }
+	steps := []func() error{rename(weightsName), flush, rename(configName), flush}
+	if old, err := os.ReadFile(configPath); err == nil && bytes.Equal(old, config) {
+		return steps
+	}
+	remove := func() error {
+		if err := os.Remove(configPath); !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
-		if err := atomicfile.SyncDir(dir); err != nil {
-			return err
-		}
+		return nil
 	}
-	if err := os.Rename(filepath.Join(dir, pending(weightsName)), weightsPath); err != nil {
-		return err
-	}
-	if err := atomicfile.SyncDir(dir); err != nil {
-		return err
-	}
-	if err := os.Rename(filepath.Join(dir, pending(configName)), configPath); err != nil {
-		return err
-	}
-	return atomicfile.SyncDir(dir)
+	return append([]func() error{remove, flush}, steps...)
 }
 
 // fold returns the tensors of the file: A as it is, and B' = Scale·B, the product

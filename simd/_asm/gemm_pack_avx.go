@@ -12,7 +12,7 @@ type packer struct {
 func (k packer) rows() int { return k.bytes / 4 }
 
 // prefetchRows is the log₂ of how far ahead packRows reads.
-const prefetchRows = 5
+const prefetchRows = 4
 
 // packAVX writes the packing of stored weights into float32 panels.
 func (f *file) packAVX() {

@@ -1,3 +1,404 @@
 package main
 
-func vecAMD64() *file { return newFile("vec_amd64", "amd64") }
+import (
+	"fmt"
+	"math"
+)
+
+// A vector describes the registers of one width. Every kernel below is written
+// once for both; counts are multiples of 16 values.
+type vector struct {
+	*file
+	reg   string // Z or Y
+	bytes int
+	name  string // suffix of the kernels
+}
+
+func vecAMD64() *file {
+	f := newFile("vec_amd64", "amd64")
+	f.declare("import \"unsafe\"")
+	f.vecConstants()
+	for _, v := range []vector{{f, "Z", 64, "AVX512"}, {f, "Y", 32, "AVX2"}} {
+		v.reductions()
+		v.expSum()
+		v.silu()
+		v.norms()
+		v.rotate()
+		v.adamW()
+		v.converts()
+	}
+	f.transposeAVX2()
+	return f
+}
+
+// constants, each repeated over a ZMM register, in the order of their names.
+var vecNames = []string{"log2e", "ln2Hi", "ln2Lo", "low", "high", "inf", "sign", "bias", "one", "c0", "c1", "c2", "c3", "c4", "c5"}
+
+func (f *file) vecConstants() {
+	bits := math.Float32bits
+	values := []uint32{
+		bits(1.44269504), bits(0.693359375), bits(-2.12194440e-4), bits(-87.3), bits(88.722839), bits(float32(math.Inf(1))),
+		1 << 31, 127, bits(1), bits(1.9875691500e-4), bits(1.3981999507e-3), bits(8.3334519073e-3), bits(4.1665795894e-2), bits(1.6666665459e-1), bits(5.0000001201e-1),
+	}
+	for i, v := range values {
+		for l := range 8 {
+			f.raw("DATA vecc<>+%d(SB)/8, $0x%08x%08x", 64*i+8*l, v, v)
+		}
+	}
+	f.raw("GLOBL vecc<>(SB), RODATA|NOPTR, $%d\n", 64*len(values))
+}
+
+func constant(name string) string {
+	for i, n := range vecNames {
+		if n == name {
+			return fmt.Sprintf("vecc<>+%d(SB)", 64*i)
+		}
+	}
+	panic(name)
+}
+
+// r names register i.
+func (v vector) r(i int) string { return fmt.Sprintf("%s%d", v.reg, i) }
+
+// i writes an instruction; int operands are registers.
+func (v vector) i(op string, operands ...any) {
+	s := op
+	for k, o := range operands {
+		if k > 0 {
+			s += ","
+		}
+		if n, ok := o.(int); ok {
+			o = v.r(n)
+		}
+		s += fmt.Sprintf(" %v", o)
+	}
+	v.p("%s", s)
+}
+
+// pointers are where arguments after the count n (in CX) are loaded to.
+var pointers = []string{"SI", "DI", "DX", "R8", "R9", "R10"}
+
+// begin opens a kernel name(n int, args… unsafe.Pointer, floats… float32); its
+// pointers land in the registers above, its floats in the registers from first on.
+func (v vector) begin(name, args string, nargs int, floats string, first int, nfloats int) {
+	decl := fmt.Sprintf("func %s%s(n int, %s unsafe.Pointer", name, v.name, args)
+	if nfloats > 0 {
+		decl += ", " + floats + " float32"
+	}
+	v.declare("\n//go:noescape\n%s)", decl)
+	v.raw("TEXT ·%s%s(SB), NOSPLIT, $0-%d", name, v.name, 8+8*nargs+4*nfloats)
+	v.p("MOVQ n+0(FP), CX")
+	offset := 8
+	for k, a := range splitNames(args) {
+		v.p("MOVQ %s+%d(FP), %s", a, offset, pointers[k])
+		offset += 8
+	}
+	for k, a := range splitNames(floats) {
+		v.p("VBROADCASTSS %s+%d(FP), %s", a, offset, v.r(first+k))
+		offset += 4
+	}
+}
+
+func splitNames(s string) []string {
+	var list []string
+	word := ""
+	for _, c := range s + "," {
+		if c == ',' {
+			if word != "" {
+				list = append(list, word)
+			}
+			word = ""
+		} else if c != ' ' {
+			word += string(c)
+		}
+	}
+	return list
+}
+
+// loop writes body once for each vector, moving the pointers used along.
+func (v vector) loop(used int, body func()) {
+	v.p("SHRQ $%d, CX", map[int]int{64: 4, 32: 3}[v.bytes])
+	v.p("PCALIGN $32")
+	v.label("loop")
+	body()
+	for _, p := range pointers[:used] {
+		v.p("ADDQ $%d, %s", v.bytes, p)
+	}
+	v.p("DECQ CX")
+	v.p("JNZ loop")
+	v.end()
+}
+
+func (v vector) end() {
+	v.p("VZEROUPPER")
+	v.p("RET")
+	v.raw("")
+}
+
+// lanes loops over blocks of 16 lanes: body gets the register of the accumulator
+// and the offset of its vector in the block. The accumulators live at the last
+// pointer.
+func (v vector) lanes(used int, body func(acc, offset int)) {
+	at := pointers[used]
+	vectors := 64 / v.bytes
+	for k := range vectors {
+		v.p("VMOVUPS %d(%s), %s", k*v.bytes, at, v.r(k))
+	}
+	v.p("SHRQ $4, CX")
+	v.p("PCALIGN $32")
+	v.label("loop")
+	for k := range vectors {
+		body(k, k*v.bytes)
+	}
+	for _, p := range pointers[:used] {
+		v.p("ADDQ $64, %s", p)
+	}
+	v.p("DECQ CX")
+	v.p("JNZ loop")
+	for k := range vectors {
+		v.p("VMOVUPS %s, %d(%s)", v.r(k), k*v.bytes, at)
+	}
+	v.end()
+}
+
+func (v vector) reductions() {
+	// A lane keeps what it has unless the value is greater: NaN never is.
+	v.begin("max", "x, lanes", 2, "", 0, 0)
+	v.lanes(1, func(acc, o int) {
+		v.i("VMOVUPS", fmt.Sprintf("%d(SI)", o), 4+acc)
+		v.i("VMAXPS", acc, 4+acc, acc)
+	})
+	v.begin("dot", "x, y, lanes", 3, "", 0, 0)
+	v.lanes(2, func(acc, o int) {
+		v.i("VMOVUPS", fmt.Sprintf("%d(SI)", o), 4+acc)
+		v.i("VFMADD231PS", fmt.Sprintf("%d(DI)", o), 4+acc, acc)
+	})
+	v.begin("dot3", "x, y, z, lanes", 4, "", 0, 0)
+	v.lanes(3, func(acc, o int) {
+		v.i("VMOVUPS", fmt.Sprintf("%d(SI)", o), 4+acc)
+		v.i("VMULPS", fmt.Sprintf("%d(DI)", o), 4+acc, 4+acc)
+		v.i("VFMADD231PS", fmt.Sprintf("%d(DX)", o), 4+acc, acc)
+	})
+}
+
+// exp sets y = exp(x) as expGeneric does, using the registers n and t.
+func (v vector) exp(y, x, n, t int) {
+	v.i("VMULPS", constant("log2e"), x, n)
+	if v.reg == "Z" {
+		v.i("VRNDSCALEPS", "$8", n, n)
+	} else {
+		v.i("VROUNDPS", "$8", n, n)
+	}
+	v.i("VMOVAPS", x, t)
+	v.i("VFNMADD231PS", constant("ln2Hi"), n, t)
+	v.i("VFNMADD231PS", constant("ln2Lo"), n, t)
+	v.i("VMOVUPS", constant("c0"), y)
+	for _, c := range []string{"c1", "c2", "c3", "c4", "c5", "one", "one"} {
+		v.i("VFMADD213PS", constant(c), t, y)
+	}
+	v.i("VCVTPS2DQ", n, n)
+	v.i("VPSRAD", "$1", n, t)
+	v.i("VPSUBD", t, n, n)
+	for _, r := range []int{t, n} { // 2^(n>>1), then the rest of 2ⁿ
+		v.i("VPADDD", constant("bias"), r, r)
+		v.i("VPSLLD", "$23", r, r)
+		v.i("VMULPS", r, y, y)
+	}
+	if v.reg == "Z" {
+		v.i("VCMPPS", "$5", constant("low"), x, "K1") // not x < low
+		v.i("VMOVAPS.Z", y, "K1", y)
+		v.i("VCMPPS", "$14", constant("high"), x, "K1") // x > high
+		v.i("VMOVUPS", constant("inf"), "K1", y)
+		return
+	}
+	v.i("VCMPPS", "$1", constant("low"), x, t)
+	v.i("VANDNPS", y, t, y)
+	v.i("VCMPPS", "$14", constant("high"), x, t)
+	v.i("VBLENDVPS", t, constant("inf"), y, y)
+}
+
+func (v vector) expSum() {
+	v.begin("expSum", "x, dst, lanes", 3, "shift", 8, 1)
+	v.lanes(2, func(acc, o int) {
+		v.i("VMOVUPS", fmt.Sprintf("%d(SI)", o), 3)
+		v.i("VSUBPS", 8, 3, 3)
+		v.exp(4, 3, 5, 6)
+		v.i("VMOVUPS", 4, fmt.Sprintf("%d(DI)", o))
+		v.i("VADDPS", 4, acc, acc)
+	})
+}
+
+func (v vector) silu() {
+	v.begin("siluMul", "y, gate, u", 3, "", 0, 0)
+	v.loop(3, func() {
+		v.i("VMOVUPS", "(DI)", 7)
+		v.negate(7, 0)
+		v.exp(1, 0, 2, 3)
+		v.i("VADDPS", constant("one"), 1, 1)
+		v.i("VMULPS", "(DX)", 7, 7)
+		v.i("VDIVPS", 1, 7, 7)
+		v.i("VMOVUPS", 7, "(SI)")
+	})
+	v.begin("siluMulBackward", "dg, du, dy, gate, u", 5, "", 0, 0)
+	v.loop(5, func() {
+		v.i("VMOVUPS", "(R8)", 7)
+		v.negate(7, 0)
+		v.exp(1, 0, 2, 3)
+		v.i("VMOVUPS", constant("one"), 4)
+		v.i("VADDPS", 4, 1, 1)
+		v.i("VDIVPS", 1, 4, 1) // s
+		v.i("VMULPS", 1, 7, 2) // g·s
+		v.i("VMOVUPS", "(DX)", 3)
+		v.i("VMOVUPS", "(R9)", 5)
+		v.i("VMULPS", 2, 3, 6)
+		v.i("VSUBPS", 2, 7, 7)
+		v.i("VADDPS", 4, 7, 7)
+		v.i("VMULPS", 1, 7, 7) // s·(1+(g-g·s))
+		v.i("VMULPS", 5, 3, 3)
+		v.i("VMULPS", 3, 7, 7)
+		v.i("VMOVUPS", 6, "(DI)")
+		v.i("VMOVUPS", 7, "(SI)")
+	})
+}
+
+func (v vector) negate(x, y int) {
+	if v.reg == "Z" {
+		v.i("VPXORD", constant("sign"), x, y)
+	} else {
+		v.i("VXORPS", constant("sign"), x, y)
+	}
+}
+
+func (v vector) norms() {
+	v.begin("scaleMul", "y, x, w", 3, "s", 1, 1)
+	v.loop(3, func() {
+		v.i("VMULPS", "(DI)", 1, 0)
+		v.i("VMULPS", "(DX)", 0, 0)
+		v.i("VMOVUPS", 0, "(SI)")
+	})
+	v.begin("rmsNormBackward", "dx, dy, x, w", 4, "rstd, k", 1, 2)
+	v.loop(4, func() {
+		v.i("VMOVUPS", "(DI)", 0)
+		v.i("VMULPS", "(R8)", 0, 0)
+		v.i("VMULPS", 1, 0, 0)
+		v.i("VFNMADD231PS", "(DX)", 2, 0)
+		v.i("VADDPS", "(SI)", 0, 0)
+		v.i("VMOVUPS", 0, "(SI)")
+	})
+}
+
+func (v vector) rotate() {
+	v.begin("rotate", "a, b, cos, sin", 4, "", 0, 0)
+	v.loop(4, func() {
+		v.i("VMOVUPS", "(SI)", 0)
+		v.i("VMOVUPS", "(DI)", 1)
+		v.i("VMOVUPS", "(DX)", 2)
+		v.i("VMOVUPS", "(R8)", 3)
+		v.i("VMULPS", 2, 0, 4)
+		v.i("VMULPS", 3, 1, 5)
+		v.i("VSUBPS", 5, 4, 4)
+		v.i("VMULPS", 2, 1, 1)
+		v.i("VMULPS", 3, 0, 0)
+		v.i("VADDPS", 0, 1, 1)
+		v.i("VMOVUPS", 4, "(SI)")
+		v.i("VMOVUPS", 1, "(DI)")
+	})
+}
+
+// adamW takes the nine numbers of adamWConstants, in their order.
+func (v vector) adamW() {
+	v.begin("adamW", "p, grad, m, v, consts", 5, "", 0, 0)
+	for k := range 9 {
+		v.p("VBROADCASTSS %d(R9), %s", 4*k, v.r(7+k))
+	}
+	v.loop(4, func() {
+		v.i("VMOVUPS", "(DI)", 0)
+		v.i("VMULPS", 8, 0, 1)
+		v.i("VMOVUPS", "(DX)", 2)
+		v.i("VFMADD213PS", 1, 7, 2) // m = β₁·m + (1-β₁)g
+		v.i("VMOVUPS", 2, "(DX)")
+		v.i("VMULPS", 10, 0, 1)
+		v.i("VMULPS", 0, 1, 1)
+		v.i("VMOVUPS", "(R8)", 3)
+		v.i("VFMADD213PS", 1, 9, 3) // v = β₂·v + (1-β₂)g·g
+		v.i("VMOVUPS", 3, "(R8)")
+		v.i("VDIVPS", 11, 2, 2)
+		v.i("VDIVPS", 12, 3, 3)
+		v.i("VSQRTPS", 3, 3)
+		v.i("VADDPS", 13, 3, 3)
+		v.i("VDIVPS", 3, 2, 2)
+		v.i("VMOVUPS", "(SI)", 0)
+		v.i("VMULPS", 15, 0, 0)
+		v.i("VFMADD231PS", 14, 2, 0) // p = decay·p + (-lr)·d
+		v.i("VMOVUPS", 0, "(SI)")
+	})
+}
+
+func (v vector) converts() {
+	v.begin("convertBF16", "dst, src", 2, "", 0, 0)
+	v.halves(func() {
+		v.i("VPMOVZXWD", "(DI)", 0)
+		v.i("VPSLLD", "$16", 0, 0)
+	})
+	v.begin("convertF16", "dst, src", 2, "", 0, 0)
+	v.halves(func() { v.i("VCVTPH2PS", "(DI)", 0) })
+}
+
+// halves loops over 16-bit values at DI and float32 at SI.
+func (v vector) halves(load func()) {
+	v.p("SHRQ $%d, CX", map[int]int{64: 4, 32: 3}[v.bytes])
+	v.p("PCALIGN $32")
+	v.label("loop")
+	load()
+	v.i("VMOVUPS", 0, "(SI)")
+	v.p("ADDQ $%d, DI", v.bytes/2)
+	v.p("ADDQ $%d, SI", v.bytes)
+	v.p("DECQ CX")
+	v.p("JNZ loop")
+	v.end()
+}
+
+// transposeAVX2 transposes n blocks of 8×8: block i has its rows at src+32·i and
+// goes to rows 8·i… of dst. Strides are in bytes.
+func (f *file) transposeAVX2() {
+	f.declare("\n//go:noescape\nfunc transposeAVX2(n int, src unsafe.Pointer, ss int, dst unsafe.Pointer, ds int)")
+	f.raw("TEXT ·transposeAVX2(SB), NOSPLIT, $0-40")
+	f.p("MOVQ n+0(FP), CX")
+	f.p("MOVQ src+8(FP), SI")
+	f.p("MOVQ ss+16(FP), R8")
+	f.p("MOVQ dst+24(FP), DI")
+	f.p("MOVQ ds+32(FP), R9")
+	f.p("LEAQ (R8)(R8*2), R10")
+	f.p("LEAQ (R9)(R9*2), R11")
+	f.p("PCALIGN $32")
+	f.label("loop")
+	f.p("LEAQ (SI)(R8*4), BX")
+	for k, a := range []string{"(SI)", "(SI)(R8*1)", "(SI)(R8*2)", "(SI)(R10*1)"} {
+		f.p("VMOVUPS %s, X%d", a, k)
+		f.p("VMOVUPS 16%s, X%d", a, 4+k)
+	}
+	for k, a := range []string{"(BX)", "(BX)(R8*1)", "(BX)(R8*2)", "(BX)(R10*1)"} {
+		f.p("VINSERTF128 $1, %s, Y%d, Y%d", a, k, k)
+		f.p("VINSERTF128 $1, 16%s, Y%d, Y%d", a, 4+k, 4+k)
+	}
+	for h := 0; h < 8; h += 4 { // four columns of eight rows
+		f.p("VUNPCKLPS Y%d, Y%d, Y8", h+1, h)
+		f.p("VUNPCKHPS Y%d, Y%d, Y9", h+1, h)
+		f.p("VUNPCKLPS Y%d, Y%d, Y10", h+3, h+2)
+		f.p("VUNPCKHPS Y%d, Y%d, Y11", h+3, h+2)
+		f.p("VUNPCKLPD Y10, Y8, Y12")
+		f.p("VUNPCKHPD Y10, Y8, Y13")
+		f.p("VUNPCKLPD Y11, Y9, Y14")
+		f.p("VUNPCKHPD Y11, Y9, Y15")
+		for k, a := range []string{"(DI)", "(DI)(R9*1)", "(DI)(R9*2)", "(DI)(R11*1)"} {
+			f.p("VMOVUPS Y%d, %s", 12+k, a)
+		}
+		f.p("LEAQ (DI)(R9*4), DI")
+	}
+	f.p("ADDQ $32, SI")
+	f.p("DECQ CX")
+	f.p("JNZ loop")
+	f.p("VZEROUPPER")
+	f.p("RET")
+	f.raw("")
+}

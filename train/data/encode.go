@@ -3,7 +3,6 @@ package data
 import (
 	"errors"
 	"fmt"
-	"math"
 
 	"example.com/finetune/model"
 	"example.com/finetune/simd"
@@ -198,13 +197,8 @@ func turns(r *Row, all []tokenizer.Span, trainOn string) []span {
 // without bytes is not trained.
 func mask(offsets [][2]int, spans []span) (learn []bool, joined int) {
 	learn = make([]bool, len(offsets), len(offsets)+1)
-	last := math.MinInt
 	k := 0
-	for i, o := range offsets {
-		if o[0] < last { // tokens may share a character, but never go back; be safe
-			k = 0
-		}
-		last = o[0]
+	for i, o := range offsets { // ascending, but for the {0,0} of added tokens
 		for k < len(spans) && spans[k].end <= o[0] {
 			k++
 		}

@@ -66,12 +66,22 @@ func TestReadTakesAList(t *testing.T) {
 	}
 }
 
-// TestReadNamesMistakes pins the words of every mistake: where, what was found,
-// what was wanted.
+// A mistake is a file that is refused, and how.
+type mistake struct{ in, want, hint string }
+
+func refuse(t *testing.T, list []mistake) {
+	t.Helper()
+	for _, c := range list {
+		_, _, err := read("train.jsonl", strings.NewReader(c.in), nil)
+		expect(t, c.in, err, c.want, c.hint)
+	}
+}
+
+// The words of every mistake: where, what was found, what was wanted.
 func TestReadNamesMistakes(t *testing.T) {
 	const good = `{"prompt": "a", "completion": "b"}` + "\n"
 	const question = `train.jsonl:2: neither "messages", "prompt" and "completion", nor "text"; found `
-	for _, c := range []struct{ in, want, hint string }{
+	refuse(t, []mistake{
 		{good + `{"question": "a", "answer": "b"}`, question + `"question", "answer"`, "--map prompt=question,completion=answer"},
 		{good + `{"body": "a"}`, question + `"body"`, "--map text=body"},
 		{good + `{}`, question + `nothing`, ""},
@@ -94,6 +104,13 @@ func TestReadNamesMistakes(t *testing.T) {
 		{good + "{\"text\": \"\xff\"}", `train.jsonl:2: not valid UTF-8 at byte 11`, ""},
 		{good + `{"text": "\ud83d"}`, `train.jsonl:2: half a surrogate pair at byte 11: \ud83d`, ""},
 		{good + `{"text": "\\\udc00"}`, `half a surrogate pair at byte 13: \udc00`, ""},
+		{"\n\n", `train.jsonl: no rows`, ""},
+		{"\xff\xfe{\x00", `train.jsonl: the file is UTF-16, want UTF-8`, ""},
+	})
+}
+
+func TestReadNamesMistakesOfMessages(t *testing.T) {
+	refuse(t, []mistake{
 		{`{"messages": []}`, `train.jsonl:1: "messages" is empty`, ""},
 		{`{"messages": "a"}`, `train.jsonl:1: "messages" is a string, want a list of messages`, ""},
 		{`{"messages": [{"content": "a"}]}`, `train.jsonl:1: messages[0]: no "role"; found "content"`, ""},
@@ -112,12 +129,7 @@ func TestReadNamesMistakes(t *testing.T) {
 		{`{"instruction": "a", "input": "", "output": "b"}`, `Alpaca rows (instruction, input, output) are not supported`, "rows without input: --map prompt=instruction,completion=output; else write prompt and completion"},
 		{`{"conversations": [{"from": "human", "value": "a"}]}`, `ShareGPT rows (conversations) are not supported`, `write {"messages": [{"role": "user", "content": "…"}, {"role": "assistant", "content": "…"}]}`},
 		{`{"segments": []}`, `rows of segments are not supported`, "write prompt and completion, or messages"},
-		{"\n\n", `train.jsonl: no rows`, ""},
-		{"\xff\xfe{\x00", `train.jsonl: the file is UTF-16, want UTF-8`, ""},
-	} {
-		_, _, err := read("train.jsonl", strings.NewReader(c.in), nil)
-		expect(t, c.in, err, c.want, c.hint)
-	}
+	})
 }
 
 func TestReadNamesMistakesInAList(t *testing.T) {

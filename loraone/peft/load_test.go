@@ -1,0 +1,321 @@
+package peft
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"example.com/finetune/loraone"
+	"example.com/finetune/model/safetensors"
+	"example.com/finetune/model/strictjson"
+)
+
+// someTensors are the tensors of an adapter for small, r 4, on three projections.
+func someTensors() map[string]safetensors.Entry {
+	all := map[string]safetensors.Entry{}
+	add := func(name string, rows, cols int) {
+		data := make([]float32, rows*cols)
+		for i := range data {
+			data[i] = float32(len(name)) + float32(i)/64
+		}
+		all[name] = safetensors.Entry{Name: name, Shape: []int{rows, cols}, Data: data}
+	}
+	for _, layer := range []string{"model.layers.0.", "model.layers.1."} {
+		for leaf, shape := range map[string][2]int{"self_attn.q_proj": {18, 12}, "self_attn.v_proj": {6, 12}, "mlp.down_proj": {12, 20}} {
+			add(keyA(layer+leaf), 4, shape[1])
+			add(keyB(layer+leaf), shape[0], 4)
+		}
+	}
+	return all
+}
+
+// folder writes an adapter as PEFT would: its configuration and its tensors.
+func folder(t *testing.T, config []byte, all map[string]safetensors.Entry) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, configName), config, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	var list []safetensors.Entry
+	for _, e := range all {
+		list = append(list, e)
+	}
+	if err := safetensors.Write(filepath.Join(dir, weightsName), list, nil); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func TestLoadScales(t *testing.T) {
+	for _, test := range []struct {
+		changes map[string]any
+		alpha   float64
+		scale   float64
+	}{
+		{nil, 16, 4},
+		{map[string]any{"use_rslora": true}, 16, 8},
+		{map[string]any{"lora_alpha": 22.5}, 22.5, 5.625},
+		{map[string]any{"lora_alpha": -16}, -16, -4},
+	} {
+		m := small(t)
+		a, err := Load(folder(t, adapterConfig(t, test.changes), someTensors()), m)
+		if err != nil {
+			t.Errorf("%v: %v", test.changes, err)
+			continue
+		}
+		if a.Config.R != 4 || a.Config.Alpha != test.alpha || a.Config.BaseModel != "org/name" || len(a.Layers) != 6 {
+			t.Errorf("%v: %+v with %d layers", test.changes, a.Config, len(a.Layers))
+		}
+		if want := []string{"down_proj", "q_proj", "v_proj"}; !slices.Equal(a.Config.TargetModules, want) {
+			t.Errorf("targets %v, want %v", a.Config.TargetModules, want)
+		}
+		for _, l := range a.Layers {
+			if l.Scale != float32(test.scale) {
+				t.Errorf("%v: scale %v, want %v", test.changes, l.Scale, test.scale)
+			}
+		}
+		l, b := a.Layers[0], someTensors()[keyB("model.layers.0.self_attn.q_proj")].Data
+		if m.Blocks[0].QProj.Adapter != l || !slices.Equal(l.B(), b) {
+			t.Error("B is not where it belongs")
+		}
+		if m.Blocks[0].KProj.Adapter != nil {
+			t.Error("a projection that is not a target has an adapter")
+		}
+	}
+}
+
+// TestConfigTaken: settings that change nothing, or only say which modules.
+func TestConfigTaken(t *testing.T) {
+	type m = map[string]any
+	for _, changes := range []m{
+		{"target_modules": ".*(q|v|down)_proj"},
+		{"target_modules": nil},
+		{"target_modules": []string{"self_attn.q_proj", "v_proj", "model.layers.0.mlp.down_proj", "model.layers.1.mlp.down_proj"}},
+		{"init_lora_weights": "gaussian"},
+		{"init_lora_weights": false},
+		{"task_type": nil},
+		{"exclude_modules": []string{"lm_head"}},
+		{"eva_config": m{"rho": 2}},
+		{"modules_to_save": []string{}},
+		{"revision": "main"},
+		{"a_key_of_tomorrow": nil},
+		{"another_of_tomorrow": false},
+		{"base_model_name_or_path": nil},
+	} {
+		if _, err := Load(folder(t, adapterConfig(t, changes), someTensors()), small(t)); err != nil {
+			t.Errorf("%v: %v", changes, err)
+		}
+	}
+}
+
+// One line for each setting that must be refused.
+func TestConfigRefused(t *testing.T) {
+	type m = map[string]any
+	for _, test := range []struct {
+		changes m
+		want    string
+	}{
+		{m{"peft_type": "IA3"}, `peft_type is "IA3", want "LORA"`},
+		{m{"peft_type": nil}, `peft_type is null, want "LORA"`},
+		{m{"r": nil}, `r is missing`},
+		{m{"r": 0}, `r is 0, want an integer from 1`},
+		{m{"r": 4.5}, `r is 4.5, want an integer`},
+		{m{"r": "4"}, `r is "4", want an integer`},
+		{m{"r": 1 << 40}, `r is 1099511627776, want an integer`},
+		{m{"lora_alpha": nil}, `lora_alpha is missing`},
+		{m{"lora_alpha": "16"}, `lora_alpha is "16", want a number`},
+		{m{"use_rslora": 1}, `use_rslora is 1, want true or false`},
+		{m{"use_dora": true}, `use_dora is true, want null, false or empty`},
+		{m{"bias": "lora_only"}, `bias is "lora_only", want "none"`},
+		{m{"lora_bias": true}, `lora_bias is true`},
+		{m{"fan_in_fan_out": true}, `fan_in_fan_out is true`},
+		{m{"modules_to_save": []string{"lm_head"}}, `modules_to_save is ["lm_head"]`},
+		{m{"trainable_token_indices": []int{1}}, `trainable_token_indices is [1]`},
+		{m{"target_parameters": []string{"x"}}, `target_parameters is ["x"]`},
+		{m{"layer_replication": [][]int{{0, 1}}}, `layer_replication is [[0,1]]`},
+		{m{"layers_to_transform": []int{0}}, `layers_to_transform is [0]`},
+		{m{"layers_pattern": "layers"}, `layers_pattern is "layers"`},
+		{m{"alora_invocation_tokens": []int{1}}, `alora_invocation_tokens is [1]`},
+		{m{"use_qalora": true}, `use_qalora is true`},
+		{m{"use_bdlora": m{"x": 1}}, `use_bdlora is {"x":1}`},
+		{m{"arrow_config": m{"x": 1}}, `arrow_config is {"x":1}`},
+		{m{"kasa_config": m{"x": 1}}, `kasa_config is {"x":1}`},
+		{m{"velora_config": m{"x": 1}}, `velora_config is {"x":1}`},
+		{m{"monteclora_config": m{"x": 1}}, `monteclora_config is {"x":1}`},
+		{m{"megatron_config": m{"x": 1}}, `megatron_config is {"x":1}`},
+		{m{"rank_pattern": m{"q_proj": 2}}, `rank_pattern is {"q_proj":2}`},
+		{m{"alpha_pattern": m{"q_proj": 2}}, `alpha_pattern is {"q_proj":2}`},
+		{m{"a_key_of_tomorrow": 3}, `a_key_of_tomorrow is 3, want null, false or empty`},
+		{m{"init_lora_weights": "pissa"}, `init_lora_weights is "pissa", want true`},
+		{m{"init_lora_weights": "pissa_niter_4"}, `init_lora_weights is "pissa_niter_4"`},
+		{m{"init_lora_weights": "olora"}, `init_lora_weights is "olora"`},
+		{m{"init_lora_weights": "corda"}, `init_lora_weights is "corda"`},
+		{m{"init_lora_weights": "loftq"}, `init_lora_weights is "loftq"`},
+		{m{"init_lora_weights": "lora_ga"}, `init_lora_weights is "lora_ga"`},
+		{m{"init_lora_weights": "of_tomorrow"}, `init_lora_weights is "of_tomorrow"`},
+		{m{"task_type": "SEQ_CLS"}, `task_type is "SEQ_CLS", want "CAUSAL_LM"`},
+		{m{"target_modules": []string{}}, `target_modules is [], want at least one`},
+		{m{"target_modules": []any{"q_proj", 1}}, `target_modules is ["q_proj",1], want a list of strings`},
+		{m{"target_modules": 3}, `target_modules is 3, want a list of strings`},
+		{m{"base_model_name_or_path": 3}, `base_model_name_or_path is 3, want a string`},
+	} {
+		m := small(t)
+		dir := folder(t, adapterConfig(t, test.changes), someTensors())
+		_, err := Load(dir, m)
+		if err == nil || !strings.Contains(err.Error(), filepath.Join(dir, configName)+": "+test.want) {
+			t.Errorf("%v: %v, want %s", test.changes, err, test.want)
+		}
+	}
+	_, err := Load(folder(t, adapterConfig(t, m{"use_dora": true, "bias": "all", "r": nil}), nil), small(t))
+	if err == nil || strings.Count(err.Error(), configName) != 3 {
+		t.Errorf("want three mistakes: %v", err)
+	}
+}
+
+func TestWrongTensors(t *testing.T) {
+	type all = map[string]safetensors.Entry
+	const q = "model.layers.0.self_attn.q_proj"
+	set := func(name string, values []float32, shape ...int) func(all) {
+		return func(a all) { a[name] = safetensors.Entry{Name: name, Shape: shape, Data: values} }
+	}
+	nan := make([]float32, 48)
+	nan[5] = float32(math.NaN())
+	for want, change := range map[string]func(all){
+		"tensor " + keyA(q) + " is missing, want shape [4 12]":            func(a all) { delete(a, keyA(q)) },
+		"tensor " + keyB(q) + " is missing, want shape [18 4]":            func(a all) { delete(a, keyB(q)) },
+		"tensor " + keyA(q) + " has shape [2 12], want [4 12]":            set(keyA(q), make([]float32, 24), 2, 12),
+		"tensor " + keyB(q) + " has shape [4 18], want [18 4]":            set(keyB(q), make([]float32, 72), 4, 18),
+		"tensor " + keyA(q) + " has shape [48], want [4 12]":              set(keyA(q), make([]float32, 48), 48),
+		"tensor " + keyA(q) + " holds NaN":                                set(keyA(q), nan, 4, 12),
+		"tensors of model.layers.0.self_attn.k_proj, which is not among":  set(keyA("model.layers.0.self_attn.k_proj"), make([]float32, 48), 4, 12),
+		"tensor base_model.model.lm_head.lora_A.weight is unexpected":     set("base_model.model.lm_head.lora_A.weight", make([]float32, 48), 4, 12),
+		"tensor " + keyA("model.layers.2.mlp.up_proj") + " is unexpected": set(keyA("model.layers.2.mlp.up_proj"), make([]float32, 48), 4, 12),
+		"tensor " + keyPrefix + q + ".lora_magnitude_vector is unexpect":  set(keyPrefix+q+".lora_magnitude_vector", make([]float32, 18), 18),
+		"and 2 more tensors": func(a all) { clear(a) },
+	} {
+		tensors, m := someTensors(), small(t)
+		old := attached(t, m, loraone.Config{R: 1, Alpha: 1, TargetModules: []string{"k_proj"}})
+		change(tensors)
+		dir := folder(t, adapterConfig(t, nil), tensors)
+		_, err := Load(dir, m)
+		if err == nil || !strings.Contains(err.Error(), filepath.Join(dir, weightsName)+": ") || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %s", err, want)
+		}
+		if m.Blocks[0].QProj.Adapter != nil || m.Blocks[0].KProj.Adapter != old.Layers[0] {
+			t.Errorf("%s: the model was changed", want)
+		}
+	}
+	if _, err := Load(folder(t, adapterConfig(t, map[string]any{"target_modules": nil}), nil), small(t)); err == nil || !strings.Contains(err.Error(), "no tensors") {
+		t.Errorf("an empty file: %v", err)
+	}
+	// Half of a projection's layers: PEFT would leave the others at random.
+	tensors := someTensors()
+	delete(tensors, keyA("model.layers.1.self_attn.v_proj"))
+	delete(tensors, keyB("model.layers.1.self_attn.v_proj"))
+	if _, err := Load(folder(t, adapterConfig(t, nil), tensors), small(t)); err == nil || strings.Count(err.Error(), "is missing") != 2 {
+		t.Errorf("a layer without its pair: %v", err)
+	}
+}
+
+func TestWrongFiles(t *testing.T) {
+	dir := t.TempDir()
+	hinted := func(err error, hint string) bool {
+		var h interface{ Hint() string }
+		return errors.As(err, &h) && strings.Contains(h.Hint(), hint)
+	}
+	_, err := Load(dir, small(t))
+	if !errors.Is(err, os.ErrNotExist) || !hinted(err, configName) {
+		t.Errorf("no adapter: %v", err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, configName), adapterConfig(t, nil), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if c, err := ReadConfig(dir); err != nil || c.BaseModel != "org/name" || c.R != 4 || c.Scale() != 4 {
+		t.Errorf("%+v, %v", c, err) // it needs no weights
+	}
+	if _, err = Load(dir, small(t)); !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), weightsName) {
+		t.Errorf("no weights: %v", err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "adapter_model.bin"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err = Load(dir, small(t)); err == nil || !strings.Contains(err.Error(), "pickle") || !hinted(err, "save_pretrained") {
+		t.Errorf("a pickle: %v", err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, weightsName), []byte("short"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err = Load(dir, small(t)); err == nil || !strings.Contains(err.Error(), weightsName) {
+		t.Errorf("a broken file: %v", err)
+	}
+	for text, want := range map[string]string{
+		`{"peft_type": "LORA", "r": 4, "r": 8}`: `key "r" twice`,
+		`{"peft_type": "LORA"`:                  "unexpected end",
+		`[]`:                                    "not a JSON object",
+		`{"fine_tune_type": "lora"}`:            `peft_type is null, want "LORA"`, // mlx-lm's
+	} {
+		if err := os.WriteFile(filepath.Join(dir, configName), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := ReadConfig(dir); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", text, err, want)
+		}
+	}
+}
+
+// TestLoadTypes: PEFT keeps the type the parameters had.
+func TestLoadTypes(t *testing.T) {
+	dir := folder(t, adapterConfig(t, map[string]any{"target_modules": ".*k_proj"}), nil)
+	write := func(dtype string, bytes int) {
+		name := "model.layers.0.self_attn.k_proj"
+		header, err := json.Marshal(map[string]any{
+			keyA(name): map[string]any{"dtype": dtype, "shape": []int{4, 12}, "data_offsets": []int{0, 48 * bytes}},
+			keyB(name): map[string]any{"dtype": dtype, "shape": []int{6, 4}, "data_offsets": []int{48 * bytes, 72 * bytes}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		data := append(binary.LittleEndian.AppendUint64(nil, uint64(len(header))), header...)
+		for range 72 * bytes / 2 {
+			data = append(data, 0x80, 0x3f) // 1 in BF16
+		}
+		if err := os.WriteFile(filepath.Join(dir, weightsName), data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("BF16", 2)
+	a, err := Load(dir, small(t))
+	if err != nil || len(a.Layers) != 1 || a.Layers[0].A[47] != 1 || a.Layers[0].Bt[23] != 1 {
+		t.Errorf("BF16: %v", err)
+	}
+	write("F16", 2)
+	if a, err = Load(dir, small(t)); err != nil || a.Layers[0].A[47] != 1.875 {
+		t.Errorf("F16: %v", err)
+	}
+	write("I32", 4)
+	if _, err = Load(dir, small(t)); err == nil || !strings.Contains(err.Error(), "is of type I32, want F32, F16 or BF16") {
+		t.Errorf("I32: %v", err)
+	}
+}
+
+func FuzzAdapterConfig(f *testing.F) {
+	f.Add(adapterConfig(f, nil))
+	f.Add(adapterConfig(f, map[string]any{"use_dora": true, "target_modules": "all-linear"}))
+	f.Add([]byte(`{"peft_type": "LORA", "r": 1, "lora_alpha": 1e308, "use_dora": { }}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		fields, err := strictjson.Parse(configName, data)
+		if err != nil {
+			return
+		}
+		c, err := parseConfig(fields)
+		if err == nil && (c.R < 1 || math.IsNaN(c.Scale()) || math.IsInf(c.Scale(), 0)) {
+			t.Fatalf("taken: %+v", c)
+		}
+	})
+}

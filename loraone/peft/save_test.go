@@ -1,0 +1,145 @@
+package peft
+
+import (
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"example.com/finetune/loraone"
+	"example.com/finetune/model/safetensors"
+)
+
+// TestSavedNamesAndShapes: what PEFT itself writes for such a model.
+func TestSavedNamesAndShapes(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "new", "adapter")
+	mustSave(t, dir, attached(t, small(t), someTargets))
+	if got := files(t, dir); !slices.Equal(got, []string{configName, weightsName}) {
+		t.Errorf("files %v", got)
+	}
+	f, err := safetensors.Open(filepath.Join(dir, weightsName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if m := f.Metadata(); len(m) != 1 || m["format"] != "pt" {
+		t.Errorf("metadata %v", m)
+	}
+	var want []string
+	for layer := range 2 {
+		for _, s := range []string{
+			"mlp.down_proj.lora_A.weight [4 20]", "mlp.down_proj.lora_B.weight [12 4]",
+			"self_attn.q_proj.lora_A.weight [4 12]", "self_attn.q_proj.lora_B.weight [18 4]",
+			"self_attn.v_proj.lora_A.weight [4 12]", "self_attn.v_proj.lora_B.weight [6 4]",
+		} {
+			want = append(want, fmt.Sprintf("base_model.model.model.layers.%d.%s F32", layer, s))
+		}
+	}
+	var got []string
+	for _, n := range f.Names() {
+		x, _ := f.Tensor(n)
+		got = append(got, fmt.Sprint(n, " ", x.Shape, " ", x.DType))
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+// TestSavedConfig pins every byte: §1.5 of PEFT's smallest configuration.
+func TestSavedConfig(t *testing.T) {
+	dir := t.TempDir()
+	mustSave(t, dir, attached(t, small(t), someTargets))
+	got, err := os.ReadFile(filepath.Join(dir, configName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = `{
+  "alpha_pattern": {},
+  "base_model_name_or_path": "org/name",
+  "bias": "none",
+  "fan_in_fan_out": false,
+  "inference_mode": true,
+  "init_lora_weights": true,
+  "layers_pattern": null,
+  "layers_to_transform": null,
+  "lora_alpha": 4,
+  "lora_dropout": 0.0,
+  "modules_to_save": null,
+  "peft_type": "LORA",
+  "r": 4,
+  "rank_pattern": {},
+  "revision": null,
+  "target_modules": [
+    "down_proj",
+    "q_proj",
+    "v_proj"
+  ],
+  "task_type": "CAUSAL_LM"
+}
+`
+	if string(got) != want {
+		t.Errorf("got\n%s", got)
+	}
+}
+
+func TestBaseModelNameHidesThePath(t *testing.T) {
+	dir := t.TempDir()
+	snapshot := filepath.Join(dir, "models--org--n", "snapshots", "abc")
+	local := filepath.Join(dir, "my model & more")
+	for _, d := range []string{snapshot, local, filepath.Join(dir, "org", "here")} {
+		if err := os.MkdirAll(d, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Chdir(dir)
+	for base, want := range map[string]string{
+		"":                 "",
+		"org/name":         "org/name",
+		"gpt2":             "gpt2",
+		"org/here":         "here", // a folder comes before an id
+		local:              "my model & more",
+		local + "/":        "my model & more",
+		snapshot:           "org/n",
+		"/gone/some/model": "model",
+		".":                filepath.Base(dir),
+	} {
+		if got := publicName(base); got != want {
+			t.Errorf("%q: %q, want %q", base, got, want)
+		}
+	}
+	a := attached(t, small(t), loraone.Config{R: 1, Alpha: 1, TargetModules: []string{"q_proj"}})
+	if data, err := configJSON(a); err != nil || !strings.Contains(string(data), `"base_model_name_or_path": null`) {
+		t.Errorf("%s, %v", data, err)
+	}
+	a.Config.BaseModel = local
+	if data, _ := configJSON(a); !strings.Contains(string(data), `"my model & more"`) {
+		t.Errorf("%s", data)
+	}
+}
+
+func TestNotFiniteIsNotSaved(t *testing.T) {
+	nan, inf := float32(math.NaN()), float32(math.Inf(-1))
+	for want, change := range map[string]func(l *loraone.Layer){
+		"lora_A holds NaN":                   func(l *loraone.Layer) { l.A[3] = nan },
+		"lora_B, scaled by 8, holds -Inf":    func(l *loraone.Layer) { l.Bt[3] = inf },
+		"lora_B, scaled by 8, holds +Inf":    func(l *loraone.Layer) { l.Bt[3] = math.MaxFloat32 }, // by the fold
+		"has rank 3, the others 4: one file": func(l *loraone.Layer) { l.R = 3 },
+	} {
+		dir, m := t.TempDir(), small(t)
+		a := attached(t, m, someTargets)
+		change(a.Layers[2])
+		err := Save(dir, a)
+		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), a.Layers[2].Name) {
+			t.Errorf("%v, want %s", err, want)
+		}
+		if got := files(t, dir); len(got) != 0 {
+			t.Errorf("%s: left behind %v", want, got)
+		}
+	}
+	if err := Save(t.TempDir(), &loraone.Adapters{}); err == nil {
+		t.Error("nothing to save: no error")
+	}
+}

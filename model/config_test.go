@@ -1,0 +1,333 @@
+package model
+
+import (
+	"encoding/json"
+	"errors"
+	"maps"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"example.com/finetune/model/strictjson"
+)
+
+// baseConfig is a small llama's config.json.
+func baseConfig() map[string]any {
+	return map[string]any{
+		"model_type": "llama", "architectures": []string{"LlamaForCausalLM"}, "hidden_act": "silu",
+		"hidden_size": 12, "intermediate_size": 20, "num_hidden_layers": 2, "num_attention_heads": 3,
+		"num_key_value_heads": 1, "vocab_size": 30, "max_position_embeddings": 64, "rms_norm_eps": 1e-5,
+		"torch_dtype": "float32", "bos_token_id": 1, "eos_token_id": 2, "tie_word_embeddings": false,
+	}
+}
+
+type drop struct{} // as a value: the key is taken out
+
+// changed is baseConfig with some keys set or dropped.
+func changed(changes map[string]any) map[string]any {
+	c := baseConfig()
+	if t, ok := changes["model_type"].(string); ok && t != "" {
+		delete(c, "architectures")
+	}
+	maps.Copy(c, changes)
+	maps.DeleteFunc(c, func(_ string, v any) bool { return v == drop{} })
+	return c
+}
+
+func parsed(t *testing.T, changes map[string]any) (*Config, error) {
+	t.Helper()
+	data, err := json.Marshal(changed(changes))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := strictjson.Parse("config.json", data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return parseConfig(f)
+}
+
+func TestConfigValues(t *testing.T) {
+	c, err := parsed(t, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &Config{
+		ModelType: "llama", HiddenSize: 12, IntermediateSize: 20, NumHiddenLayers: 2, NumAttentionHeads: 3,
+		NumKeyValueHeads: 1, HeadDim: 4, VocabSize: 30, MaxPositionEmbeddings: 64, RMSNormEps: 1e-5,
+		Rope: Rope{Type: "default", Theta: 10000}, BOS: 1, EOS: []int{2}, DType: "float32",
+	}
+	if !reflect.DeepEqual(c, want) {
+		t.Errorf("got\n%+v, want\n%+v", c, want)
+	}
+}
+
+// The other spellings and settings that are taken: changes to the base, and what
+// they must lead to.
+func TestConfigTaken(t *testing.T) {
+	type m = map[string]any
+	llama3 := m{"rope_type": "llama3", "factor": 8, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 32}
+	want3 := Rope{"llama3", 500000, 8, 1, 4, 32}
+	both := maps.Clone(llama3)
+	both["rope_theta"] = 500000.0
+	rope := func(want Rope) func(*Config) bool { return func(c *Config) bool { return c.Rope == want } }
+	for name, test := range map[string]struct {
+		changes m
+		ok      func(c *Config) bool
+	}{
+		"heads without kv":        {m{"num_key_value_heads": drop{}}, func(c *Config) bool { return c.NumKeyValueHeads == 3 }},
+		"kv null":                 {m{"num_key_value_heads": nil}, func(c *Config) bool { return c.NumKeyValueHeads == 3 }},
+		"head_dim":                {m{"head_dim": 8}, func(c *Config) bool { return c.HeadDim == 8 }},
+		"head_dim null":           {m{"head_dim": nil}, func(c *Config) bool { return c.HeadDim == 4 }},
+		"uneven with head_dim":    {m{"hidden_size": 13, "head_dim": 6}, func(c *Config) bool { return c.HeadDim == 6 }},
+		"tied":                    {m{"tie_word_embeddings": true}, func(c *Config) bool { return c.TieWordEmbeddings }},
+		"attention bias":          {m{"attention_bias": true}, func(c *Config) bool { return c.AttentionBias && !c.QKVBias }},
+		"dtype of transformers 5": {m{"torch_dtype": drop{}, "dtype": "bfloat16"}, func(c *Config) bool { return c.DType == "bfloat16" }},
+		"no dtype":                {m{"torch_dtype": drop{}}, func(c *Config) bool { return c.DType == "" }},
+		"no tokens":               {m{"bos_token_id": nil, "eos_token_id": nil}, func(c *Config) bool { return c.BOS == -1 && c.EOS == nil }},
+		"several ends":            {m{"eos_token_id": []int{2, 5}}, func(c *Config) bool { return slices.Equal(c.EOS, []int{2, 5}) }},
+		"old architecture name":   {m{"architectures": []string{"LLaMAForCausalLM"}}, func(*Config) bool { return true }},
+		"no act":                  {m{"hidden_act": drop{}}, func(*Config) bool { return true }},
+		"neutral settings": {m{
+			"mlp_bias": false, "pretraining_tp": 1, "rope_interleaved": false, "is_llama_config": true,
+			"quantization_config": nil, "partial_rotary_factor": 1.0, "attention_dropout": 0.0, "use_cache": true, "num_experts": nil, "residual_multiplier": 1.0,
+		}, func(*Config) bool { return true }},
+
+		"theta":                  {m{"rope_theta": 100000}, rope(Rope{Type: "default", Theta: 100000})},
+		"scaling null":           {m{"rope_scaling": nil}, rope(Rope{Type: "default", Theta: 10000})},
+		"linear, old word":       {m{"rope_scaling": m{"type": "linear", "factor": 2}}, rope(Rope{Type: "linear", Theta: 10000, Factor: 2})},
+		"linear, both words":     {m{"rope_scaling": m{"type": "linear", "rope_type": "linear", "factor": 2}}, rope(Rope{Type: "linear", Theta: 10000, Factor: 2})},
+		"llama3, transformers 4": {m{"rope_theta": 500000.0, "rope_scaling": llama3}, rope(want3)},
+		"llama3, transformers 5": {m{"rope_parameters": both}, rope(want3)},
+		"both, agreeing":         {m{"rope_parameters": both, "rope_scaling": llama3}, rope(want3)},
+		"parameters, no type":    {m{"rope_parameters": m{"rope_theta": 5}}, rope(Rope{Type: "default", Theta: 5})},
+
+		"mistral without a word": {m{"model_type": "mistral"}, func(c *Config) bool { return c.SlidingWindow == 4096 }},
+		"mistral null":           {m{"model_type": "mistral", "sliding_window": nil}, func(c *Config) bool { return c.SlidingWindow == 0 }},
+		"mistral 12": {
+			m{"model_type": "mistral", "sliding_window": 12, "layer_types": []string{"sliding_attention", "sliding_attention"}},
+			func(c *Config) bool { return c.SlidingWindow == 12 },
+		},
+		"qwen2": {m{
+			"model_type": "qwen2", "use_sliding_window": false, "sliding_window": 4096, "max_window_layers": 28,
+			"layer_types": []string{"full_attention", "full_attention"},
+		}, func(c *Config) bool { return c.QKVBias && !c.AttentionBias && c.SlidingWindow == 0 }},
+		"qwen3":           {m{"model_type": "qwen3"}, func(c *Config) bool { return c.QKNorm && !c.QKVBias && c.HeadDim == 128 }},
+		"qwen3 with bias": {m{"model_type": "qwen3", "attention_bias": true, "head_dim": 4}, func(c *Config) bool { return c.AttentionBias && c.HeadDim == 4 }},
+	} {
+		c, err := parsed(t, test.changes)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		} else if !test.ok(c) {
+			t.Errorf("%s: %+v", name, c)
+		}
+	}
+}
+
+// One line for each rule: changes to the base, and what the error must say.
+func TestConfigRefused(t *testing.T) {
+	type m = map[string]any
+	llama3 := func(key string, value any) m {
+		r := m{"rope_type": "llama3", "factor": 8, "low_freq_factor": 1, "high_freq_factor": 4, "original_max_position_embeddings": 32, key: value}
+		maps.DeleteFunc(r, func(_ string, v any) bool { return v == drop{} })
+		return m{"rope_scaling": r}
+	}
+	linear := func(key string, value any) m {
+		return m{"rope_theta": 5.0, "rope_scaling": m{"type": "linear", "factor": 2, key: value}}
+	}
+	for _, test := range []struct {
+		changes m
+		want    string
+	}{
+		{m{"model_type": "gemma2"}, `model_type is "gemma2", want one of llama, mistral, qwen2, qwen3`},
+		{m{"model_type": drop{}}, `model_type is null, want one of`},
+		{m{"model_type": 3}, `model_type is 3, want a string`},
+		{m{"hidden_act": "gelu"}, `hidden_act is "gelu", want "silu"`},
+		{m{"architectures": []string{"LlamaForSequenceClassification"}}, `want ["LlamaForCausalLM"]`},
+		{m{"architectures": "LlamaForCausalLM"}, `architectures is "LlamaForCausalLM", want a list of strings`},
+		{m{"quantization_config": m{"bits": 4}}, `quantization_config is {"bits":4}, want none`},
+		{m{"num_local_experts": 8}, `num_local_experts is 8, want none`},
+		{m{"num_experts": 8}, `num_experts is 8, want none`},
+		{m{"n_routed_experts": 8}, `n_routed_experts is 8, want none`},
+		{m{"moe_intermediate_size": 8}, `moe_intermediate_size is 8, want none`},
+		{m{"mlp_bias": true}, `mlp_bias is true, want false`},
+		{m{"rope_interleaved": true}, `rope_interleaved is true, want false`},
+		{m{"final_logit_softcapping": 30.0}, `final_logit_softcapping is 30, want null`},
+		{m{"attn_logit_softcapping": 50.5}, `attn_logit_softcapping is 50.5, want null`},
+		{m{"residual_multiplier": 0.2}, `residual_multiplier is 0.2, want 1`},
+		{m{"partial_rotary_factor": 0.5}, `partial_rotary_factor is 0.5, want 1`},
+		{m{"partial_rotary_factor": "1"}, `partial_rotary_factor is "1", want a number`},
+
+		{m{"hidden_size": drop{}}, `hidden_size is missing`},
+		{m{"intermediate_size": nil}, `intermediate_size is missing`},
+		{m{"num_hidden_layers": drop{}}, `num_hidden_layers is missing`},
+		{m{"num_attention_heads": drop{}}, `num_attention_heads is missing`},
+		{m{"vocab_size": drop{}}, `vocab_size is missing`},
+		{m{"max_position_embeddings": drop{}}, `max_position_embeddings is missing`},
+		{m{"hidden_size": 0}, `hidden_size is 0, want an integer from 1 to 131072`},
+		{m{"hidden_size": -12}, `hidden_size is -12, want an integer`},
+		{m{"hidden_size": 12.5}, `hidden_size is 12.5, want an integer`},
+		{m{"hidden_size": json.RawMessage("12.0")}, `hidden_size is 12.0, want an integer`},
+		{m{"hidden_size": "12"}, `hidden_size is "12", want an integer`},
+		{m{"hidden_size": true}, `hidden_size is true, want an integer`},
+		{m{"hidden_size": 1 << 20}, `hidden_size is 1048576, want an integer from 1 to 131072`},
+		{m{"intermediate_size": 1 << 30}, `intermediate_size is 1073741824, want`},
+		{m{"num_hidden_layers": 100000}, `num_hidden_layers is 100000, want`},
+		{m{"num_attention_heads": json.RawMessage("99999999999999999999")}, `num_attention_heads is 99999999999999999999, want`},
+		{m{"vocab_size": 1 << 40}, `vocab_size is 1099511627776, want`},
+		{m{"max_position_embeddings": json.RawMessage("1e5")}, `max_position_embeddings is 1e5, want an integer`},
+		{m{"hidden_size": 13}, `hidden_size is 13, want a multiple of num_attention_heads (3)`},
+		{m{"hidden_size": 15}, `head_dim is 5, want an even number`},
+		{m{"head_dim": 7}, `head_dim is 7, want an even number`},
+		{m{"head_dim": 0}, `head_dim is 0, want an integer from 2`},
+		{m{"num_key_value_heads": 2}, `num_attention_heads is 3, want a multiple of num_key_value_heads (2)`},
+		{m{"num_key_value_heads": 0}, `num_key_value_heads is 0, want an integer from 1`},
+		{m{"rms_norm_eps": 0}, `rms_norm_eps is 0, want a number between 0 and 1`},
+		{m{"rms_norm_eps": "1e-5"}, `rms_norm_eps is "1e-5", want a number`},
+		{m{"rms_norm_eps": -1e-5}, `rms_norm_eps is -0.00001, want a number between 0 and 1`},
+		{m{"tie_word_embeddings": 1}, `tie_word_embeddings is 1, want true or false`},
+		{m{"torch_dtype": 16}, `torch_dtype is 16, want a string`},
+		{m{"bos_token_id": 30}, `bos_token_id is 30, want an integer from 0 to 29`},
+		{m{"eos_token_id": -1}, `eos_token_id is -1, want an integer from 0 to 29, or a list`},
+		{m{"eos_token_id": []any{2, "3"}}, `eos_token_id is [2,"3"], want`},
+		{m{"eos_token_id": []any{2, nil}}, `eos_token_id is [2,null], want`},
+
+		{m{"model_type": "mistral", "attention_bias": true}, `attention_bias is true, want false for model_type mistral`},
+		{m{"model_type": "qwen2", "attention_bias": true}, `attention_bias is true, want false for model_type qwen2`},
+		{m{"model_type": "qwen2", "use_sliding_window": true}, `use_sliding_window is true, want false`},
+		{m{"sliding_window": 4096}, `sliding_window is 4096, want null for model_type llama`},
+		{m{"model_type": "mistral", "sliding_window": 0}, `sliding_window is 0, want an integer from 1`},
+		{m{"model_type": "qwen3", "layer_types": []string{"full_attention", "sliding_attention"}}, `layer_types[1] is "sliding_attention", want "full_attention"`},
+		{m{"model_type": "mistral", "sliding_window": 8, "layer_types": []string{"sliding_attention", "full_attention"}}, `layer_types[1] is "full_attention", want "sliding_attention"`},
+		{m{"layer_types": []string{"full_attention"}}, `layer_types has 1 entries, want num_hidden_layers (2)`},
+		{m{"layer_types": 2}, `layer_types is 2, want a list of strings`},
+
+		{m{"rope_scaling": m{"type": "dynamic", "factor": 2}}, `the rope type is "dynamic", want one of default, linear, llama3`},
+		{m{"rope_scaling": m{"rope_type": "yarn", "factor": 2}}, `the rope type is "yarn"`},
+		{m{"rope_scaling": m{"factor": 2}}, `the rope type is ""`},
+		{m{"rope_scaling": "linear"}, `rope_scaling is "linear", want an object`},
+		{m{"rope_scaling": m{"type": "linear"}}, `rope_scaling.factor is missing`},
+		{m{"rope_theta": 0}, `rope_theta is 0, want a number above 0`},
+		{linear("factor", -2), `rope_scaling.factor is -2, want a number above 0`},
+		{linear("factor", "2"), `rope_scaling.factor is "2", want a number`},
+		{linear("rope_type", "default"), `rope_scaling.type is "linear", want the same as rope_type`},
+		{linear("beta_fast", 32), `rope_scaling.beta_fast is 32, want no such key`},
+		{linear("rope_theta", 6), `rope_theta is 5, and another one is 6`},
+		{linear("partial_rotary_factor", 0.5), `rope_scaling.partial_rotary_factor is 0.5, want 1`},
+		{llama3("factor", drop{}), `rope_scaling.factor is missing`},
+		{llama3("low_freq_factor", drop{}), `rope_scaling.low_freq_factor is missing`},
+		{llama3("high_freq_factor", drop{}), `rope_scaling.high_freq_factor is missing`},
+		{llama3("original_max_position_embeddings", drop{}), `rope_scaling.original_max_position_embeddings is missing`},
+		{llama3("original_max_position_embeddings", 32.5), `original_max_position_embeddings is 32.5, want an integer`},
+		{llama3("low_freq_factor", 4), `rope_scaling.high_freq_factor is 4, want more than low_freq_factor`},
+		{m{"rope_scaling": m{"type": "linear", "factor": 2}, "rope_parameters": m{"rope_type": "linear", "factor": 3}}, `contradict each other`},
+		{m{"rope_parameters": m{"full_attention": m{"rope_type": "default"}}}, `rope_parameters.full_attention is`},
+	} {
+		_, err := parsed(t, test.changes)
+		if err == nil || !strings.Contains(err.Error(), test.want) || !strings.HasPrefix(err.Error(), "config.json: ") {
+			t.Errorf("%v: %v, want %s", test.changes, err, test.want)
+		}
+	}
+}
+
+func TestAllMistakesAtOnce(t *testing.T) {
+	_, err := parsed(t, map[string]any{"hidden_act": "gelu", "vocab_size": drop{}, "rope_theta": "x"})
+	if err == nil || strings.Count(err.Error(), "config.json: ") != 3 {
+		t.Errorf("want three mistakes: %v", err)
+	}
+}
+
+func TestReadConfigFiles(t *testing.T) {
+	plain, err := json.Marshal(baseConfig())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct {
+		config, generation, want string
+		eos                      []int
+		bos                      int
+	}{
+		"no generation_config": {string(plain), "", "", []int{2}, 1},
+		"its ends come first":  {string(plain), `{"eos_token_id": [3, 4], "bos_token_id": 9}`, "", []int{3, 4}, 1},
+		"it has none":          {string(plain), `{"temperature": 0.6}`, "", []int{2}, 1},
+		"it begins":            {strings.Replace(string(plain), `"bos_token_id":1`, `"bos_token_id":null`, 1), `{"bos_token_id": 9}`, "", []int{2}, 9},
+		"it is broken":         {string(plain), `{"eos_token_id": [`, "generation_config.json: line 1", nil, 0},
+		"its end is too large": {string(plain), `{"eos_token_id": 30}`, "generation_config.json: eos_token_id is 30", nil, 0},
+		"key twice":            {"{\"a\": 1,\n\"a\": 2}", "", `config.json: line 2: key "a" twice`, nil, 0},
+		"empty file":           {"", "", "config.json: not a JSON object", nil, 0},
+	} {
+		dir := t.TempDir()
+		put(t, dir, "config.json", test.config)
+		if test.generation != "" {
+			put(t, dir, "generation_config.json", test.generation)
+		}
+		c, err := ReadConfig(dir)
+		if test.want != "" {
+			if err == nil || !strings.Contains(err.Error(), test.want) || c != nil {
+				t.Errorf("%s: %v, want %s", name, err, test.want)
+			}
+			continue
+		}
+		if err != nil || !slices.Equal(c.EOS, test.eos) || c.BOS != test.bos {
+			t.Errorf("%s: %+v, %v", name, c, err)
+		}
+	}
+}
+
+func put(t *testing.T, dir, name, content string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestReadConfigOfTheWrongFolder(t *testing.T) {
+	dir := t.TempDir()
+	_, err := ReadConfig(dir)
+	if !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), "no config.json") {
+		t.Errorf("empty folder: %v", err)
+	}
+	_, err = ReadConfig(filepath.Join(dir, "none"))
+	if err == nil || !strings.Contains(err.Error(), "not a folder") {
+		t.Errorf("no folder: %v", err)
+	}
+	put(t, dir, "adapter_config.json", "{}")
+	_, err = ReadConfig(dir)
+	var hint interface{ Hint() string }
+	if !errors.As(err, &hint) || !strings.Contains(hint.Hint(), "base model") {
+		t.Errorf("adapter's folder: %v", err)
+	}
+}
+
+func FuzzConfig(f *testing.F) {
+	for _, changes := range []map[string]any{
+		nil,
+		{"rope_scaling": map[string]any{"type": "linear", "factor": 2}},
+		{"model_type": "mistral", "sliding_window": 3, "eos_token_id": []int{1, 2}},
+		{"model_type": "qwen3", "num_attention_heads": 0},
+		{"num_key_value_heads": 0, "head_dim": 1},
+	} {
+		data, err := json.Marshal(changed(changes))
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		fields, err := strictjson.Parse("config.json", data)
+		if err != nil {
+			return
+		}
+		c, err := parseConfig(fields)
+		if err != nil {
+			return
+		}
+		if c.HeadDim%2 != 0 || c.HeadDim < 2 || c.NumAttentionHeads%c.NumKeyValueHeads != 0 || c.HiddenSize < 1 ||
+			c.VocabSize < 1 || c.NumHiddenLayers < 1 || c.IntermediateSize < 1 || !(c.Rope.Theta > 0) || !(c.RMSNormEps > 0) || c.BOS >= c.VocabSize {
+			t.Fatalf("taken: %+v", c)
+		}
+	})
+}

@@ -1,0 +1,237 @@
+package safetensors
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"example.com/finetune/model/strictjson"
+)
+
+// sharded writes two shards and their index: a in s1, b and c in s2.
+func sharded(t *testing.T) (dir string, of map[string]string) {
+	t.Helper()
+	dir = t.TempDir()
+	for shard, names := range map[string][]string{"s1": {"a"}, "s2": {"b", "c"}} {
+		var entries []Entry
+		for _, n := range names {
+			entries = append(entries, Entry{n, []int{1}, []float32{float32(n[0])}})
+		}
+		if err := Write(filepath.Join(dir, shard+".safetensors"), entries, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	of = map[string]string{"a": "s1.safetensors", "b": "s2.safetensors", "c": "s2.safetensors"}
+	writeIndex(t, dir, of)
+	return dir, of
+}
+
+func writeIndex(t *testing.T, dir string, of map[string]string) {
+	t.Helper()
+	var list []string
+	for n, shard := range of {
+		list = append(list, fmt.Sprintf("%q: %q", n, shard))
+	}
+	write(t, filepath.Join(dir, indexName), []byte(`{"metadata": {"total_size": 12}, "weight_map": {`+strings.Join(list, ",")+`}}`))
+}
+
+func TestSharded(t *testing.T) {
+	dir, _ := sharded(t)
+	s, err := OpenDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := s.Names(); !slices.Equal(got, []string{"a", "b", "c"}) {
+		t.Errorf("names %v", got)
+	}
+	for _, n := range s.Names() {
+		if x, ok := s.Tensor(n); !ok || x.Name != n || len(x.Data) != 4 {
+			t.Errorf("%s: %+v", n, x)
+		}
+	}
+	var size int64
+	for _, p := range s.Files() {
+		info, err := os.Stat(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		size += info.Size()
+	}
+	if len(s.Files()) != 2 || s.Bytes() != size {
+		t.Errorf("%d files of %d bytes, want 2 of %d", len(s.Files()), s.Bytes(), size)
+	}
+	if err := errors.Join(s.Close(), s.Close()); err != nil {
+		t.Error(err)
+	}
+	if _, ok := s.Tensor("a"); ok {
+		t.Error("a closed set still has tensors")
+	}
+}
+
+func TestSingleFileComesFirst(t *testing.T) {
+	dir, _ := sharded(t)
+	if err := Write(filepath.Join(dir, singleName), []Entry{{"only", nil, []float32{1}}}, nil); err != nil {
+		t.Fatal(err)
+	}
+	s, err := OpenDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if got := s.Names(); !slices.Equal(got, []string{"only"}) {
+		t.Errorf("names %v", got)
+	}
+}
+
+// TestLinks: the Hub's cache is made of links out of the folder.
+func TestLinks(t *testing.T) {
+	dir, _ := sharded(t)
+	snapshot := filepath.Join(t.TempDir(), "snapshot")
+	if err := os.Mkdir(snapshot, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range []string{"s1.safetensors", "s2.safetensors", indexName} {
+		if err := os.Symlink(filepath.Join(dir, n), filepath.Join(snapshot, n)); err != nil {
+			t.Skip(err)
+		}
+	}
+	s, err := OpenDir(snapshot)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Close()
+	if err := os.Symlink("nowhere", filepath.Join(snapshot, singleName)); err != nil {
+		t.Fatal(err)
+	}
+	_, err = OpenDir(snapshot)
+	wantError(t, "a link to nowhere is not passed over", err, singleName)
+}
+
+func TestIndexMistakes(t *testing.T) {
+	for want, change := range map[string]func(dir string, of map[string]string){
+		"tensor c of s2.safetensors is not in the index":                 func(_ string, of map[string]string) { delete(of, "c") },
+		"tensor b lies in s2.safetensors, the index says s1.safetensors": func(_ string, of map[string]string) { of["b"] = "s1.safetensors" },
+		"tensor d is not in s1.safetensors":                              func(_ string, of map[string]string) { of["d"] = "s1.safetensors" },
+		"s3.safetensors":                                                 func(_ string, of map[string]string) { of["d"] = "s3.safetensors" },
+		"weight_map is empty":                                            func(_ string, of map[string]string) { clear(of) },
+		"tensor a lies in s2.safetensors, the index says s1.safetensors": func(dir string, _ map[string]string) {
+			entries := []Entry{{"a", nil, []float32{1}}, {"b", nil, []float32{1}}, {"c", nil, []float32{1}}}
+			if err := Write(filepath.Join(dir, "s2.safetensors"), entries, nil); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"and 15 more mistakes": func(_ string, of map[string]string) {
+			for i := range 25 {
+				of[fmt.Sprintf("t%02d", i)] = "s1.safetensors"
+			}
+		},
+	} {
+		dir, of := sharded(t)
+		of = maps.Clone(of)
+		change(dir, of)
+		writeIndex(t, dir, of)
+		_, err := OpenDir(dir)
+		wantError(t, want, err, want, indexName)
+	}
+}
+
+func TestMissingShardHasAHint(t *testing.T) {
+	dir, _ := sharded(t)
+	if err := os.Remove(filepath.Join(dir, "s2.safetensors")); err != nil {
+		t.Fatal(err)
+	}
+	_, err := OpenDir(dir)
+	var hint interface{ Hint() string }
+	if !errors.Is(err, os.ErrNotExist) || !errors.As(err, &hint) || !strings.Contains(hint.Hint(), "download") {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestIndexNamesOnlyItsFolder: a name with a way in it never becomes a path.
+func TestIndexNamesOnlyItsFolder(t *testing.T) {
+	for _, name := range []string{
+		"", ".", "..", ".safetensors", "../x.safetensors", "a/b.safetensors", "./x.safetensors", "/etc/x.safetensors",
+		`..\\x.safetensors`, `C:x.safetensors`, "x.safetensors/", "x.safetensors/..", "x.bin", "pytorch_model.bin",
+		`x\u0000.safetensors`, "x.safetensors ", "x.SAFETENSORS",
+	} {
+		_, err := parseIndex(`{"weight_map": {"a.weight": "` + name + `"}}`)
+		wantError(t, name, err, "weight_map.a.weight is ", "want the bare name")
+	}
+	of, err := parseIndex(`{"weight_map": {"a": "model-00001-of-00002.safetensors"}}`)
+	if err != nil || of["a"] != "model-00001-of-00002.safetensors" {
+		t.Errorf("%v, %v", of, err)
+	}
+}
+
+func TestIndexSyntax(t *testing.T) {
+	for _, test := range [][2]string{
+		{`{}`, "weight_map is missing"},
+		{`{"weight_map": []}`, "weight_map is [], want an object"},
+		{`{"weight_map": {"a": 1}}`, "weight_map.a is 1, want"},
+		{`{"weight_map": {"a": null}}`, "weight_map.a is null, want"},
+		{"{\"weight_map\":\n{\"a\": \"x.safetensors\",\n\"a\": \"y.safetensors\"}}", `line 3: key "a" twice`},
+		{`{"weight_map": {}, "weight_map": {}}`, `key "weight_map" twice`},
+		{"{\n\"weight_map\": {", "line 2: unexpected end"},
+		{`[]`, "not a JSON object"},
+		{``, "not a JSON object"},
+	} {
+		_, err := parseIndex(test[0])
+		wantError(t, test[0], err, test[1], "index")
+	}
+}
+
+func parseIndex(text string) (map[string]string, error) {
+	f, err := strictjson.Parse("index", []byte(text))
+	if err != nil {
+		return nil, err
+	}
+	return weightMap(f)
+}
+
+func TestNoWeights(t *testing.T) {
+	dir := t.TempDir()
+	_, err := OpenDir(dir)
+	wantError(t, "empty folder", err, dir, "neither model.safetensors nor model.safetensors.index.json")
+	_, err = OpenDir(filepath.Join(dir, "none"))
+	wantError(t, "no folder", err, "none")
+	_, err = OpenDir(write(t, filepath.Join(dir, "file"), nil))
+	wantError(t, "a file", err, "not a folder")
+	for _, name := range []string{"pytorch_model.bin", "consolidated.00.pth", "model.pt", "pytorch_model.bin.index.json"} {
+		dir := filepath.Join(t.TempDir(), "a[1]*")
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			t.Skip(err)
+		}
+		write(t, filepath.Join(dir, name), []byte("PK\x03\x04"))
+		_, err := OpenDir(dir)
+		wantError(t, name, err, name+" is a pickle")
+		var hint interface{ Hint() string }
+		if !errors.As(err, &hint) || !strings.Contains(hint.Hint(), "save_pretrained") {
+			t.Errorf("%s: no hint", name)
+		}
+	}
+}
+
+func FuzzIndex(f *testing.F) {
+	for _, s := range []string{
+		`{"weight_map": {"a": "x.safetensors"}}`, `{"metadata": {"total_size": 1}, "weight_map": {"a": "../x.safetensors"}}`,
+		`{"weight_map": {"a": "x.safetensors", "a": "y.safetensors"}}`, `{"weight_map": null}`,
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		of, err := parseIndex(text)
+		if err == nil && len(of) == 0 {
+			t.Fatal("an empty index was taken")
+		}
+		for _, shard := range of {
+			if filepath.Join("dir", shard) != "dir"+string(filepath.Separator)+shard || strings.ContainsAny(shard, `/\`) {
+				t.Fatalf("%q leaves its folder", shard)
+			}
+		}
+	})
+}
