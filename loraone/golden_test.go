@@ -75,7 +75,7 @@ func TestAdapterGradientsMatchPEFT(t *testing.T) {
 func TestStartMatchesPyTorch(t *testing.T) {
 	golden.Each(t, "../model", func(t *testing.T, c *golden.Case) {
 		e, a := attach(t, c)
-		report, err := a.StartSpectral(e, c.Seqs(0, c.InitSamples), loraone.StartOptions{Gamma: c.Gamma, Seed: 1, MicroBatch: 64})
+		report, err := a.StartSpectral(t.Context(), e, c.Seqs(0, c.InitSamples), loraone.StartOptions{Gamma: c.Gamma, Seed: 1, MicroBatch: 64})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,6 +1,7 @@
 package loraone
 
 import (
+	"context"
 	"fmt"
 	"math"
 
@@ -27,6 +28,7 @@ const (
 // A gradient computes the leading spectra of the one gradient of each layer's
 // projection.
 type gradient struct {
+	ctx      context.Context
 	layers   []*Layer
 	linears  []*model.Linear
 	engine   *model.Engine
@@ -38,14 +40,14 @@ type gradient struct {
 	norms    []float64
 }
 
-func newGradient(a *Adapters, e *model.Engine, seqs []model.Sequence, o StartOptions) (*gradient, error) {
+func newGradient(ctx context.Context, a *Adapters, e *model.Engine, seqs []model.Sequence, o StartOptions) (*gradient, error) {
 	if len(seqs) == 0 {
 		return nil, fmt.Errorf("no sequences for the initial gradient")
 	}
 	if !(o.Gamma > 0) {
 		return nil, fmt.Errorf("init_gamma is %v, want a positive number", o.Gamma)
 	}
-	g := &gradient{layers: a.Layers, linears: a.linears, engine: e, options: o, norms: make([]float64, len(a.Layers))}
+	g := &gradient{ctx: ctx, layers: a.Layers, linears: a.linears, engine: e, options: o, norms: make([]float64, len(a.Layers))}
 	for i, s := range seqs {
 		n := s.Targets()
 		if n == 0 {
@@ -127,6 +129,9 @@ func (g *gradient) record(recs []recorder) error {
 	}
 	first := 0
 	for i, batch := range g.batches {
+		if err := g.ctx.Err(); err != nil {
+			return err
+		}
 		losses := g.engine.LossBackward(batch, g.weights[first:first+len(batch)])
 		for k, l := range losses {
 			if math.IsNaN(l.Sum) || math.IsInf(l.Sum, 0) {

@@ -1,6 +1,7 @@
 package loraone
 
 import (
+	"context"
 	"fmt"
 	"math"
 
@@ -38,9 +39,9 @@ type ModuleReport struct {
 //
 // A projection without a gradient, and pairs whose Sᵢ float32 cannot tell from 0,
 // get the ordinary LoRA start. A loss or gradient that is not finite is a
-// *NonFiniteError.
-func (a *Adapters) StartSpectral(e *model.Engine, seqs []model.Sequence, o StartOptions) (*StartReport, error) {
-	g, err := newGradient(a, e, seqs, o)
+// *NonFiniteError. It stops between micro-batches when ctx ends.
+func (a *Adapters) StartSpectral(ctx context.Context, e *model.Engine, seqs []model.Sequence, o StartOptions) (*StartReport, error) {
+	g, err := newGradient(ctx, a, e, seqs, o)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package loraone
 
 import (
+	"context"
 	"errors"
 	"math"
 	"math/rand/v2"
@@ -42,7 +43,7 @@ func TestStartIsTheSameForAnyThreadsAndMicroBatch(t *testing.T) {
 			e, a := attach(t, c, v.threads, "all-linear")
 			o := options
 			o.MicroBatch = v.tokens
-			if _, err := a.StartSpectral(e, c.Seqs(0, 8), o); err != nil {
+			if _, err := a.StartSpectral(t.Context(), e, c.Seqs(0, 8), o); err != nil {
 				t.Fatal(err)
 			}
 			for k, l := range a.Layers {
@@ -60,7 +61,7 @@ func TestSketchedStartsAgreeWithTheExactOne(t *testing.T) {
 	golden.Each(t, "../model", func(t *testing.T, c *golden.Case) {
 		start := func() *Adapters {
 			e, a := attach(t, c, 2, "all-linear")
-			if _, err := a.StartSpectral(e, c.Seqs(0, 8), options); err != nil {
+			if _, err := a.StartSpectral(t.Context(), e, c.Seqs(0, 8), options); err != nil {
 				t.Fatal(err)
 			}
 			return a
@@ -116,7 +117,7 @@ func TestSketchFindsTheLeadingSpectrum(t *testing.T) {
 func TestStartHasSpectralNormScaleOverGamma(t *testing.T) {
 	golden.Each(t, "../model", func(t *testing.T, c *golden.Case) {
 		e, a := attach(t, c, 2, "q_proj", "v_proj")
-		if _, err := a.StartSpectral(e, c.Seqs(0, 8), options); err != nil {
+		if _, err := a.StartSpectral(t.Context(), e, c.Seqs(0, 8), options); err != nil {
 			t.Fatal(err)
 		}
 		for _, l := range a.Layers {
@@ -138,7 +139,7 @@ func TestStartWithoutEnoughGradient(t *testing.T) {
 	golden.Each(t, "../model", func(t *testing.T, c *golden.Case) {
 		e, a := attach(t, c, 2, "all-linear")
 		seq := model.Sequence{IDs: c.Sequences[0].IDs[:2], Learn: []bool{false, true}}
-		report, err := a.StartSpectral(e, []model.Sequence{seq}, options)
+		report, err := a.StartSpectral(t.Context(), e, []model.Sequence{seq}, options)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -163,9 +164,29 @@ func TestStartRefusesWhatIsNotFinite(t *testing.T) {
 	golden.Each(t, "../model", func(t *testing.T, c *golden.Case) {
 		e, a := attach(t, c, 2, "q_proj")
 		e.Model().Norm[3] = float32(math.Inf(1))
-		_, err := a.StartSpectral(e, c.Seqs(0, 3), options)
+		_, err := a.StartSpectral(t.Context(), e, c.Seqs(0, 3), options)
 		if n := new(NonFiniteError); !errors.As(err, &n) || n.Sequence != 0 {
 			t.Errorf("got %v, want a NonFiniteError of sequence 0", err)
+		}
+	})
+}
+
+func TestStartStopsWhenItsContextEnds(t *testing.T) {
+	golden.Each(t, "../model", func(t *testing.T, c *golden.Case) {
+		e, a := attach(t, c, 1, "q_proj")
+		ctx, cancel := context.WithCancel(t.Context())
+		o := options
+		o.Progress = func(done, _ int) {
+			if done > 1 {
+				t.Error("went on")
+			}
+			cancel()
+		}
+		if _, err := a.StartSpectral(ctx, e, c.Seqs(0, 8), o); !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v, want %v", err, context.Canceled)
+		}
+		if a.linears[0].Adapter != model.Adapter(a.Layers[0]) {
+			t.Error("the layers are not back in place")
 		}
 	})
 }

@@ -9,9 +9,9 @@ import (
 	"example.com/finetune/simd"
 )
 
-// BenchmarkStep is forward and backward of 512 tokens through the model folder
-// named in FINETUNE_MODEL with q and v adapters of rank 8.
-func BenchmarkStep(b *testing.B) {
+// benchmark runs f on the model folder named in FINETUNE_MODEL, with q and v
+// adapters of rank 8 and sequences of random tokens, all of them targets.
+func benchmark(b *testing.B, sequences, length int, f func(e *model.Engine, a *Adapters, seqs []model.Sequence)) {
 	dir := os.Getenv("FINETUNE_MODEL")
 	if dir == "" {
 		b.Skip("FINETUNE_MODEL names no model folder")
@@ -33,14 +33,30 @@ func BenchmarkStep(b *testing.B) {
 	}
 	a.StartLoRA(1)
 	rng := rand.New(rand.NewPCG(1, 2))
-	const T = 512
-	s := model.Sequence{IDs: make([]int32, T), Learn: make([]bool, T)}
-	for i := range s.IDs {
-		s.IDs[i], s.Learn[i] = int32(rng.IntN(cfg.VocabSize)), true
+	seqs := make([]model.Sequence, sequences)
+	for i := range seqs {
+		for range length {
+			seqs[i].IDs = append(seqs[i].IDs, int32(rng.IntN(cfg.VocabSize)))
+			seqs[i].Learn = append(seqs[i].Learn, true)
+		}
 	}
 	e := model.NewEngine(m, p)
 	for b.Loop() {
-		e.LossBackward([]model.Sequence{s}, nil)
+		f(e, a, seqs)
 	}
-	b.ReportMetric(float64(T)*float64(b.N)/b.Elapsed().Seconds(), "tokens/s")
+	b.ReportMetric(float64(sequences*length)*float64(b.N)/b.Elapsed().Seconds(), "tokens/s")
+}
+
+// BenchmarkStep is forward and backward of 512 tokens.
+func BenchmarkStep(b *testing.B) {
+	benchmark(b, 1, 512, func(e *model.Engine, _ *Adapters, seqs []model.Sequence) { e.LossBackward(seqs, nil) })
+}
+
+// BenchmarkStart is the spectral start from 8 sequences of 128 tokens.
+func BenchmarkStart(b *testing.B) {
+	benchmark(b, 8, 128, func(e *model.Engine, a *Adapters, seqs []model.Sequence) {
+		if _, err := a.StartSpectral(b.Context(), e, seqs, StartOptions{Gamma: 128, MicroBatch: 512}); err != nil {
+			b.Fatal(err)
+		}
+	})
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"time"
 
@@ -80,7 +79,7 @@ func (r *run) fresh(ctx context.Context) error {
 		return nil
 	}
 	indices := r.batches.initial(r.plan.InitSamples)
-	report, err := r.adapters.StartSpectral(r.engine, pick(r.s.Data.Train, indices), loraone.StartOptions{
+	report, err := r.adapters.StartSpectral(ctx, r.engine, pick(r.s.Data.Train, indices), loraone.StartOptions{
 		Gamma: r.c.InitGamma, Seed: r.c.Seed, MicroBatch: r.s.MicroBatch,
 		Progress: func(done, total int) { r.s.Report(InitProgress{done, total}) },
 	})
@@ -89,7 +88,7 @@ func (r *run) fresh(ctx context.Context) error {
 		return hint(fmt.Errorf("%v: %w", r.s.Data.Train.Origins[indices[bad.Sequence]], err), "the model's weights or this row are damaged")
 	}
 	if err != nil {
-		return err
+		return r.early(err)
 	}
 	r.st.Init = report
 	for _, m := range report.Modules {
@@ -108,15 +107,9 @@ func (r *run) early(err error) error {
 	return err
 }
 
-// open writes run.yaml, with absolute paths, and goes on with metrics.jsonl.
+// open writes run.yaml and goes on with metrics.jsonl.
 func (r *run) open() error {
-	c := *r.c
-	for _, path := range []*string{&c.Model, &c.Data, &c.OutputDir, &c.ChatTemplate} {
-		if abs, err := filepath.Abs(*path); err == nil && has(abs, "") { // neither a Hub id nor "auto"
-			*path = abs
-		}
-	}
-	text, err := c.YAML()
+	text, err := r.c.YAML()
 	if err != nil {
 		return err
 	}

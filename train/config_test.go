@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 )
 
 func valid() Config {
@@ -199,28 +198,4 @@ func TestKeysAreTheTable(t *testing.T) {
 			t.Errorf("%s may change, but is no key", k)
 		}
 	}
-}
-
-func TestDateIsThatOfTheFirstStart(t *testing.T) {
-	now := time.Date(2026, 3, 4, 23, 0, 0, 0, time.UTC)
-	c := valid()
-	c.OutputDir = t.TempDir()
-	c.Resume = true
-	if err := c.FixDate(now); err != nil || c.Date != "2026-03-04" {
-		t.Errorf("nothing there: %s, %v", c.Date, err)
-	}
-	put(t, filepath.Join(c.OutputDir, "run.yaml"), "date: 2026-01-02\n")
-	for _, x := range []struct {
-		set    string
-		resume bool
-		want   string
-	}{{"", true, "2026-01-02"}, {"", false, "2026-03-04"}, {"2025-05-05", true, "2025-05-05"}} {
-		c.Date, c.Resume = x.set, x.resume
-		if err := c.FixDate(now); err != nil || c.Date != x.want {
-			t.Errorf("%+v: %s, %v", x, c.Date, err)
-		}
-	}
-	put(t, filepath.Join(c.OutputDir, "run.yaml"), "date: [\n")
-	c.Date, c.Resume = "", true
-	expect(t, "a broken run.yaml", c.FixDate(now), "run.yaml:1: ", "", true)
 }

@@ -3,13 +3,10 @@ package train
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
@@ -87,26 +84,6 @@ func plainFloat(v float64) ([]byte, error) {
 		s = s[:e] + ".0" + s[e:]
 	}
 	return []byte(s), nil
-}
-
-// FixDate sets the date that templates see, where none is set: that of the run in
-// the output folder when it is resumed, else the one of now.
-func (c *Config) FixDate(now time.Time) error {
-	if c.Date != "" {
-		return nil
-	}
-	if c.Resume || c.ResumeFrom != "" {
-		var old Config
-		err := old.ReadYAML(filepath.Join(c.OutputDir, settingsFile))
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-		c.Date = old.Date
-	}
-	if c.Date == "" {
-		c.Date = now.Format(time.DateOnly)
-	}
-	return nil
 }
 
 // Keys lists every setting in its order.

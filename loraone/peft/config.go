@@ -18,8 +18,12 @@ const (
 	weightsName = "adapter_model.safetensors"
 )
 
-// maxRank bounds r where no model bounds it yet; Load compares it with the shapes.
-const maxRank = 1 << 17
+// maxRank bounds r where no model bounds it yet (Load compares it with the shapes),
+// maxAlpha keeps the scale a float32.
+const (
+	maxRank  = 1 << 17
+	maxAlpha = 1e30
+)
 
 // A Config is what adapter_config.json says, as far as it matters to a reader.
 type Config struct {
@@ -81,6 +85,9 @@ func parseConfig(f *strictjson.Fields) (Config, error) {
 		R:         f.Int("r", 1, 1, maxRank),
 		Alpha:     f.Float("lora_alpha", 0),
 		RSLoRA:    f.Bool("use_rslora", false),
+	}
+	if math.Abs(c.Alpha) > maxAlpha {
+		f.Wrong("lora_alpha", fmt.Sprintf("a number of at most %g", maxAlpha))
 	}
 	if raw := f.Raw("target_modules"); raw[0] == '"' {
 		f.Text("target_modules", "")

@@ -130,6 +130,7 @@ func TestConfigRefused(t *testing.T) {
 		{m{"r": 1 << 40}, `r is 1099511627776, want an integer`},
 		{m{"lora_alpha": nil}, `lora_alpha is missing`},
 		{m{"lora_alpha": "16"}, `lora_alpha is "16", want a number`},
+		{m{"lora_alpha": -1e31}, `lora_alpha is -1e+31, want a number of at most 1e+30`},
 		{m{"use_rslora": 1}, `use_rslora is 1, want true or false`},
 		{m{"use_dora": true}, `use_dora is true, want null, false or empty`},
 		{m{"bias": "lora_only"}, `bias is "lora_only", want "none"`},
