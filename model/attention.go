@@ -37,6 +37,7 @@ func newAttention(c *Config, threads int) *attention {
 
 // q, k and v return head h's columns of rows laid out as q heads, k heads, v heads.
 func (a *attention) q(qkv simd.View, h int) simd.View { return qkv.Columns(h*a.d, (h+1)*a.d) }
+
 func (a *attention) k(qkv simd.View, h int) simd.View {
 	return a.q(qkv, a.heads+h*a.kvHeads/a.heads)
 }

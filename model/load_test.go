@@ -302,6 +302,32 @@ func TestLoadWithoutWeights(t *testing.T) {
 	}
 }
 
+// A kernel that faults in a worker of the pool ends in an error as well.
+func TestGuardCoversThePool(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("a mapped file cannot be cut short")
+	}
+	m, err := loaded(t, config(t, map[string]any{"vocab_size": 3000, "intermediate_size": 4096}), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := simd.NewPool(2)
+	defer p.Close()
+	e := NewEngine(m, p)
+	s := Sequence{IDs: []int32{1, 2, 3}, Learn: []bool{false, true, true}}
+	if e.Loss([]Sequence{s})[0].Sum == 0 {
+		t.Fatal("no loss before")
+	}
+	if err := os.Truncate(filepath.Join(m.Dir, "model.safetensors"), 4096); err != nil {
+		t.Fatal(err)
+	}
+	for range 20 {
+		if err := m.Guard(func() error { e.Loss([]Sequence{s}); return nil }); err == nil || !strings.Contains(err.Error(), "cannot be read any more") {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestGuardNamesTheTensor(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("a mapped file cannot be cut short")

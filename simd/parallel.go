@@ -2,6 +2,7 @@ package simd
 
 import (
 	"runtime"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 )
@@ -39,6 +40,7 @@ func NewPool(threads int) *Pool {
 	for i := range p.jobs {
 		p.jobs[i] = make(chan *job, 1)
 		go func() {
+			debug.SetPanicOnFault(true) // a weight file cut short under its map
 			for j := range p.jobs[i] {
 				j.work(i + 1)
 				j.done.Done()

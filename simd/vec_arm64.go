@@ -22,7 +22,9 @@ func scaleMulVec(int, unsafe.Pointer, unsafe.Pointer, unsafe.Pointer, float32) {
 func rmsNormBackwardVec(int, unsafe.Pointer, unsafe.Pointer, unsafe.Pointer, unsafe.Pointer, float32, float32) {
 	panic(noKernel)
 }
+
 func rotateVec(int, unsafe.Pointer, unsafe.Pointer, unsafe.Pointer, unsafe.Pointer) { panic(noKernel) }
+
 func adamWVec(int, unsafe.Pointer, unsafe.Pointer, unsafe.Pointer, unsafe.Pointer, *[9]float32) {
 	panic(noKernel)
 }

@@ -3,4 +3,3 @@
 //go:build !purego
 
 package simd
-

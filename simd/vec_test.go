@@ -90,7 +90,6 @@ var vecFuncs = []vecFunc{
 
 var testAdamW = AdamW{LR: 1e-3, Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8, WeightDecay: 0.01, Correction1: 0.271, Correction2: 0.0029}
 
-
 // Every kernel gives the bits of its twin, for all tails, and writes nowhere else.
 func TestVectorsMatchTheTwin(t *testing.T) {
 	for _, f := range vecFuncs {

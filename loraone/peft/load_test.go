@@ -64,6 +64,7 @@ func TestLoadScales(t *testing.T) {
 		{map[string]any{"lora_alpha": -16}, -16, -4},
 	} {
 		m := small(t)
+		attached(t, m, loraone.Config{R: 1, Alpha: 1, TargetModules: []string{"k_proj"}}) // goes
 		a, err := Load(folder(t, adapterConfig(t, test.changes), someTensors()), m)
 		if err != nil {
 			t.Errorf("%v: %v", test.changes, err)

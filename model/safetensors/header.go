@@ -153,61 +153,79 @@ func (w walker) metadata() (map[string]string, error) {
 	return m, nil
 }
 
-// tensor takes {"dtype": …, "shape": …, "data_offsets": …}: these three and nothing
-// else, spelled like this.
+// An entry is what a header says of one tensor.
+type entry struct {
+	dtype          string
+	shape, offsets []uint64
+}
+
+// tensor takes a tensor's entry and checks that its parts agree.
 func (w walker) tensor(name string) (span, error) {
-	fail := func(format string, args ...any) (span, error) {
-		return span{}, fmt.Errorf("tensor %s: %w", name, fmt.Errorf(format, args...))
+	e, err := w.entry()
+	if err == nil {
+		err = e.check()
 	}
+	if err != nil {
+		return span{}, fmt.Errorf("tensor %s: %w", name, err)
+	}
+	return span{name, e.offsets[0], e.offsets[1]}, nil
+}
+
+// entry takes {"dtype": …, "shape": …, "data_offsets": …}: these three and nothing
+// else, spelled like this.
+func (w walker) entry() (entry, error) {
 	if w.next() != json.Delim('{') {
-		return fail("not an object")
+		return entry{}, errors.New("not an object")
 	}
-	var dtype string
-	var shape, offsets []uint64
+	var e entry
 	seen := map[string]bool{}
 	for w.More() {
 		key := w.next().(string)
 		if seen[key] {
-			return fail("%q stands twice", key)
+			return entry{}, fmt.Errorf("%q stands twice", key)
 		}
 		seen[key] = true
 		var err error
 		switch key {
 		case "dtype":
 			t := w.next()
-			if _, ok := t.(string); !ok {
-				return fail("dtype is %v, want a string", t)
+			var ok bool
+			if e.dtype, ok = t.(string); !ok {
+				err = fmt.Errorf("%v found, want a string", t)
 			}
-			dtype = t.(string)
 		case "shape":
-			shape, err = w.naturals()
+			e.shape, err = w.naturals()
 		case "data_offsets":
-			offsets, err = w.naturals()
+			e.offsets, err = w.naturals()
 		default:
-			return fail("unknown key %q", key)
+			return entry{}, fmt.Errorf("unknown key %q", key)
 		}
 		if err != nil {
-			return fail("%s: %w", key, err)
+			return entry{}, fmt.Errorf("%s: %w", key, err)
 		}
 	}
 	w.next() // }
 	for _, key := range []string{"dtype", "shape", "data_offsets"} {
 		if !seen[key] {
-			return fail("no %s", key)
+			return entry{}, errors.New("no " + key)
 		}
 	}
-	d, err := st.ParseDType(dtype)
+	return e, nil
+}
+
+func (e entry) check() error {
+	d, err := st.ParseDType(e.dtype)
 	if err != nil {
-		return fail("dtype %q is not supported", dtype)
+		return fmt.Errorf("dtype %q is not supported", e.dtype)
 	}
-	if len(offsets) != 2 || offsets[0] > offsets[1] {
-		return fail("data_offsets are %v, want [begin, end]", offsets)
+	if len(e.offsets) != 2 || e.offsets[0] > e.offsets[1] {
+		return fmt.Errorf("data_offsets are %v, want [begin, end]", e.offsets)
 	}
-	want, ok := byteSize(shape, d.Size())
-	if got := offsets[1] - offsets[0]; !ok || got != want {
-		return fail("%d bytes for shape %v of %s", got, shape, dtype)
+	want, ok := byteSize(e.shape, d.Size())
+	if got := e.offsets[1] - e.offsets[0]; !ok || got != want {
+		return fmt.Errorf("%d bytes for shape %v of %s", got, e.shape, e.dtype)
 	}
-	return span{name, offsets[0], offsets[1]}, nil
+	return nil
 }
 
 // naturals takes an array of integers in plain form: no sign, point or exponent.

@@ -55,7 +55,7 @@ func weightMap(f *strictjson.Fields) (map[string]string, error) {
 // bareName reports whether a shard's name stays in its folder, on every system.
 func bareName(name string) bool {
 	return strings.HasSuffix(name, ".safetensors") && len(name) > len(".safetensors") &&
-		!strings.ContainsAny(name, "/\\:\x00") && filepath.Base(name) == name
+		!strings.ContainsAny(name, "/\\:\x00")
 }
 
 // openShards maps the shards of an index. Each tensor must be in the shard that the

@@ -1,9 +1,6 @@
 package main
 
-import (
-	"fmt"
-	"math"
-)
+import "fmt"
 
 // A vector describes the registers of one width. Every kernel below is written
 // once for both; counts are multiples of 16 values.
@@ -17,7 +14,7 @@ type vector struct {
 func vecAMD64() *file {
 	f := newFile("vec_amd64", "amd64")
 	f.declare("import \"unsafe\"")
-	f.vecConstants()
+	f.vecConstants(64)
 	for _, v := range []vector{{f, "Z", 64, "AVX512"}, {f, "Y", 32, "AVX2"}} {
 		v.reductions()
 		v.expSum()
@@ -31,31 +28,8 @@ func vecAMD64() *file {
 	return f
 }
 
-// constants, each repeated over a ZMM register, in the order of their names.
-var vecNames = []string{"log2e", "ln2Hi", "ln2Lo", "low", "high", "inf", "sign", "bias", "one", "c0", "c1", "c2", "c3", "c4", "c5"}
-
-func (f *file) vecConstants() {
-	bits := math.Float32bits
-	values := []uint32{
-		bits(1.44269504), bits(0.693359375), bits(-2.12194440e-4), bits(-87.3), bits(88.722839), bits(float32(math.Inf(1))),
-		1 << 31, 127, bits(1), bits(1.9875691500e-4), bits(1.3981999507e-3), bits(8.3334519073e-3), bits(4.1665795894e-2), bits(1.6666665459e-1), bits(5.0000001201e-1),
-	}
-	for i, v := range values {
-		for l := range 8 {
-			f.raw("DATA vecc<>+%d(SB)/8, $0x%08x%08x", 64*i+8*l, v, v)
-		}
-	}
-	f.raw("GLOBL vecc<>(SB), RODATA|NOPTR, $%d\n", 64*len(values))
-}
-
-func constant(name string) string {
-	for i, n := range vecNames {
-		if n == name {
-			return fmt.Sprintf("vecc<>+%d(SB)", 64*i)
-		}
-	}
-	panic(name)
-}
+// constant is the memory operand of a constant, as wide as a ZMM register.
+func constant(name string) string { return fmt.Sprintf("vecc<>+%d(SB)", 64*constantIndex(name)) }
 
 // r names register i.
 func (v vector) r(i int) string { return fmt.Sprintf("%s%d", v.reg, i) }
@@ -78,41 +52,17 @@ func (v vector) i(op string, operands ...any) {
 // pointers are where arguments after the count n (in CX) are loaded to.
 var pointers = []string{"SI", "DI", "DX", "R8", "R9", "R10"}
 
-// begin opens a kernel name(n int, args… unsafe.Pointer, floats… float32); its
-// pointers land in the registers above, its floats in the registers from first on.
-func (v vector) begin(name, args string, nargs int, floats string, first int, nfloats int) {
-	decl := fmt.Sprintf("func %s%s(n int, %s unsafe.Pointer", name, v.name, args)
-	if nfloats > 0 {
-		decl += ", " + floats + " float32"
-	}
-	v.declare("\n//go:noescape\n%s)", decl)
-	v.raw("TEXT ·%s%s(SB), NOSPLIT, $0-%d", name, v.name, 8+8*nargs+4*nfloats)
+// begin opens a kernel: its pointers land in the registers above, its floats in
+// the vector registers from first on.
+func (v vector) begin(name string, first int) {
+	args, floats := v.vecHead(name, v.name)
 	v.p("MOVQ n+0(FP), CX")
-	offset := 8
-	for k, a := range splitNames(args) {
-		v.p("MOVQ %s+%d(FP), %s", a, offset, pointers[k])
-		offset += 8
+	for k, a := range args {
+		v.p("MOVQ %s+%d(FP), %s", a.name, a.offset, pointers[k])
 	}
-	for k, a := range splitNames(floats) {
-		v.p("VBROADCASTSS %s+%d(FP), %s", a, offset, v.r(first+k))
-		offset += 4
+	for k, a := range floats {
+		v.p("VBROADCASTSS %s+%d(FP), %s", a.name, a.offset, v.r(first+k))
 	}
-}
-
-func splitNames(s string) []string {
-	var list []string
-	word := ""
-	for _, c := range s + "," {
-		if c == ',' {
-			if word != "" {
-				list = append(list, word)
-			}
-			word = ""
-		} else if c != ' ' {
-			word += string(c)
-		}
-	}
-	return list
 }
 
 // loop writes body once for each vector, moving the pointers used along.
@@ -163,17 +113,17 @@ func (v vector) lanes(used int, body func(acc, offset int)) {
 
 func (v vector) reductions() {
 	// A lane keeps what it has unless the value is greater: NaN never is.
-	v.begin("max", "x, lanes", 2, "", 0, 0)
+	v.begin("max", 0)
 	v.lanes(1, func(acc, o int) {
 		v.i("VMOVUPS", fmt.Sprintf("%d(SI)", o), 4+acc)
 		v.i("VMAXPS", acc, 4+acc, acc)
 	})
-	v.begin("dot", "x, y, lanes", 3, "", 0, 0)
+	v.begin("dot", 0)
 	v.lanes(2, func(acc, o int) {
 		v.i("VMOVUPS", fmt.Sprintf("%d(SI)", o), 4+acc)
 		v.i("VFMADD231PS", fmt.Sprintf("%d(DI)", o), 4+acc, acc)
 	})
-	v.begin("dot3", "x, y, z, lanes", 4, "", 0, 0)
+	v.begin("dot3", 0)
 	v.lanes(3, func(acc, o int) {
 		v.i("VMOVUPS", fmt.Sprintf("%d(SI)", o), 4+acc)
 		v.i("VMULPS", fmt.Sprintf("%d(DI)", o), 4+acc, 4+acc)
@@ -193,7 +143,7 @@ func (v vector) exp(y, x, n, t int) {
 	v.i("VFNMADD231PS", constant("ln2Hi"), n, t)
 	v.i("VFNMADD231PS", constant("ln2Lo"), n, t)
 	v.i("VMOVUPS", constant("c0"), y)
-	for _, c := range []string{"c1", "c2", "c3", "c4", "c5", "one", "one"} {
+	for _, c := range expSteps {
 		v.i("VFMADD213PS", constant(c), t, y)
 	}
 	v.i("VCVTPS2DQ", n, n)
@@ -218,7 +168,7 @@ func (v vector) exp(y, x, n, t int) {
 }
 
 func (v vector) expSum() {
-	v.begin("expSum", "x, dst, lanes", 3, "shift", 8, 1)
+	v.begin("expSum", 8)
 	v.lanes(2, func(acc, o int) {
 		v.i("VMOVUPS", fmt.Sprintf("%d(SI)", o), 3)
 		v.i("VSUBPS", 8, 3, 3)
@@ -229,7 +179,7 @@ func (v vector) expSum() {
 }
 
 func (v vector) silu() {
-	v.begin("siluMul", "y, gate, u", 3, "", 0, 0)
+	v.begin("siluMul", 0)
 	v.loop(3, func() {
 		v.i("VMOVUPS", "(DI)", 7)
 		v.negate(7, 0)
@@ -239,7 +189,7 @@ func (v vector) silu() {
 		v.i("VDIVPS", 1, 7, 7)
 		v.i("VMOVUPS", 7, "(SI)")
 	})
-	v.begin("siluMulBackward", "dg, du, dy, gate, u", 5, "", 0, 0)
+	v.begin("siluMulBackward", 0)
 	v.loop(5, func() {
 		v.i("VMOVUPS", "(R8)", 7)
 		v.negate(7, 0)
@@ -270,13 +220,13 @@ func (v vector) negate(x, y int) {
 }
 
 func (v vector) norms() {
-	v.begin("scaleMul", "y, x, w", 3, "s", 1, 1)
+	v.begin("scaleMul", 1)
 	v.loop(3, func() {
 		v.i("VMULPS", "(DI)", 1, 0)
 		v.i("VMULPS", "(DX)", 0, 0)
 		v.i("VMOVUPS", 0, "(SI)")
 	})
-	v.begin("rmsNormBackward", "dx, dy, x, w", 4, "rstd, k", 1, 2)
+	v.begin("rmsNormBackward", 1)
 	v.loop(4, func() {
 		v.i("VMOVUPS", "(DI)", 0)
 		v.i("VMULPS", "(R8)", 0, 0)
@@ -288,7 +238,7 @@ func (v vector) norms() {
 }
 
 func (v vector) rotate() {
-	v.begin("rotate", "a, b, cos, sin", 4, "", 0, 0)
+	v.begin("rotate", 0)
 	v.loop(4, func() {
 		v.i("VMOVUPS", "(SI)", 0)
 		v.i("VMOVUPS", "(DI)", 1)
@@ -307,7 +257,7 @@ func (v vector) rotate() {
 
 // adamW takes the nine numbers of adamWConstants, in their order.
 func (v vector) adamW() {
-	v.begin("adamW", "p, grad, m, v, consts", 5, "", 0, 0)
+	v.begin("adamW", 0)
 	for k := range 9 {
 		v.p("VBROADCASTSS %d(R9), %s", 4*k, v.r(7+k))
 	}
@@ -335,12 +285,12 @@ func (v vector) adamW() {
 }
 
 func (v vector) converts() {
-	v.begin("convertBF16", "dst, src", 2, "", 0, 0)
+	v.begin("convertBF16", 0)
 	v.halves(func() {
 		v.i("VPMOVZXWD", "(DI)", 0)
 		v.i("VPSLLD", "$16", 0, 0)
 	})
-	v.begin("convertF16", "dst, src", 2, "", 0, 0)
+	v.begin("convertF16", 0)
 	v.halves(func() { v.i("VCVTPH2PS", "(DI)", 0) })
 }
 
@@ -358,11 +308,8 @@ func (v vector) halves(load func()) {
 	v.end()
 }
 
-// transposeAVX2 transposes n blocks of 8×8: block i has its rows at src+32·i and
-// goes to rows 8·i… of dst. Strides are in bytes.
 func (f *file) transposeAVX2() {
-	f.declare("\n//go:noescape\nfunc transposeAVX2(n int, src unsafe.Pointer, ss int, dst unsafe.Pointer, ds int)")
-	f.raw("TEXT ·transposeAVX2(SB), NOSPLIT, $0-40")
+	f.transposeHead("AVX2", 8)
 	f.p("MOVQ n+0(FP), CX")
 	f.p("MOVQ src+8(FP), SI")
 	f.p("MOVQ ss+16(FP), R8")

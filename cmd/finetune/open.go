@@ -1,0 +1,138 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"example.com/finetune/loraone"
+	"example.com/finetune/loraone/peft"
+	"example.com/finetune/model"
+	"example.com/finetune/model/hub"
+	"example.com/finetune/simd"
+	"example.com/finetune/tokenizer"
+	"example.com/finetune/train"
+)
+
+// modelFlags are the flags of the commands that only read a model.
+type modelFlags struct {
+	Model   string `short:"m" aliases:"model-name-or-path" placeholder:"DIR" help:"Folder of the model, or the id of one in the Hub cache (default: the adapter's base)."`
+	Adapter string `aliases:"adapter-path" placeholder:"DIR" help:"Folder of an adapter; without it the model is used alone."`
+	Threads int    `placeholder:"N" help:"Threads (0: all cores). The result does not depend on it."`
+}
+
+// A reading is a model opened for reading, with what its adapter says about the
+// way it was trained.
+type reading struct {
+	dir      string
+	config   *model.Config
+	tok      *tokenizer.Tokenizer
+	pool     *simd.Pool
+	model    *model.Model
+	adapters *loraone.Adapters // nil without an adapter
+	origin   *train.Provenance // nil without an adapter, or for one of another program
+}
+
+// open reads the model and attaches the adapter.
+func (f *modelFlags) open() (*reading, error) {
+	r, err := f.openSmall()
+	if err != nil {
+		return nil, err
+	}
+	r.pool = simd.NewPool(f.Threads)
+	if r.model, err = model.Load(r.dir, r.config); err != nil {
+		r.close()
+		return nil, err
+	}
+	if f.Adapter != "" {
+		if r.adapters, err = peft.Load(f.Adapter, r.model); err != nil {
+			r.close()
+			return nil, err
+		}
+	}
+	return r, nil
+}
+
+// openSmall reads all but the weights.
+func (f *modelFlags) openSmall() (*reading, error) {
+	switch {
+	case f.Model == "" && f.Adapter == "":
+		return nil, usageErrorf("no model").hint("--model names a folder, or --adapter one whose base is known")
+	case f.Threads < 0:
+		return nil, usageErrorf("--threads is %d, want a count, or 0 for all cores", f.Threads)
+	}
+	r := new(reading)
+	if err := r.findBase(f); err != nil {
+		return nil, err
+	}
+	var err error
+	if r.config, err = model.ReadConfig(r.dir); err != nil {
+		return nil, err
+	}
+	r.tok, err = tokenizer.Load(r.dir)
+	return r, err
+}
+
+// findBase sets the model's folder: the one given, else the adapter's base.
+func (r *reading) findBase(f *modelFlags) (err error) {
+	base := ""
+	if f.Adapter != "" {
+		c, err := peft.ReadConfig(f.Adapter)
+		if err != nil {
+			return err
+		}
+		base = c.BaseModel
+		if r.origin, err = train.ReadProvenance(f.Adapter); errors.Is(err, fs.ErrNotExist) {
+			r.origin = nil
+		} else if err != nil {
+			return err
+		}
+	}
+	if f.Model != "" {
+		r.dir, _, err = hub.Resolve(f.Model)
+		return err
+	}
+	if r.origin != nil {
+		if _, err := os.Stat(r.origin.Base.Dir); err == nil {
+			r.dir = r.origin.Base.Dir
+			return nil
+		}
+		base = r.origin.Base.Name
+	}
+	if r.dir, _, err = hub.Resolve(base); err != nil {
+		return errorf("%s: its base model is not where it was: %w", filepath.Clean(f.Adapter), err).hint("--model names the folder of the base")
+	}
+	return nil
+}
+
+// setting returns what a key of the adapter's training was, as text; "" when
+// that is not known.
+func (r *reading) setting(key string) string {
+	if r.origin == nil || r.origin.Settings[key] == nil {
+		return ""
+	}
+	return fmt.Sprint(r.origin.Settings[key])
+}
+
+// template loads the chat template that the adapter was trained with; without an
+// adapter, or one of another program, the model's own. It is nil for none.
+func (r *reading) template(which string) (*tokenizer.Template, error) {
+	if which == "" {
+		which = r.setting("chat_template")
+	}
+	if which == "" {
+		which = "auto"
+	}
+	return loadTemplate(r.dir, which, r.setting("date"), r.tok)
+}
+
+func (r *reading) close() {
+	if r.pool != nil {
+		r.pool.Close()
+	}
+	if r.model != nil {
+		_ = r.model.Close() // read only: nothing can be lost
+	}
+}

@@ -1,0 +1,137 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+
+	"golang.org/x/term"
+)
+
+// What goes to standard error, apart from the progress line and the plan:
+// lines that begin with "finetune:", in lower case, without a final period.
+
+// A logLevel says how much is told.
+type logLevel int
+
+const (
+	levelError logLevel = iota
+	levelWarn
+	levelInfo
+	levelDebug
+)
+
+// A ui is the terminal: the result goes to stdout, everything else to stderr.
+type ui struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	level          logLevel
+	width          int  // columns of stderr; 0 when it is no terminal
+	colours        bool // on stdout
+
+	mu   sync.Mutex
+	live *liveLine // drawn on stderr at the moment, or nil
+}
+
+func newUI(stdin io.Reader, stdout, stderr io.Writer) *ui {
+	u := &ui{stdin: stdin, stdout: stdout, stderr: stderr, level: levelInfo, width: columns(stderr)}
+	u.colours = columns(stdout) > 0 && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+	return u
+}
+
+// columns returns the width of the terminal w writes to, or 0.
+func columns(w io.Writer) int {
+	f, ok := w.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return 0
+	}
+	width, _, err := term.GetSize(int(f.Fd()))
+	if err != nil || width <= 0 {
+		return 80
+	}
+	return width
+}
+
+func (u *ui) set(quiet bool, level string) {
+	u.level = map[string]logLevel{"error": levelError, "warn": levelWarn, "info": levelInfo, "debug": levelDebug}[level]
+	if quiet {
+		u.level = levelError
+	}
+}
+
+// line writes one line to stderr, above the live line if there is one.
+func (u *ui) line(at logLevel, text string) {
+	if at > u.level {
+		return
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.live != nil {
+		u.live.clear()
+		defer u.live.draw()
+	}
+	fmt.Fprintln(u.stderr, text)
+}
+
+func (u *ui) infof(format string, args ...any)  { u.line(levelInfo, fmt.Sprintf(format, args...)) }
+func (u *ui) debugf(format string, args ...any) { u.line(levelDebug, fmt.Sprintf(format, args...)) }
+func (u *ui) warnf(format string, args ...any) {
+	u.line(levelWarn, "finetune: warning: "+fmt.Sprintf(format, args...))
+}
+
+// printf writes a part of the command's result.
+func (u *ui) printf(format string, args ...any) error {
+	_, err := fmt.Fprintf(u.stdout, format, args...)
+	return err
+}
+
+// bold sets a heading apart on a terminal.
+func (u *ui) bold(text string) string {
+	if !u.colours {
+		return text
+	}
+	return "\x1b[1m" + text + "\x1b[0m"
+}
+
+// fail prints an error and its hint.
+func (u *ui) fail(err error) {
+	u.line(levelError, "finetune: error: "+strings.TrimRight(err.Error(), "\n"))
+	var h interface{ Hint() string }
+	if errors.As(err, &h) && h.Hint() != "" {
+		u.line(levelError, "finetune: hint: "+h.Hint())
+	}
+}
+
+// A commandError is a mistake with advice: of the command line where usage is set.
+type commandError struct {
+	error
+	advice string
+	usage  bool
+}
+
+func (e commandError) Unwrap() error { return e.error }
+func (e commandError) Hint() string  { return e.advice }
+func (e commandError) Usage() bool   { return e.usage }
+
+// hint returns the error with advice added.
+func (e commandError) hint(advice string) commandError {
+	e.advice = advice
+	return e
+}
+
+func usageErrorf(format string, args ...any) commandError {
+	return commandError{error: fmt.Errorf(format, args...), usage: true}
+}
+
+func errorf(format string, args ...any) commandError {
+	return commandError{error: fmt.Errorf(format, args...)}
+}
+
+// isUsage reports whether err is a mistake on the command line or in a setting.
+func isUsage(err error) bool {
+	var u interface{ Usage() bool }
+	return errors.As(err, &u) && u.Usage()
+}

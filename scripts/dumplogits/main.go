@@ -1,0 +1,104 @@
+// Command dumplogits writes the token ids, masks, logits and losses of rows as
+// finetune computes them, for scripts/peft_check.py to compare with PEFT.
+//
+//	dumplogits -model DIR -adapter DIR -data rows.jsonl -map prompt=question,completion=answer -out FILE.safetensors
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+
+	"example.com/finetune/loraone/peft"
+	"example.com/finetune/model"
+	"example.com/finetune/model/safetensors"
+	"example.com/finetune/simd"
+	"example.com/finetune/tokenizer"
+	"example.com/finetune/train/data"
+)
+
+func main() {
+	dir := flag.String("model", "", "model folder")
+	adapter := flag.String("adapter", "", "adapter folder")
+	rows := flag.String("data", "", "rows, as finetune train takes them")
+	columns := flag.String("map", "", "renamed columns")
+	out := flag.String("out", "", "the file to write")
+	flag.Parse()
+	if err := run(*dir, *adapter, *rows, *columns, *out); err != nil {
+		fmt.Fprintln(os.Stderr, "dumplogits:", err)
+		os.Exit(1)
+	}
+}
+
+func run(dir, adapter, rows, columns, out string) error {
+	pool := simd.NewPool(0)
+	defer pool.Close()
+	seqs, err := sequences(dir, rows, columns, pool)
+	if err != nil {
+		return err
+	}
+	cfg, err := model.ReadConfig(dir)
+	if err != nil {
+		return err
+	}
+	m, err := model.Load(dir, cfg)
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	if _, err := peft.Load(adapter, m); err != nil {
+		return err
+	}
+	return safetensors.Write(out, dump(model.NewEngine(m, pool), seqs), nil)
+}
+
+// sequences reads and tokenises all rows, none cut or dropped.
+func sequences(dir, path, columns string, pool *simd.Pool) ([]model.Sequence, error) {
+	t, err := tokenizer.Load(dir)
+	if err != nil {
+		return nil, err
+	}
+	template, err := tokenizer.LoadTemplate(dir, "auto", t)
+	if err != nil {
+		return nil, err
+	}
+	renamed, err := data.ParseColumns(columns)
+	if err != nil {
+		return nil, err
+	}
+	rows, _, err := data.ReadFile(path, renamed)
+	if err != nil {
+		return nil, err
+	}
+	set, err := data.Encode(rows, t, data.Options{Template: template, TrainOn: "assistant", MaxLength: 4096, Overlong: "error"}, pool)
+	if err != nil {
+		return nil, err
+	}
+	if len(set.Sequences) != len(rows) {
+		return nil, fmt.Errorf("%s: %d of %d rows have nothing to train", path, len(rows)-len(set.Sequences), len(rows))
+	}
+	return set.Sequences, nil
+}
+
+// dump returns ids.N, learn.N (0 or 1), logits.N (T×V) and loss.N (mean nats) of sequence N.
+func dump(e *model.Engine, seqs []model.Sequence) []safetensors.Entry {
+	var list []safetensors.Entry
+	for n, s := range seqs {
+		add := func(name string, data []float32, shape ...int) {
+			list = append(list, safetensors.Entry{Name: fmt.Sprintf("%s.%d", name, n), Shape: shape, Data: data})
+		}
+		ids, learn := make([]float32, len(s.IDs)), make([]float32, len(s.IDs))
+		for i, id := range s.IDs {
+			ids[i] = float32(id)
+			if s.Learn[i] {
+				learn[i] = 1
+			}
+		}
+		logits, loss := e.Logits(s.IDs), e.Loss([]model.Sequence{s})[0]
+		add("ids", ids, len(ids))
+		add("learn", learn, len(learn))
+		add("logits", logits.Data, logits.Rows, logits.Cols)
+		add("loss", []float32{float32(loss.Sum / float64(loss.Targets))}, 1)
+	}
+	return list
+}

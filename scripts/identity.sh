@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# The same bits on every path: adapters of the demo's model and stories260K's published text from AVX-512, AVX2,
+# plain Go and NEON (emulated), with one thread and with more. Prints a line for each path and exits 1 where one differs.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+# shellcheck source=scripts/paths.sh
+. scripts/paths.sh
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+go build -o "$work/native" ./cmd/finetune
+go build -tags purego -o "$work/purego" ./cmd/finetune
+GOOS=linux GOARCH=arm64 go build -o "$work/arm64" ./cmd/finetune
+published=$root/cmd/finetune/demo/model/published.txt
+cd "$work"
+./native demo >demo.log 2>&1 || { cat demo.log; die "the demo failed"; }
+
+status=0
+differs() { echo "DIFFERENT: $*"; status=1; }
+
+# adapter COMMAND… trains a few steps with $flags and prints the adapter's hash.
+adapter() {
+	rm -rf out
+	# shellcheck disable=SC2086
+	"$@" train --model finetune-demo/model --data finetune-demo/data --output-dir out --max-steps 4 $flags --quiet >train.log 2>&1 ||
+		{ cat train.log >&2; die "$*: train failed"; }
+	sha256 out/adapter_model.safetensors
+}
+
+# path NAME KERNELS COMMAND… compares one path with $want; KERNELS is what it must use.
+path() {
+	local name=$1 kernels=$2 got hash
+	shift 2
+	got=$("$@" version | sed -n 's/^kernels //p')
+	[ "$got" = "$kernels" ] || differs "$name uses kernels $got, want $kernels"
+	"$@" generate --model finetune-demo/model --prompt "" --max-tokens 256 --temperature 0 >text 2>/dev/null
+	cmp -s text "$published" || differs "$name: not the published text"
+	hash=$(adapter "$@")
+	[ "$hash" = "$want" ] || differs "$name: adapter $hash, want $want"
+	printf '%-22s %-8s %s\n' "$name" "$got" "${hash:0:16}"
+}
+
+native=$(./native version | sed -n 's/^kernels //p')
+flags=''
+want=$(adapter ./native)
+echo "published text, and an adapter of four steps:"
+path "one thread" "$native" env GOMAXPROCS=1 ./native
+path "three threads" "$native" env GOMAXPROCS=3 ./native
+if [ "$native" = avx512 ]; then
+	path "AVX-512 off" avx2 env GODEBUG=cpu.avx512f=off ./native
+fi
+path "plain Go" go ./purego
+# The singular vectors come from gonum, whose bits are the architecture's own: between architectures, a start without them.
+if [ "$(go env GOOS)" = linux ] && command -v qemu-aarch64-static >/dev/null; then
+	flags='--init lora'
+	want=$(adapter ./native)
+	path "arm64, emulated" neon qemu-aarch64-static ./arm64
+fi
+exit $status
