@@ -61,18 +61,38 @@ func (demoCommand) Run(u *ui) error {
 	if err := j.loadModel(); err != nil {
 		return err
 	}
+	if err := j.introduce(u); err != nil {
+		return err
+	}
+	if err := j.trainDemo(u); err != nil {
+		return err
+	}
+	if err := sealDemo(demoDir); err != nil {
+		return err
+	}
+	return printCommands(u, time.Since(start))
+}
+
+// introduce says what will happen and shows a story of the untrained model.
+func (j *job) introduce(u *ui) error {
 	s := j.data.Train.Stats
-	err = u.printf(`A language model of 260,000 parameters writes stories for small children. It is
+	err := u.printf(`A language model of 260,000 parameters writes stories for small children. It is
 to learn one thing: in every story, a little robot named Bip comes and helps.
 
 %s    stories260K, %s/model
-%s     %d short stories with Bip (%s, %s of them trained), %d more to validate
+%s     %d short stories with Bip, %s; %d more to validate
 
-`, u.bold("model"), demoDir, u.bold("data"), s.Kept, many(s.Tokens, "token"), count(s.Trained), len(j.data.Valid.Sequences))
+`, u.bold("model"), demoDir, u.bold("data"), s.Kept, many(s.Tokens, "token"), len(j.data.Valid.Sequences))
 	if err != nil {
 		return err
 	}
-	if err := j.tell(u, "before"); err != nil {
+	return j.tell(u, "before")
+}
+
+// trainDemo trains, draws the losses, and shows a story of the adapter as it was
+// written.
+func (j *job) trainDemo(u *ui) error {
+	if err := u.printf("%s\n", u.bold(fmt.Sprintf("training %d steps of %d stories", j.config.MaxSteps, j.config.BatchSize))); err != nil {
 		return err
 	}
 	curve := &demoCurve{reporter: newReporter(u, "auto")}
@@ -86,16 +106,10 @@ to learn one thing: in every story, a little robot named Bip comes and helps.
 	if err := printLosses(u, result); err != nil {
 		return err
 	}
-	if _, err := peft.Load(c.OutputDir, j.model); err != nil {
+	if _, err := peft.Load(j.config.OutputDir, j.model); err != nil {
 		return err
 	}
-	if err := j.tell(u, "after"); err != nil {
-		return err
-	}
-	if err := sealDemo(demoDir); err != nil {
-		return err
-	}
-	return printCommands(u, time.Since(start))
+	return j.tell(u, "after")
 }
 
 // tell shows the prompt and how the model goes on from it.
@@ -153,16 +167,16 @@ func (d *demoCurve) plot(u *ui) error {
 	if u.colours {
 		options = append(options, asciigraph.SeriesColors(asciigraph.Green))
 	}
-	return u.printf("%s\n\n", asciigraph.Plot(d.losses, options...))
+	return u.printf("\n%s\n\n", asciigraph.Plot(d.losses, options...))
 }
 
 func printCommands(u *ui, took time.Duration) error {
 	model, data, adapter := demoDir+"/model", demoDir+"/data", demoDir+"/adapter"
 	p := program()
-	return u.printf(`%s, all of it. The adapter in %s is loaded by Hugging Face PEFT as it is.
+	return u.printf(`That took %s. Hugging Face PEFT loads %s as it is.
 
 %s
-  %s generate --adapter %s --prompt "One day, a little girl named Zoe went to the park." --max-tokens 150
+  %s generate --adapter %s --prompt "Once upon a time, there was a girl named Zoe." --max-tokens 150
   %s eval --adapter %s --data %s
   %s train --model %s --data %s --output-dir my-adapter
 `, duration(took), adapter, u.bold("Now try"), p, adapter, p, adapter, data, p, model, data)

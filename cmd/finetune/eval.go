@@ -160,10 +160,10 @@ func (c *evalCommand) measure(u *ui, r *reading, seqs []model.Sequence) (*evalRe
 	var base, adapter []model.Loss
 	err := r.model.Guard(func() error {
 		if r.adapters != nil {
-			adapter = rowLosses(engine, seqs, func(done int) { p.show("adapter", done, len(seqs), "rows") })
+			adapter = rowLosses(engine, seqs, func(done int) { p.show("adapter", done, len(seqs)) })
 			r.adapters.Detach()
 		}
-		base = rowLosses(engine, seqs, func(done int) { p.show("base", done, len(seqs), "rows") })
+		base = rowLosses(engine, seqs, func(done int) { p.show("base", done, len(seqs)) })
 		return nil
 	})
 	if err != nil {

@@ -29,10 +29,10 @@ func (r *reporter) report(event any) {
 	case train.Warning:
 		r.u.warnf("%s", e.Text)
 	case train.InitProgress:
-		r.progress.show("start", e.Done, e.Total, "rows of the one gradient")
+		r.progress.show("the one gradient", e.Done, e.Total)
 	case train.EvalProgress:
 		if r.progress.mode == "bar" {
-			r.progress.show("evaluation", e.Done, e.Total, "rows")
+			r.progress.show("evaluation", e.Done, e.Total)
 		}
 	case train.Evaluated:
 		r.evaluated(e)

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"example.com/finetune/simd"
@@ -64,11 +65,11 @@ func perplexityText(loss float64) string {
 	return fmt.Sprintf("%.2e", perplexity(loss))
 }
 
-// samplePrompt returns a prompt in the manner of the data: the first one of the
-// rows where there is no chat template, else a greeting.
+// samplePrompt returns a prompt in the manner of the data where there is no chat
+// template, else a greeting.
 func samplePrompt(j *job) string {
 	const longest = 120 // bytes: one line of a terminal with the command before it
-	if j.data == nil || j.data.Files[0].Format != data.PromptCompletion || j.template != nil {
+	if j.data == nil || j.template != nil && j.data.Files[0].Format != data.Text {
 		return "Hello"
 	}
 	set := j.data.Train
@@ -76,11 +77,13 @@ func samplePrompt(j *job) string {
 		set = j.data.Valid
 	}
 	for _, s := range set.Sequences {
-		n := 0
-		for n < len(s.Learn) && !s.Learn[n] {
-			n++
+		text := ""
+		if j.data.Files[0].Format == data.Text {
+			words := strings.Fields(j.tok.Decode(s.IDs, true))
+			text = strings.Join(words[:min(5, len(words))], " ")
+		} else if n := slices.Index(s.Learn, true); n > 0 {
+			text = strings.TrimSpace(j.tok.Decode(s.IDs[:n], true))
 		}
-		text := strings.TrimSpace(j.tok.Decode(s.IDs[:n], true))
 		if text != "" && len(text) <= longest && !strings.ContainsAny(text, "\n\"'") {
 			return text
 		}

@@ -96,9 +96,12 @@ func (u *ui) bold(text string) string {
 	return "\x1b[1m" + text + "\x1b[0m"
 }
 
-// fail prints an error and its hint.
+// fail prints an error and its hint. Where the error is a list, its lines stand
+// below each other.
 func (u *ui) fail(err error) {
-	u.line(levelError, "finetune: error: "+strings.TrimRight(err.Error(), "\n"))
+	const head = "finetune: error: "
+	text := strings.TrimRight(err.Error(), "\n")
+	u.line(levelError, head+strings.ReplaceAll(text, "\n", "\n"+strings.Repeat(" ", len(head))))
 	var h interface{ Hint() string }
 	if errors.As(err, &h) && h.Hint() != "" {
 		u.line(levelError, "finetune: hint: "+h.Hint())

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/alecthomas/kong"
+
+	"example.com/finetune/train"
+)
+
+// Every setting has its words, and no words are left over.
+func TestSettingsAreDescribed(t *testing.T) {
+	words := settings()
+	for _, key := range train.Keys() {
+		if words[key].help == "" || words[key].group == "" {
+			t.Errorf("setting %s has no help", key)
+		}
+		delete(words, key)
+	}
+	for key := range words {
+		t.Errorf("%s is no setting", key)
+	}
+}
+
+// No command has a flag twice, aliases included.
+func TestFlagsAreUnique(t *testing.T) {
+	parser, err := kong.New(&commandLine{Train: trainCommand{Settings: settingFlags(train.Default())}}, kong.PostBuild(describeSettings))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, node := range parser.Model.Children {
+		seen := map[string]bool{}
+		for _, f := range slices.Concat(parser.Model.Flags, node.Flags) {
+			names := append([]string{f.Name}, f.Aliases...)
+			if f.Short != 0 {
+				names = append(names, string(f.Short))
+			}
+			for _, name := range names {
+				if seen[name] {
+					t.Errorf("%s: flag %s stands twice", node.Name, name)
+				}
+				seen[name] = true
+			}
+		}
+	}
+}
+
+func TestNormalise(t *testing.T) {
+	for _, c := range []struct{ in, want string }{
+		{"train --lora_r 4 --max_steps=2 --data=a_b", "train --lora-r 4 --max-steps=2 --data=a_b"},
+		{"generate --prompt a_b -- --c_d", "generate --prompt a_b -- --c_d"},
+		{"help train", "train --help"},
+		{"help", "--help"},
+		{"--version", "version"},
+	} {
+		if got := strings.Join(normalise(strings.Fields(c.in)), " "); got != c.want {
+			t.Errorf("%s: got %s, want %s", c.in, got, c.want)
+		}
+	}
+}
+
+// A resumed run sees the date of its first start.
+func TestRunDate(t *testing.T) {
+	dir := t.TempDir()
+	c := train.Default()
+	c.OutputDir, c.Resume = dir, true
+	today, err := runDate(&c)
+	if err != nil || len(today) != len("2026-01-02") {
+		t.Fatalf("fresh: %q, %v", today, err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "run.yaml"), []byte("date: \"2001-02-03\"\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	other := c
+	other.OutputDir, other.ResumeFrom = "elsewhere", filepath.Join(dir, "checkpoints", "step-000003")
+	given := c
+	given.Date = "1999-01-01"
+	for _, test := range []struct {
+		config train.Config
+		want   string
+	}{{c, "2001-02-03"}, {other, "2001-02-03"}, {given, "1999-01-01"}} {
+		if got, err := runDate(&test.config); got != test.want || err != nil {
+			t.Errorf("got %q, %v, want %s", got, err, test.want)
+		}
+	}
+}
+
+func TestExitCodes(t *testing.T) {
+	for _, c := range []struct {
+		err  error
+		want int
+	}{
+		{nil, 0}, {errorf("x"), 1}, {errHelp, 2}, {usageErrorf("x"), 2}, {errInterrupted, 130},
+	} {
+		if got := exitCode(c.err); got != c.want {
+			t.Errorf("%v: exit code %d, want %d", c.err, got, c.want)
+		}
+	}
+}
+
+func TestFail(t *testing.T) {
+	var stderr bytes.Buffer
+	u := newUI(nil, nil, &stderr)
+	u.set(true, "info")
+	u.warnf("not said")
+	u.fail(errorf("a:1: x\na:2: y").hint("do this"))
+	want := "finetune: error: a:1: x\n                 a:2: y\nfinetune: hint: do this\n"
+	if got := stderr.String(); got != want {
+		t.Errorf("got\n%swant\n%s", got, want)
+	}
+}
