@@ -5,29 +5,27 @@ import (
 	"math"
 	"slices"
 	"unsafe"
-
-	"github.com/viterin/vek/vek32"
 )
 
 // Add adds x to dst, element by element.
 func Add(dst, x []float32) {
 	same("Add", len(dst), len(x))
 	if len(x) > 0 {
-		vek32.Add_Inplace(dst, x)
+		add(dst, x)
 	}
 }
 
 // Scale multiplies x by s in place.
 func Scale(x []float32, s float32) {
 	if len(x) > 0 {
-		vek32.MulNumber_Inplace(x, s)
+		scale(x, s)
 	}
 }
 
 // AddNumber adds s to every element of x.
 func AddNumber(x []float32, s float32) {
 	if len(x) > 0 {
-		vek32.AddNumber_Inplace(x, s)
+		addNumber(x, s)
 	}
 }
 
@@ -35,12 +33,12 @@ func AddNumber(x []float32, s float32) {
 func MulBy(dst, x []float32) {
 	same("MulBy", len(dst), len(x))
 	if len(x) > 0 {
-		vek32.Mul_Inplace(dst, x)
+		mulBy(dst, x)
 	}
 }
 
 // whole is the part of n values that the kernels take: blocks of 16. What is left
-// goes to the twins, or through a padded block where that pays.
+// goes to the twins, or to the kernels in a padded block; see vec_tail.go.
 func whole(n int) int {
 	if vectorised() {
 		return n &^ 15
@@ -96,19 +94,7 @@ func ExpSum(dst, x []float32, shift float32) float32 {
 	if n > 0 {
 		expSumLanes(n, at(dst), at(x), shift, &l)
 	}
-	if rest := len(x) - n; rest > 2 && vectorised() {
-		var block [16]float32
-		var sums lanes
-		copy(block[:], x[n:])
-		expSumLanes(16, at(block[:]), at(block[:]), shift, &sums)
-		copy(dst[n:], block[:rest])
-		for i, e := range block[:rest] {
-			l[i] += e
-		}
-		l.pad(rest)
-	} else {
-		expSumGeneric(&l, dst[n:], x[n:], shift)
-	}
+	expSumTail(&l, dst[n:], x[n:], shift)
 	return l.sum()
 }
 
@@ -124,7 +110,7 @@ func SiLUMul(y, g, u []float32) {
 	if n > 0 {
 		siluMulVec(n, at(y), at(g), at(u))
 	}
-	siluMulGeneric(y[n:], g[n:], u[n:])
+	siluMulTail(y[n:], g[n:], u[n:])
 }
 
 // SiLUMulBackward sets dg and du, given dy = ∂L/∂y of y = silu(g)·u. dg may be
@@ -135,7 +121,7 @@ func SiLUMulBackward(dg, du, dy, g, u []float32) {
 	if n > 0 {
 		siluMulBackwardVec(n, at(dg), at(du), at(dy), at(g), at(u))
 	}
-	siluMulBackwardGeneric(dg[n:], du[n:], dy[n:], g[n:], u[n:])
+	siluMulBackwardTail(dg[n:], du[n:], dy[n:], g[n:], u[n:])
 }
 
 // RMSNormScale returns 1/rms(x), rms(x)² = mean(x²)+eps.

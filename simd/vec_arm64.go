@@ -4,32 +4,48 @@ package simd
 
 import "unsafe"
 
-// Without assembly none of the functions below is called; they see vec_amd64.go.
+// See vec_amd64.go for the functions.
 
-func vectorised() bool { return false }
+func vectorised() bool { return active != generic }
 
-const noKernel = "simd: no vector kernel in this build"
+func maxLanes(n int, x unsafe.Pointer, l *lanes) { maxNEON(n, x, unsafe.Pointer(l)) }
 
-func maxLanes(int, unsafe.Pointer, *lanes)                                  { panic(noKernel) }
-func dotLanes(int, unsafe.Pointer, unsafe.Pointer, *lanes)                  { panic(noKernel) }
-func dot3Lanes(int, unsafe.Pointer, unsafe.Pointer, unsafe.Pointer, *lanes) { panic(noKernel) }
-func expSumLanes(int, unsafe.Pointer, unsafe.Pointer, float32, *lanes)      { panic(noKernel) }
-func siluMulVec(int, unsafe.Pointer, unsafe.Pointer, unsafe.Pointer)        { panic(noKernel) }
-func siluMulBackwardVec(int, unsafe.Pointer, unsafe.Pointer, unsafe.Pointer, unsafe.Pointer, unsafe.Pointer) {
-	panic(noKernel)
-}
-func scaleMulVec(int, unsafe.Pointer, unsafe.Pointer, unsafe.Pointer, float32) { panic(noKernel) }
-func rmsNormBackwardVec(int, unsafe.Pointer, unsafe.Pointer, unsafe.Pointer, unsafe.Pointer, float32, float32) {
-	panic(noKernel)
+func dotLanes(n int, x, y unsafe.Pointer, l *lanes) { dotNEON(n, x, y, unsafe.Pointer(l)) }
+
+func dot3Lanes(n int, x, y, z unsafe.Pointer, l *lanes) { dot3NEON(n, x, y, z, unsafe.Pointer(l)) }
+
+func expSumLanes(n int, dst, x unsafe.Pointer, shift float32, l *lanes) {
+	expSumNEON(n, x, dst, unsafe.Pointer(l), shift)
 }
 
-func rotateVec(int, unsafe.Pointer, unsafe.Pointer, unsafe.Pointer, unsafe.Pointer) { panic(noKernel) }
+func siluMulVec(n int, y, g, u unsafe.Pointer) { siluMulNEON(n, y, g, u) }
 
-func adamWVec(int, unsafe.Pointer, unsafe.Pointer, unsafe.Pointer, unsafe.Pointer, *[9]float32) {
-	panic(noKernel)
+func siluMulBackwardVec(n int, dg, du, dy, g, u unsafe.Pointer) {
+	siluMulBackwardNEON(n, dg, du, dy, g, u)
 }
-func convertVec(int, unsafe.Pointer, unsafe.Pointer, DType) { panic(noKernel) }
 
-const transposeSide = 8
+func scaleMulVec(n int, y, x, w unsafe.Pointer, s float32) { scaleMulNEON(n, y, x, w, s) }
 
-func transposeVec(int, unsafe.Pointer, int, unsafe.Pointer, int) { panic(noKernel) }
+func rmsNormBackwardVec(n int, dx, dy, x, w unsafe.Pointer, rstd, k float32) {
+	rmsNormBackwardNEON(n, dx, dy, x, w, rstd, k)
+}
+
+func rotateVec(n int, a, b, cos, sin unsafe.Pointer) { rotateNEON(n, a, b, cos, sin) }
+
+func adamWVec(n int, p, g, m, v unsafe.Pointer, c *[9]float32) {
+	adamWNEON(n, p, g, m, v, unsafe.Pointer(c))
+}
+
+func convertVec(n int, dst, src unsafe.Pointer, d DType) {
+	if d == BF16 {
+		convertBF16NEON(n, dst, src)
+	} else {
+		convertF16NEON(n, dst, src)
+	}
+}
+
+const transposeSide = 4
+
+func transposeVec(n int, src unsafe.Pointer, ss int, dst unsafe.Pointer, ds int) {
+	transposeNEON(n, src, ss, dst, ds)
+}

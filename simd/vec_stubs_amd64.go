@@ -6,77 +6,128 @@ package simd
 
 import "unsafe"
 
+// maxAVX512 raises the lanes to the values of x.
+//
 //go:noescape
 func maxAVX512(n int, x, lanes unsafe.Pointer)
 
+// dotAVX512 adds x·y to the lanes.
+//
 //go:noescape
 func dotAVX512(n int, x, y, lanes unsafe.Pointer)
 
+// dot3AVX512 adds x·y·z to the lanes.
+//
 //go:noescape
 func dot3AVX512(n int, x, y, z, lanes unsafe.Pointer)
 
+// expSumAVX512 sets dst = exp(x-shift) and adds it to the lanes.
+//
 //go:noescape
 func expSumAVX512(n int, x, dst, lanes unsafe.Pointer, shift float32)
 
+// siluMulAVX512 sets y = silu(gate)·u.
+//
 //go:noescape
 func siluMulAVX512(n int, y, gate, u unsafe.Pointer)
 
+// siluMulBackwardAVX512 sets dg and du; see SiLUMulBackward.
+//
 //go:noescape
 func siluMulBackwardAVX512(n int, dg, du, dy, gate, u unsafe.Pointer)
 
+// scaleMulAVX512 sets y = s·x·w.
+//
 //go:noescape
 func scaleMulAVX512(n int, y, x, w unsafe.Pointer, s float32)
 
+// rmsNormBackwardAVX512 adds rstd·w·dy - k·x to dx.
+//
 //go:noescape
 func rmsNormBackwardAVX512(n int, dx, dy, x, w unsafe.Pointer, rstd, k float32)
 
+// rotateAVX512 turns the pairs (a, b).
+//
 //go:noescape
 func rotateAVX512(n int, a, b, cos, sin unsafe.Pointer)
 
+// adamWAVX512 does an optimizer step with the nine numbers of AdamW.constants.
+//
 //go:noescape
 func adamWAVX512(n int, p, grad, m, v, consts unsafe.Pointer)
 
+// convertBF16AVX512 widens n bfloat16.
+//
 //go:noescape
 func convertBF16AVX512(n int, dst, src unsafe.Pointer)
 
+// convertF16AVX512 widens n float16.
+//
 //go:noescape
 func convertF16AVX512(n int, dst, src unsafe.Pointer)
 
+// maxAVX2 raises the lanes to the values of x.
+//
 //go:noescape
 func maxAVX2(n int, x, lanes unsafe.Pointer)
 
+// dotAVX2 adds x·y to the lanes.
+//
 //go:noescape
 func dotAVX2(n int, x, y, lanes unsafe.Pointer)
 
+// dot3AVX2 adds x·y·z to the lanes.
+//
 //go:noescape
 func dot3AVX2(n int, x, y, z, lanes unsafe.Pointer)
 
+// expSumAVX2 sets dst = exp(x-shift) and adds it to the lanes.
+//
 //go:noescape
 func expSumAVX2(n int, x, dst, lanes unsafe.Pointer, shift float32)
 
+// siluMulAVX2 sets y = silu(gate)·u.
+//
 //go:noescape
 func siluMulAVX2(n int, y, gate, u unsafe.Pointer)
 
+// siluMulBackwardAVX2 sets dg and du; see SiLUMulBackward.
+//
 //go:noescape
 func siluMulBackwardAVX2(n int, dg, du, dy, gate, u unsafe.Pointer)
 
+// scaleMulAVX2 sets y = s·x·w.
+//
 //go:noescape
 func scaleMulAVX2(n int, y, x, w unsafe.Pointer, s float32)
 
+// rmsNormBackwardAVX2 adds rstd·w·dy - k·x to dx.
+//
 //go:noescape
 func rmsNormBackwardAVX2(n int, dx, dy, x, w unsafe.Pointer, rstd, k float32)
 
+// rotateAVX2 turns the pairs (a, b).
+//
 //go:noescape
 func rotateAVX2(n int, a, b, cos, sin unsafe.Pointer)
 
+// adamWAVX2 does an optimizer step with the nine numbers of AdamW.constants.
+//
 //go:noescape
 func adamWAVX2(n int, p, grad, m, v, consts unsafe.Pointer)
 
+// convertBF16AVX2 widens n bfloat16.
+//
 //go:noescape
 func convertBF16AVX2(n int, dst, src unsafe.Pointer)
 
+// convertF16AVX2 widens n float16.
+//
 //go:noescape
 func convertF16AVX2(n int, dst, src unsafe.Pointer)
 
+// transposeAVX2 transposes n blocks of 8×8: block i has its rows at
+// src+32·i and goes to rows 8·i… of dst. Strides are in bytes.
+//
 //go:noescape
 func transposeAVX2(n int, src unsafe.Pointer, ss int, dst unsafe.Pointer, ds int)

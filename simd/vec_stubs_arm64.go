@@ -3,3 +3,91 @@
 //go:build !purego
 
 package simd
+
+import "unsafe"
+
+// maxNEON raises the lanes to the values of x.
+//
+//go:noescape
+func maxNEON(n int, x, lanes unsafe.Pointer)
+
+// dotNEON adds x·y to the lanes.
+//
+//go:noescape
+func dotNEON(n int, x, y, lanes unsafe.Pointer)
+
+// dot3NEON adds x·y·z to the lanes.
+//
+//go:noescape
+func dot3NEON(n int, x, y, z, lanes unsafe.Pointer)
+
+// expSumNEON sets dst = exp(x-shift) and adds it to the lanes.
+//
+//go:noescape
+func expSumNEON(n int, x, dst, lanes unsafe.Pointer, shift float32)
+
+// siluMulNEON sets y = silu(gate)·u.
+//
+//go:noescape
+func siluMulNEON(n int, y, gate, u unsafe.Pointer)
+
+// siluMulBackwardNEON sets dg and du; see SiLUMulBackward.
+//
+//go:noescape
+func siluMulBackwardNEON(n int, dg, du, dy, gate, u unsafe.Pointer)
+
+// scaleMulNEON sets y = s·x·w.
+//
+//go:noescape
+func scaleMulNEON(n int, y, x, w unsafe.Pointer, s float32)
+
+// rmsNormBackwardNEON adds rstd·w·dy - k·x to dx.
+//
+//go:noescape
+func rmsNormBackwardNEON(n int, dx, dy, x, w unsafe.Pointer, rstd, k float32)
+
+// rotateNEON turns the pairs (a, b).
+//
+//go:noescape
+func rotateNEON(n int, a, b, cos, sin unsafe.Pointer)
+
+// adamWNEON does an optimizer step with the nine numbers of AdamW.constants.
+//
+//go:noescape
+func adamWNEON(n int, p, grad, m, v, consts unsafe.Pointer)
+
+// convertBF16NEON widens n bfloat16.
+//
+//go:noescape
+func convertBF16NEON(n int, dst, src unsafe.Pointer)
+
+// convertF16NEON widens n float16.
+//
+//go:noescape
+func convertF16NEON(n int, dst, src unsafe.Pointer)
+
+// addNEON adds x to dst.
+//
+//go:noescape
+func addNEON(n int, dst, x unsafe.Pointer)
+
+// mulByNEON multiplies dst by x.
+//
+//go:noescape
+func mulByNEON(n int, dst, x unsafe.Pointer)
+
+// scaleNEON multiplies x by s.
+//
+//go:noescape
+func scaleNEON(n int, x unsafe.Pointer, s float32)
+
+// addNumberNEON adds s to x.
+//
+//go:noescape
+func addNumberNEON(n int, x unsafe.Pointer, s float32)
+
+// transposeNEON transposes n blocks of 4×4: block i has its rows at
+// src+16·i and goes to rows 4·i… of dst. Strides are in bytes.
+//
+//go:noescape
+func transposeNEON(n int, src unsafe.Pointer, ss int, dst unsafe.Pointer, ds int)

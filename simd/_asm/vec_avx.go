@@ -28,8 +28,22 @@ func vecAMD64() *file {
 	return f
 }
 
-// constant is the memory operand of a constant, as wide as a ZMM register.
-func constant(name string) string { return fmt.Sprintf("vecc<>+%d(SB)", 64*constantIndex(name)) }
+// c is a constant as an operand: AVX-512 keeps them in Z16-Z30, where a load for
+// each use would take longer than the arithmetic.
+func (v vector) c(name string) any {
+	if v.reg == "Z" {
+		return 16 + constantIndex(name)
+	}
+	return fmt.Sprintf("vecc<>+%d(SB)", 64*constantIndex(name))
+}
+
+func (v vector) loadConstants() {
+	if v.reg == "Z" {
+		for i := range vecNames {
+			v.p("VMOVUPS vecc<>+%d(SB), Z%d", 64*i, 16+i)
+		}
+	}
+}
 
 // r names register i.
 func (v vector) r(i int) string { return fmt.Sprintf("%s%d", v.reg, i) }
@@ -77,6 +91,43 @@ func (v vector) loop(used int, body func()) {
 	v.p("DECQ CX")
 	v.p("JNZ loop")
 	v.end()
+}
+
+// blocks loops over most vectors at a time, and over blocks of 16 values for the
+// rest: body writes k vectors, the i-th at offset i·v.bytes.
+func (v vector) blocks(used, most int, body func(k int)) {
+	one := 64 / v.bytes
+	round := func(label string, k int) {
+		v.label("%s", label)
+		body(k)
+		for _, p := range pointers[:used] {
+			v.p("ADDQ $%d, %s", k*v.bytes, p)
+		}
+	}
+	if most > one {
+		values := most * v.bytes / 4
+		v.p("SUBQ $%d, CX", values)
+		v.p("JLT few")
+		v.p("PCALIGN $32")
+		round("many", most)
+		v.p("SUBQ $%d, CX", values)
+		v.p("JGE many")
+		v.label("few")
+		v.p("ADDQ $%d, CX", values)
+		v.p("JZ done")
+	}
+	v.p("PCALIGN $32")
+	round("loop", one)
+	v.p("SUBQ $16, CX")
+	v.p("JNZ loop")
+	if most > one {
+		v.label("done")
+	}
+}
+
+// memory is the operand of vector i at a pointer.
+func (v vector) memory(i int, pointer string) string {
+	return fmt.Sprintf("%d(%s)", i*v.bytes, pointer)
 }
 
 func (v vector) end() {
@@ -129,94 +180,6 @@ func (v vector) reductions() {
 		v.i("VMULPS", fmt.Sprintf("%d(DI)", o), 4+acc, 4+acc)
 		v.i("VFMADD231PS", fmt.Sprintf("%d(DX)", o), 4+acc, acc)
 	})
-}
-
-// exp sets y = exp(x) as expGeneric does, using the registers n and t.
-func (v vector) exp(y, x, n, t int) {
-	v.i("VMULPS", constant("log2e"), x, n)
-	if v.reg == "Z" {
-		v.i("VRNDSCALEPS", "$8", n, n)
-	} else {
-		v.i("VROUNDPS", "$8", n, n)
-	}
-	v.i("VMOVAPS", x, t)
-	v.i("VFNMADD231PS", constant("ln2Hi"), n, t)
-	v.i("VFNMADD231PS", constant("ln2Lo"), n, t)
-	v.i("VMOVUPS", constant("c0"), y)
-	for _, c := range expSteps {
-		v.i("VFMADD213PS", constant(c), t, y)
-	}
-	v.i("VCVTPS2DQ", n, n)
-	v.i("VPSRAD", "$1", n, t)
-	v.i("VPSUBD", t, n, n)
-	for _, r := range []int{t, n} { // 2^(n>>1), then the rest of 2ⁿ
-		v.i("VPADDD", constant("bias"), r, r)
-		v.i("VPSLLD", "$23", r, r)
-		v.i("VMULPS", r, y, y)
-	}
-	if v.reg == "Z" {
-		v.i("VCMPPS", "$5", constant("low"), x, "K1") // not x < low
-		v.i("VMOVAPS.Z", y, "K1", y)
-		v.i("VCMPPS", "$14", constant("high"), x, "K1") // x > high
-		v.i("VMOVUPS", constant("inf"), "K1", y)
-		return
-	}
-	v.i("VCMPPS", "$1", constant("low"), x, t)
-	v.i("VANDNPS", y, t, y)
-	v.i("VCMPPS", "$14", constant("high"), x, t)
-	v.i("VBLENDVPS", t, constant("inf"), y, y)
-}
-
-func (v vector) expSum() {
-	v.begin("expSum", 8)
-	v.lanes(2, func(acc, o int) {
-		v.i("VMOVUPS", fmt.Sprintf("%d(SI)", o), 3)
-		v.i("VSUBPS", 8, 3, 3)
-		v.exp(4, 3, 5, 6)
-		v.i("VMOVUPS", 4, fmt.Sprintf("%d(DI)", o))
-		v.i("VADDPS", 4, acc, acc)
-	})
-}
-
-func (v vector) silu() {
-	v.begin("siluMul", 0)
-	v.loop(3, func() {
-		v.i("VMOVUPS", "(DI)", 7)
-		v.negate(7, 0)
-		v.exp(1, 0, 2, 3)
-		v.i("VADDPS", constant("one"), 1, 1)
-		v.i("VMULPS", "(DX)", 7, 7)
-		v.i("VDIVPS", 1, 7, 7)
-		v.i("VMOVUPS", 7, "(SI)")
-	})
-	v.begin("siluMulBackward", 0)
-	v.loop(5, func() {
-		v.i("VMOVUPS", "(R8)", 7)
-		v.negate(7, 0)
-		v.exp(1, 0, 2, 3)
-		v.i("VMOVUPS", constant("one"), 4)
-		v.i("VADDPS", 4, 1, 1)
-		v.i("VDIVPS", 1, 4, 1) // s
-		v.i("VMULPS", 1, 7, 2) // g·s
-		v.i("VMOVUPS", "(DX)", 3)
-		v.i("VMOVUPS", "(R9)", 5)
-		v.i("VMULPS", 2, 3, 6)
-		v.i("VSUBPS", 2, 7, 7)
-		v.i("VADDPS", 4, 7, 7)
-		v.i("VMULPS", 1, 7, 7) // s·(1+(g-g·s))
-		v.i("VMULPS", 5, 3, 3)
-		v.i("VMULPS", 3, 7, 7)
-		v.i("VMOVUPS", 6, "(DI)")
-		v.i("VMOVUPS", 7, "(SI)")
-	})
-}
-
-func (v vector) negate(x, y int) {
-	if v.reg == "Z" {
-		v.i("VPXORD", constant("sign"), x, y)
-	} else {
-		v.i("VXORPS", constant("sign"), x, y)
-	}
 }
 
 func (v vector) norms() {

@@ -1,0 +1,148 @@
+package main
+
+// An expChain is the registers of one exp.
+type expChain struct{ x, y, n, t int }
+
+// chains returns k of them from register first on.
+func chains(k, first int) []expChain {
+	list := make([]expChain, k)
+	for i := range list {
+		list[i] = expChain{first + 4*i, first + 4*i + 1, first + 4*i + 2, first + 4*i + 3}
+	}
+	return list
+}
+
+// exp sets y = exp(x) as expGeneric does, step by step for several vectors: one
+// alone waits for itself more than half of the time.
+func (v vector) exp(list []expChain) {
+	each := func(step func(c expChain)) {
+		for _, c := range list {
+			step(c)
+		}
+	}
+	round := map[string]string{"Z": "VRNDSCALEPS", "Y": "VROUNDPS"}[v.reg]
+	each(func(c expChain) { v.i("VMULPS", v.c("log2e"), c.x, c.n) })
+	each(func(c expChain) { v.i(round, "$8", c.n, c.n) })
+	each(func(c expChain) { v.i("VMOVAPS", c.x, c.t) })
+	each(func(c expChain) { v.i("VFNMADD231PS", v.c("ln2Hi"), c.n, c.t) })
+	each(func(c expChain) { v.i("VFNMADD231PS", v.c("ln2Lo"), c.n, c.t) })
+	each(func(c expChain) { v.i("VMOVUPS", v.c("c0"), c.y) })
+	for _, name := range expSteps {
+		each(func(c expChain) { v.i("VFMADD213PS", v.c(name), c.t, c.y) })
+	}
+	if v.reg == "Z" {
+		each(func(c expChain) { v.i("VSCALEFPS", c.n, c.y, c.y) })
+		each(func(c expChain) {
+			v.i("VCMPPS", "$5", v.c("low"), c.x, "K1") // not x < low
+			v.i("VMOVAPS.Z", c.y, "K1", c.y)
+			v.i("VCMPPS", "$14", v.c("high"), c.x, "K2") // x > high
+			v.i("VMOVAPS", v.c("inf"), "K2", c.y)
+		})
+		return
+	}
+	each(func(c expChain) { v.i("VCVTPS2DQ", c.n, c.n) })
+	each(func(c expChain) { v.i("VPSRAD", "$1", c.n, c.t) })
+	each(func(c expChain) { v.i("VPSUBD", c.t, c.n, c.n) })
+	each(func(c expChain) {
+		for _, r := range []int{c.t, c.n} { // 2^(n>>1), then the rest of 2ⁿ
+			v.i("VPADDD", v.c("bias"), r, r)
+			v.i("VPSLLD", "$23", r, r)
+			v.i("VMULPS", r, c.y, c.y)
+		}
+	})
+	each(func(c expChain) {
+		v.i("VCMPPS", "$1", v.c("low"), c.x, c.t)
+		v.i("VANDNPS", c.y, c.t, c.y)
+		v.i("VCMPPS", "$14", v.c("high"), c.x, c.t)
+		v.i("VBLENDVPS", c.t, v.c("inf"), c.y, c.y)
+	})
+}
+
+// most is how many exps are interleaved: as many as there are registers for.
+func (v vector) most() int { return map[string]int{"Z": 3, "Y": 2}[v.reg] }
+
+func (v vector) expSum() {
+	v.begin("expSum", 15)
+	v.loadConstants()
+	one := 64 / v.bytes
+	for k := range one {
+		v.i("VMOVUPS", v.memory(k, "DX"), k)
+	}
+	v.blocks(2, v.most(), func(k int) {
+		list := chains(k, 2)
+		for i, c := range list {
+			v.i("VMOVUPS", v.memory(i, "SI"), c.x)
+			v.i("VSUBPS", 15, c.x, c.x)
+		}
+		v.exp(list)
+		for i, c := range list {
+			v.i("VMOVUPS", c.y, v.memory(i, "DI"))
+			v.i("VADDPS", c.y, i%one, i%one)
+		}
+	})
+	for k := range one {
+		v.i("VMOVUPS", k, v.memory(k, "DX"))
+	}
+	v.end()
+}
+
+func (v vector) silu() {
+	v.begin("siluMul", 0)
+	v.loadConstants()
+	v.blocks(3, v.most(), func(k int) {
+		list := chains(k, 0)
+		for i, c := range list {
+			v.negated(v.memory(i, "DI"), c.x)
+		}
+		v.exp(list)
+		for i, c := range list {
+			v.i("VADDPS", v.c("one"), c.y, c.y)
+			v.i("VMOVUPS", v.memory(i, "DI"), c.x)
+			v.i("VMULPS", v.memory(i, "DX"), c.x, c.x)
+			v.i("VDIVPS", c.y, c.x, c.x)
+			v.i("VMOVUPS", c.x, v.memory(i, "SI"))
+		}
+	})
+	v.end()
+	v.begin("siluMulBackward", 0)
+	v.loadConstants()
+	v.blocks(5, v.most(), func(k int) {
+		list := chains(k, 0)
+		for i, c := range list {
+			v.negated(v.memory(i, "R8"), c.x)
+		}
+		v.exp(list)
+		for i, c := range list {
+			v.siluSlope(i, c)
+		}
+	})
+	v.end()
+}
+
+// siluSlope ends siluMulBackward, from y = exp(-g).
+func (v vector) siluSlope(i int, c expChain) {
+	v.i("VADDPS", v.c("one"), c.y, c.y)
+	v.i("VMOVUPS", v.c("one"), c.n)
+	v.i("VDIVPS", c.y, c.n, c.y) // s
+	v.i("VMOVUPS", v.memory(i, "R8"), c.x)
+	v.i("VMULPS", c.y, c.x, c.n) // g·s
+	v.i("VSUBPS", c.n, c.x, c.x)
+	v.i("VADDPS", v.c("one"), c.x, c.x)
+	v.i("VMULPS", c.y, c.x, c.x) // s·(1+(g-g·s))
+	v.i("VMOVUPS", v.memory(i, "DX"), c.t)
+	v.i("VMULPS", v.memory(i, "R9"), c.t, c.y)
+	v.i("VMULPS", c.y, c.x, c.x)
+	v.i("VMULPS", c.n, c.t, c.n)
+	v.i("VMOVUPS", c.n, v.memory(i, "DI"))
+	v.i("VMOVUPS", c.x, v.memory(i, "SI"))
+}
+
+// negated sets y = -x.
+func (v vector) negated(x string, y int) {
+	v.i("VMOVUPS", x, y)
+	if v.reg == "Z" {
+		v.i("VPXORD", v.c("sign"), y, y)
+	} else {
+		v.i("VXORPS", v.c("sign"), y, y)
+	}
+}
