@@ -18,11 +18,11 @@ cd "$work"
 status=0
 differs() { echo "DIFFERENT: $*"; status=1; }
 
-# adapter COMMAND… trains a few steps with $flags and prints the adapter's hash.
+# adapter COMMAND… trains with $flags and prints the adapter's hash.
 adapter() {
 	rm -rf out
 	# shellcheck disable=SC2086
-	"$@" train --model finetune-demo/model --data finetune-demo/data --output-dir out --max-steps 4 $flags --quiet >train.log 2>&1 ||
+	"$@" train --model finetune-demo/model --data finetune-demo/data --output-dir out --eval-samples 8 $flags --quiet >train.log 2>&1 ||
 		{ cat train.log >&2; die "$*: train failed"; }
 	sha256 out/adapter_model.safetensors
 }
@@ -41,9 +41,9 @@ path() {
 }
 
 native=$(./native version | sed -n 's/^kernels //p')
-flags=''
+flags='--max-steps 4'
 want=$(adapter ./native)
-echo "published text, and an adapter of four steps:"
+echo "the published text, and an adapter after some steps:"
 path "one thread" "$native" env GOMAXPROCS=1 ./native
 path "three threads" "$native" env GOMAXPROCS=3 ./native
 if [ "$native" = avx512 ]; then
@@ -52,7 +52,7 @@ fi
 path "plain Go" go ./purego
 # The singular vectors come from gonum, whose bits are the architecture's own: between architectures, a start without them.
 if [ "$(go env GOOS)" = linux ] && command -v qemu-aarch64-static >/dev/null; then
-	flags='--init lora'
+	flags='--init lora --max-steps 2 --batch-size 4'
 	want=$(adapter ./native)
 	path "arm64, emulated" neon qemu-aarch64-static ./arm64
 fi

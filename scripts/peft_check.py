@@ -9,7 +9,7 @@ import json, sys
 import torch
 from peft import PeftModel
 from safetensors.torch import load_file
-from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
+from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast, logging
 
 BOUND = 1e-4  # float32 over thirty layers: PyTorch's own error is a tenth of this
 
@@ -32,6 +32,7 @@ def loss(logits, ids, learn):
 
 def main():
     model, adapter, rows, dump = sys.argv[1:]
+    logging.disable_progress_bar()
     rows = [json.loads(line) for line in open(rows, encoding="utf-8")]
     ours = load_file(dump)
     tokenizer = PreTrainedTokenizerFast.from_pretrained(model)

@@ -198,3 +198,16 @@ func TestVectorEdges(t *testing.T) {
 		sameBits(t, "exp", y, slices.Repeat([]float32{0, 0, low, 1, high, inf, inf, nan, 1, 2.7182817}, 2))
 	})
 }
+
+// A zero of the other sign is not greater: the lane keeps what it has.
+func TestMaxOfZeros(t *testing.T) {
+	forEachImpl(t, func(t *testing.T) {
+		x := make([]float32, 32)
+		for i := range 16 {
+			x[i] = float32(math.Copysign(0, -1))
+		}
+		if m := Max(x); !math.Signbit(float64(m)) {
+			t.Errorf("%g of -0 before +0", m)
+		}
+	})
+}

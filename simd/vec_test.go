@@ -15,6 +15,7 @@ var specials = []float32{
 	0, float32(math.Copysign(0, -1)), 1, -1, 0x1p-149, -0x1p-140, 0x1p-126, 0x1p127, -0x1p127,
 	float32(math.Inf(1)), float32(math.Inf(-1)), float32(math.NaN()),
 	expLow, math.Nextafter32(expLow, 0), math.Nextafter32(expLow, -100), -87.5, -103, -104, -1e4, 1e4,
+	-84.91053, -83.52424, -80.75165, // x·log₂e is a tie
 	expHigh, math.Nextafter32(expHigh, 0), math.Nextafter32(expHigh, 100), 88.5, 0.34657359, -0.34657359, 64.3,
 }
 
