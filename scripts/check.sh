@@ -142,14 +142,20 @@ run() {
 	fi
 }
 
-if [ "${1:-}" = --list ]; then
-	printf '%s\n' "${sections[@]}"
-	exit
-fi
-for section in "${@:-"${sections[@]}"}"; do
-	declare -F "check_$section" >/dev/null || die "no section $section (scripts/check.sh --list)"
-	run "$section"
-done
-printf '\nchecks: %d passed, %d failed, %d skipped, %d s\n' $passed ${#failed[@]} ${#skipped[@]} $SECONDS
-[ ${#skipped[@]} -eq 0 ] || printf 'skipped: %s\n' "${skipped[*]}"
-[ ${#failed[@]} -eq 0 ] || { printf 'FAILED: %s\n' "${failed[*]}"; exit 1; }
+main() {
+	if [ "${1:-}" = --list ]; then
+		printf '%s\n' "${sections[@]}"
+		return
+	fi
+	local section
+	for section in "${@:-"${sections[@]}"}"; do
+		declare -F "check_$section" >/dev/null || die "no section $section (scripts/check.sh --list)"
+		run "$section"
+	done
+	printf '\nchecks: %d passed, %d failed, %d skipped, %d s\n' $passed ${#failed[@]} ${#skipped[@]} $SECONDS
+	[ ${#skipped[@]} -eq 0 ] || printf 'skipped: %s\n' "${skipped[*]}"
+	[ ${#failed[@]} -eq 0 ] || { printf 'FAILED: %s\n' "${failed[*]}"; return 1; }
+}
+
+main "$@"
+exit

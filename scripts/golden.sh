@@ -27,7 +27,7 @@ folders=
 for seed in "${@:-7}"; do
 	mkdir -p "$dir/$seed"
 	cases="qwen3 llama-linear odd"
-	[ $# -eq 0 ] || cases=$("$python" "$shared/tools/golden.py" list)
+	[ $# -eq 0 ] || cases=$("$python" "$shared/tools/golden.py" list -)
 	for case in $cases; do
 		golden "$case" "$seed"
 		echo "computed: $case, seed $seed"
