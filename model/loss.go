@@ -9,6 +9,9 @@ import (
 // logitsBudget bounds the logits held at a time, in values: 64 MiB of float32.
 const logitsBudget = 1 << 24
 
+// headChunk is how many targets' logits are held at a time.
+func headChunk(c *Config) int { return min(max(logitsBudget/c.VocabSize, 32), 256) }
+
 // headScratch is the memory of the final norm, lm_head and loss.
 type headScratch struct{ x, norm, dnorm, logits []float32 }
 
@@ -38,10 +41,10 @@ func (e *Engine) head(seqs []Sequence, y simd.View, weights []float32, dx simd.V
 		dx.Clear()
 	}
 	all := e.targets(seqs)
-	chunk := min(max(logitsBudget/e.m.Config.VocabSize, 32), 256)
-	for lo := 0; lo < len(all); lo += chunk {
-		part := all[lo:min(lo+chunk, len(all))]
-		logps := e.headChunk(part, y, weights, dx)
+	size := headChunk(e.m.Config)
+	for lo := 0; lo < len(all); lo += size {
+		part := all[lo:min(lo+size, len(all))]
+		logps := e.chunk(part, y, weights, dx)
 		for i, t := range part {
 			losses[t.seq].Sum -= logps[i]
 			losses[t.seq].Targets++
@@ -50,8 +53,8 @@ func (e *Engine) head(seqs []Sequence, y simd.View, weights []float32, dx simd.V
 	return losses
 }
 
-// headChunk returns log p of each target and, with weights, sets their rows of dx.
-func (e *Engine) headChunk(part []target, y simd.View, weights []float32, dx simd.View) []float64 {
+// chunk returns log p of each target and, with weights, sets their rows of dx.
+func (e *Engine) chunk(part []target, y simd.View, weights []float32, dx simd.View) []float64 {
 	n, C, V, s := len(part), e.m.Config.HiddenSize, e.m.Config.VocabSize, &e.scratch.head
 	x := simd.Dense(grown(&s.x, n*C), n, C)
 	norm := simd.Dense(grown(&s.norm, n*C), n, C)

@@ -3,9 +3,13 @@
 # seeds, all of them), computes their numbers with PyTorch, and runs the tests on them.
 #
 #   scripts/golden.sh                qwen3, llama-linear and odd, seed 7
-#   scripts/golden.sh 11 12          every case at seeds 11 and 12
+#   scripts/golden.sh 12 15          every case at seeds 12 and 15
 #
 # GOLDEN_DIR keeps what was computed; a case that is there already is not computed again.
+#
+# A drawn curve can be ill-conditioned: Adam's first steps turn a gradient entry near 1e-8 into a whole
+# step, and rounding shows. At seeds 11 (llama-linear), 13 (llama3) and 14 (qwen3) one curve each goes past the bound
+# of train's test, by 2e-5 to 4e-4; PyTorch's own float32 misses the same three by 2e-5 to 3e-4.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=scripts/paths.sh

@@ -1,6 +1,8 @@
 package train
 
 import (
+	"runtime"
+
 	"example.com/finetune/model"
 	"example.com/finetune/train/data"
 )
@@ -14,7 +16,7 @@ type Plan struct {
 	InitSamples          int // sequences of the initial gradient; 0 for init lora
 	EvalRows             int
 	Parameters           int   // trained
-	AdapterBytes         int64 // of the adapters with gradients, moments and the best one so far
+	AllocatedBytes       int64 // of micro-batches, adapters and optimizer; the weights are mapped, not allocated
 	Tokens               int   // a pass over the training rows
 }
 
@@ -25,7 +27,8 @@ func NewPlan(c *Config, m *model.Config, train, valid *data.Set) Plan {
 		Steps: b.total, StepsPerEpoch: b.perEpoch, Warmup: newSchedule(c, b.total).warmup,
 		Parameters: c.Lora("").Parameters(m), Tokens: train.Stats.Tokens,
 	}
-	p.AdapterBytes = int64(p.Parameters) * 4 * 6 // value, transposed copy, gradient, two moments, best
+	p.AllocatedBytes = int64(p.Parameters)*4*6 + // value, transposed copy, gradient, two moments, best
+		m.TrainingBytes(max(MicroBatch, train.Stats.Longest), threads(c))
 	if valid != nil && len(valid.Sequences) > 0 {
 		p.EvalEvery = evalEvery(c, b.total)
 		p.EvalRows = len(chooseEval(c, valid))
@@ -42,4 +45,12 @@ func evalEvery(c *Config, total int) int {
 		return c.EvalSteps
 	}
 	return max(1, (total+9)/10)
+}
+
+// threads returns how many will compute.
+func threads(c *Config) int {
+	if c.Threads > 0 {
+		return c.Threads
+	}
+	return runtime.GOMAXPROCS(0)
 }

@@ -30,7 +30,7 @@ func printPlan(u *ui, j *job) {
 		many(plan.Parameters, "parameter"), start)
 	u.infof("run      %s of %s, %d an epoch; %s, learning rate %g %s, %s of warm-up; seed %d", many(plan.Steps, "step"),
 		many(c.BatchSize*c.GradientAccumulationSteps, "row"), plan.StepsPerEpoch, c.Optimizer, c.Rate(), c.LRSchedulerType, many(plan.Warmup, "step"), c.Seed)
-	u.infof("memory   %s mapped, %s for adapter and optimizer; %s on %s", bytesText(mapped), bytesText(plan.AdapterBytes),
+	u.infof("memory   %s mapped, about %s allocated; %s on %s", bytesText(mapped), bytesText(plan.AllocatedBytes),
 		many(j.pool.Threads(), "thread"), kernels())
 	u.infof("output   %s", c.OutputDir)
 }
