@@ -27,7 +27,8 @@ need_smollm2() {
 	[ -f "$smollm2/model.safetensors" ] && return
 	mkdir -p "$cache"
 	rm -rf "$smollm2.part"
-	sh "$shared/tools/make_smollm2.sh" "$smollm2.part" >&2
+	local log
+	log=$(sh "$shared/tools/make_smollm2.sh" "$smollm2.part" 2>&1) || die "make_smollm2.sh: $log"
 	rm -rf "$smollm2"
 	mv "$smollm2.part" "$smollm2"
 }
