@@ -3,12 +3,10 @@ package simd
 // Blocks of the products, in elements. None of them shows in a result. Measured
 // on Zen 4 (32 KB L1, 1 MB L2); results move by about 5 % around them.
 const (
-	blockK    = 256 // a panel of 32 columns is as large as the L1 cache
+	blockK    = 384 // or pairs; a multiple of 32. A panel of 32 columns may pass the L1 cache
 	blockRows = 112 // eight tiles of 14 rows that meet a panel in turn
-	blockCols = 256 // columns packed at once: with blockK a quarter of the L2 cache
-
-	blockPad  = 16            // keeps the rows of a copied block out of each other's cache sets
-	maxPanels = blockCols / 8 // of the narrowest panel, NEON's
+	blockCols = 576 // most columns packed at once: A is read, or rounded, for each such part
+	blockPad  = 16  // keeps the rows of a copied block out of each other's cache sets
 )
 
 // A product is the operands of the pool's running product, split into tasks of
@@ -19,7 +17,9 @@ type product struct {
 	w        []Matrix // or the stacked weights of B = [W₀;W₁;…], or its transpose
 	nt       bool     // B is the transpose
 	add      bool
-	partCols int // columns of a part of the columns
+	pairs    bool // A and the weights are rounded to pairs of bf16
+	few      bool // A has few rows: gemvColumns
+	partCols int  // columns of a part of the columns
 	colParts int
 	rowParts int
 }
@@ -28,63 +28,107 @@ type product struct {
 // stays on its stack, and lets go of the operands.
 func (p *Pool) start(g product, w []Matrix, task func(worker, task int)) {
 	kept := append(p.product.w[:0], w...)
-	p.product = g
+	*p.product = g
 	p.product.w = kept
 	p.Run(g.colParts*g.rowParts, task)
 	clear(kept)
-	p.product = product{w: kept[:0]}
+	*p.product = product{w: kept[:0]}
 }
 
 // weights is the task of a product with weights.
 func (p *Pool) weights(worker, task int) {
-	g := &p.product
+	g := p.product
 	r0, r1 := share(g.c.Rows, g.rowParts, task%g.rowParts)
 	col := task / g.rowParts * g.partCols
 	end := min(g.c.Cols, col+g.partCols)
-	depth := min(blockK, g.a.Cols)
-	buf := p.buffer(worker, (ceilDiv(end-col, panelCols())*panelCols()+blockRows)*(depth+blockPad))
-	g.weightColumns(buf, col, end, r0, r1)
+	if g.few {
+		p.gemvColumns(worker, col, end)
+	} else {
+		g.weightColumns(p.buffer(worker, g.panelSize(end-col)), col, end, r0, r1)
+	}
+}
+
+// panelSize is the memory that weightColumns needs: panels and a block of A.
+func (g *product) panelSize(cols int) int {
+	width := panelCols()
+	return (ceilDiv(cols, width)*width + blockRows) * (min(blockK, g.depth()) + blockPad)
+}
+
+// depth is the summed dimension in what panels hold: values or pairs.
+func (g *product) depth() int {
+	if g.pairs {
+		return pairCount(g.a.Cols)
+	}
+	return g.a.Cols
 }
 
 // weightColumns computes columns [col,end) of rows [r0,r1): a block of k at a
-// time is packed, and multiplied with every row. What a panel holds is known here,
-// in pack.go and in mulPanel; kernels of another element type would join these.
+// time is packed, and multiplied with every row.
 func (g *product) weightColumns(buf []float32, col, end, r0, r1 int) {
-	var panels [maxPanels]View
 	width := panelCols()
 	if g.nt {
 		touchRows(g.w, col, end)
 	}
-	for lo := 0; lo < g.a.Cols; lo += blockK {
-		hi := min(g.a.Cols, lo+blockK)
-		n := 0
-		for j := col; j < end; j += width {
-			dst := buf[n*width*(hi-lo):]
-			if g.nt {
-				panels[n] = packColumns(dst, g.w, j, min(width, end-j), lo, hi)
-			} else {
-				panels[n] = packRows(dst, g.w, j, min(width, end-j), lo, hi)
-			}
-			n++
-		}
-		a := g.a.Columns(lo, hi)
+	depth := g.depth()
+	step := evenStep(depth, blockK)
+	for lo := 0; lo < depth; lo += step {
+		hi := min(depth, lo+step)
+		g.packBlock(buf, col, end, lo, hi)
+		spare := buf[len(buf)-blockRows*(hi-lo+blockPad):]
 		for i := r0; i < r1; i += blockRows {
 			ie := min(r1, i+blockRows)
-			ai, ci := a.Slice(i, ie), g.c.Slice(i, ie)
-			if spread(a) {
-				ai = copyBlock(buf[len(buf)-blockRows*(hi-lo+blockPad):], ai)
-			}
-			for t, b := range panels[:n] {
-				j := col + t*width
-				mulPanel(ci.Columns(j, min(end, j+width)), ai, b, g.add || lo > 0)
+			ai, ci := g.block(spare, i, ie, lo, hi), g.c.Slice(i, ie)
+			for j := col; j < end; j += width {
+				b := Dense(buf[(j-col)*(hi-lo):], hi-lo, width)
+				cij := ci.Columns(j, min(end, j+width))
+				if g.pairs {
+					mulPairs(cij, ai, b, g.add || lo > 0)
+				} else {
+					mulPanel(cij, ai, b, g.add || lo > 0)
+				}
 			}
 		}
 	}
 }
 
+// evenStep is at most the given step, a multiple of 32 as packing likes it, and
+// leaves no short last one: 576 are 2·288, not 384 and 192.
+func evenStep(n, step int) int { return ceilDiv(ceilDiv(n, ceilDiv(n, step)), 32) * 32 }
+
+// packBlock packs the panels of columns [col,end), rows [lo,hi), one after the
+// other.
+func (g *product) packBlock(buf []float32, col, end, lo, hi int) {
+	width := panelCols()
+	for j := col; j < end; j += width {
+		dst, cols := buf[(j-col)*(hi-lo):], min(width, end-j)
+		switch {
+		case g.pairs:
+			packPairs(dst, g.w, g.nt, j, cols, lo, hi)
+		case g.nt:
+			packColumns(dst, g.w, j, cols, lo, hi)
+		default:
+			packRows(dst, g.w, j, cols, lo, hi)
+		}
+	}
+}
+
+// block returns rows [i,ie) of A, columns [lo,hi), made in spare where they do
+// not serve as they lie.
+func (g *product) block(spare []float32, i, ie, lo, hi int) View {
+	a := g.a.Slice(i, ie)
+	if g.pairs {
+		return pairBlock(spare, a, lo, hi)
+	}
+	a = a.Columns(lo, hi)
+	if spread(a) {
+		return copyBlock(spare, a)
+	}
+	return a
+}
+
 // views is the task of a product of views.
 func (p *Pool) views(worker, task int) {
-	g := &p.product
+	g := p.product
 	width := panelCols()
 	p0, p1 := share(ceilDiv(g.c.Cols, width), g.colParts, task/g.rowParts)
 	r0, r1 := share(g.c.Rows, g.rowParts, task%g.rowParts)
@@ -127,6 +171,12 @@ func copyBlock(buf []float32, a View) View {
 		return copyBlock(buf, a.T()).T()
 	}
 	dst := View{buf, a.Rows, a.Cols, a.Cols + blockPad, 1}
-	copyRows(dst, a)
+	n := 0
+	if blockKernel() {
+		if n = whole(a.Cols); n > 0 && a.Rows > 0 {
+			copyRowsVec(a.Rows, n, at(dst.Data), 4*dst.RowStride, at(a.Data), 4*a.RowStride)
+		}
+	}
+	copyRows(dst.Columns(n, dst.Cols), a.Columns(n, a.Cols))
 	return dst
 }

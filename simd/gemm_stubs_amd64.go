@@ -65,3 +65,9 @@ func packNNBF16AVX2(n int, w unsafe.Pointer, ws int, dst unsafe.Pointer, ds int)
 //
 //go:noescape
 func packNNF16AVX2(n int, w unsafe.Pointer, ws int, dst unsafe.Pointer, ds int)
+
+// copyBlockAVX2 copies rows of n values, both positive and n a multiple of 16.
+// The strides ds and ss are in bytes.
+//
+//go:noescape
+func copyBlockAVX2(rows, n int, dst unsafe.Pointer, ds int, src unsafe.Pointer, ss int)

@@ -64,6 +64,62 @@ func tile(rows, cols, k int, a unsafe.Pointer, rsa, csa int, b unsafe.Pointer, r
 	}
 }
 
+// dotKernels reports whether there are kernels for pairs of bf16: tileDot,
+// roundBlock and packPairsNN.
+func dotKernels() bool { return active == avx512 && cpu.X86.HasAVX512BF16 }
+
+func tileDot(rows, cols, k int, a unsafe.Pointer, rsa, csa int, b unsafe.Pointer, rsb int, c unsafe.Pointer, ldc int, add bool) {
+	tileDotAVX512(rows, cols, k, a, rsa, csa, b, rsb, c, ldc, add)
+}
+
+// roundBlock rounds rows of n values, a positive multiple of 16, to bf16.
+func roundBlock(rows, n int, dst unsafe.Pointer, ds int, src unsafe.Pointer, ss int) {
+	roundBlockAVX512(rows, n, dst, ds, src, ss)
+}
+
+// packPairsNN makes n rows of pairs, panelCols() each, of 2·n rows of W (BF16 or
+// F32).
+func packPairsNN(d DType, n int, w unsafe.Pointer, ws int, dst unsafe.Pointer, ds int) {
+	if d == BF16 {
+		packPairsBF16AVX512(n, w, ws, dst, ds)
+	} else {
+		packPairsF32AVX512(n, w, ws, dst, ds)
+	}
+}
+
+// gemvGroup is how many rows of W a call of gemv takes, with 1 to 4 rows of A.
+func gemvGroup(rows int) int {
+	if active == avx512 {
+		return 32
+	}
+	return [...]int{0, 32, 16, 8, 8}[rows]
+}
+
+// gemv sets C = A·Wᵀ, or adds to it, for gemvGroup(rows) rows of W (BF16 or F32)
+// and k blocks of each. With pairs A holds those, and W is BF16.
+func gemv(d DType, pairs bool, rows, k int, w unsafe.Pointer, ws int, a unsafe.Pointer, rsa int, c unsafe.Pointer, ldc int, add bool) {
+	switch {
+	case pairs:
+		gemvDotAVX512(rows, k, w, ws, a, rsa, c, ldc, add)
+	case active == avx512 && d == BF16:
+		gemvBF16AVX512(rows, k, w, ws, a, rsa, c, ldc, add)
+	case active == avx512:
+		gemvF32AVX512(rows, k, w, ws, a, rsa, c, ldc, add)
+	case d == BF16:
+		gemvBF16AVX2(rows, k, w, ws, a, rsa, c, ldc, add)
+	default:
+		gemvF32AVX2(rows, k, w, ws, a, rsa, c, ldc, add)
+	}
+}
+
+// blockKernel reports whether there is a kernel for the copying of blocks.
+func blockKernel() bool { return active != generic }
+
+// copyRowsVec copies rows of n values, a positive multiple of 16.
+func copyRowsVec(rows, n int, dst unsafe.Pointer, ds int, src unsafe.Pointer, ss int) {
+	copyBlockAVX2(rows, n, dst, ds, src, ss)
+}
+
 // packGroup is how many rows of W packNT transposes at once, and packBytes how
 // many bytes of each.
 func packGroup() (rows, bytes int) {

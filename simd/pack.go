@@ -7,29 +7,40 @@ import "unsafe"
 
 // packColumns packs rows [col,col+cols) of the stacked w, columns [lo,hi), as the
 // columns of a panel: B = Wᵀ.
-func packColumns(dst []float32, w []Matrix, col, cols, lo, hi int) View {
+func packColumns(dst []float32, w []Matrix, col, cols, lo, hi int) {
 	p := Dense(dst, hi-lo, panelCols())
 	if cols < p.Cols {
 		clear(dst[:p.Rows*p.Cols])
 	}
-	group := 1
-	if active != generic {
-		group, _ = packGroup()
-	}
+	group := packGroupRows()
 	for j := 0; j < cols; {
 		m, row := locate(w, col+j)
 		n := min(group, cols-j, m.Rows-row)
-		if n == group && active != generic {
-			packTransposed(p, j, m, row, lo)
-		} else {
-			packScattered(p, j, m, row, n, lo, 0)
-		}
+		packValues(p, j, m, row, n, lo)
 		j += n
 	}
-	return p
 }
 
-// packTransposed writes packGroup() rows of m from column lo as columns j… of p.
+// packGroupRows is how many rows are packed as columns at once.
+func packGroupRows() int {
+	if active == generic {
+		return 1
+	}
+	rows, _ := packGroup()
+	return rows
+}
+
+// packValues writes n ≤ packGroupRows() rows of m from column lo on as columns
+// j… of p.
+func packValues(p View, j int, m Matrix, row, n, lo int) {
+	if active != generic && n == packGroupRows() {
+		packTransposed(p, j, m, row, lo)
+	} else {
+		packScattered(p, j, m, row, n, lo, 0)
+	}
+}
+
+// packTransposed is packValues for a whole group.
 func packTransposed(p View, j int, m Matrix, row, lo int) {
 	group, bytes := packGroup()
 	size := m.DType.Size()
@@ -67,12 +78,10 @@ func packHalves(p View, j int, m Matrix, row, lo int) {
 // value at a time.
 func packScattered(p View, j int, m Matrix, row, n, lo, k int) {
 	var buf [64]float32
-	size := m.DType.Size()
 	for ; k < p.Rows; k += len(buf) {
 		part := buf[:min(len(buf), p.Rows-k)]
 		for i := range n {
-			at := ((row+i)*m.Cols + lo + k) * size
-			Convert(part, m.Data[at:at+len(part)*size], m.DType)
+			convertPart(part, m, row+i, lo+k)
 			for r, v := range part {
 				p.Data[(k+r)*p.RowStride+j+i] = v
 			}
@@ -82,7 +91,7 @@ func packScattered(p View, j int, m Matrix, row, n, lo, k int) {
 
 // packRows packs columns [col,col+cols) of rows [lo,hi) of the stacked w as the
 // rows of a panel: B = W.
-func packRows(dst []float32, w []Matrix, col, cols, lo, hi int) View {
+func packRows(dst []float32, w []Matrix, col, cols, lo, hi int) {
 	p := Dense(dst, hi-lo, panelCols())
 	for k := 0; k < p.Rows; {
 		m, row := locate(w, lo+k)
@@ -90,7 +99,6 @@ func packRows(dst []float32, w []Matrix, col, cols, lo, hi int) View {
 		packRowsOf(p.Slice(k, k+n), m, row, col, cols)
 		k += n
 	}
-	return p
 }
 
 // packRowsOf packs p.Rows rows of one matrix.
@@ -107,6 +115,13 @@ func packRowsOf(p View, m Matrix, row, col, cols int) {
 		clear(dst[cols:])
 		at += m.Cols * size
 	}
+}
+
+// convertPart converts the values of row i from column col on.
+func convertPart(dst []float32, m Matrix, i, col int) {
+	size := m.DType.Size()
+	at := (i*m.Cols + col) * size
+	Convert(dst, m.Data[at:at+len(dst)*size], m.DType)
 }
 
 // locate finds a row of the stacked matrices.

@@ -3,7 +3,6 @@ package simd
 import (
 	"runtime"
 	"runtime/debug"
-	"sync"
 	"sync/atomic"
 )
 
@@ -11,23 +10,34 @@ import (
 // started here; a Pool is used by one caller at a time.
 type Pool struct {
 	threads int
-	jobs    []chan *job // one for each worker but the caller, which is worker 0
-	scratch [][]float32 // packing buffers, one for each worker
-	job     job         // the running one
-	product product     // the running one
+	compute Compute
+	calls   []chan struct{} // one for each worker but the caller, which is worker 0
+	scratch [][]float32     // packing buffers, one for each worker
+	job     *job            // the running one
+	product *product        // the running one
 
 	// p.views and p.weights, bound once so that a product allocates nothing.
 	viewsTask, weightsTask func(worker, task int)
 }
 
-// A job is n tasks, taken in turn from next.
+// A job is n tasks, taken in turn from next. A worker that was called joins it
+// while it is open, and may come too late: nobody waits for one to wake up.
 type job struct {
-	n    int64
-	next atomic.Int64
-	f    func(worker, task int)
-	done sync.WaitGroup
-	fail atomic.Pointer[any] // the first panic of a worker, raised again by the caller
+	n     int64
+	f     func(worker, task int)
+	polls int // of a wait before it sleeps
+	next  atomic.Int64
+	fail  atomic.Pointer[any] // the first panic of a worker, raised again by the caller
+	state atomic.Int64        // the workers inside, plus shut where it is not open
+	left  chan struct{}       // the last one has left a job that is shut
 }
+
+// shut is more workers below zero than there are.
+const shut = -1 << 32
+
+// patience is how often a wait looks before it sleeps, about 30 µs: less than it
+// takes to wake up, and more than lies between two products of a step.
+const patience = 1 << 13
 
 // NewPool starts a pool of the given number of threads, or one per processor
 // when it is 0 or less. Close ends it.
@@ -35,19 +45,44 @@ func NewPool(threads int) *Pool {
 	if threads <= 0 {
 		threads = runtime.GOMAXPROCS(0)
 	}
-	p := &Pool{threads: threads, jobs: make([]chan *job, threads-1), scratch: make([][]float32, threads)}
+	p := &Pool{
+		threads: threads,
+		calls:   make([]chan struct{}, threads-1),
+		scratch: make([][]float32, threads),
+		job:     &job{left: make(chan struct{}, 1)},
+		product: new(product),
+	}
+	if threads <= runtime.GOMAXPROCS(0) {
+		p.job.polls = patience // else it would take the processor from a worker
+	}
+	p.job.state.Store(shut)
 	p.viewsTask, p.weightsTask = p.views, p.weights
-	for i := range p.jobs {
-		p.jobs[i] = make(chan *job, 1)
-		go func() {
-			debug.SetPanicOnFault(true) // a weight file cut short under its map
-			for j := range p.jobs[i] {
-				j.work(i + 1)
-				j.done.Done()
-			}
-		}()
+	for i := range p.calls {
+		p.calls[i] = make(chan struct{}, 1)
+		go p.serve(i+1, p.calls[i])
 	}
 	return p
+}
+
+// serve is a worker's life.
+func (p *Pool) serve(worker int, calls chan struct{}) {
+	debug.SetPanicOnFault(true) // a weight file cut short under its map
+	for called(calls, p.job.polls) {
+		p.job.help(worker)
+	}
+}
+
+// called waits for a call, false when there will be none.
+func called(calls chan struct{}, polls int) bool {
+	for range polls {
+		select {
+		case _, ok := <-calls:
+			return ok
+		default:
+		}
+	}
+	_, ok := <-calls
+	return ok
 }
 
 // Threads returns the number of workers.
@@ -55,7 +90,7 @@ func (p *Pool) Threads() int { return p.threads }
 
 // Close ends the workers. The pool must be idle.
 func (p *Pool) Close() {
-	for _, c := range p.jobs {
+	for _, c := range p.calls {
 		close(c)
 	}
 }
@@ -70,20 +105,45 @@ func (p *Pool) Run(n int, f func(worker, task int)) {
 		}
 		return
 	}
-	j := &p.job
+	j := p.job
 	j.n, j.f = int64(n), f
 	j.next.Store(0)
 	j.fail.Store(nil)
-	helpers := p.jobs[:min(len(p.jobs), n-1)]
-	j.done.Add(len(helpers))
-	for _, c := range helpers {
-		c <- j
+	j.state.Add(-shut)
+	for _, c := range p.calls[:min(len(p.calls), n-1)] {
+		select {
+		case c <- struct{}{}:
+		default: // an earlier call has not been heard yet
+		}
 	}
 	j.work(0)
-	j.done.Wait()
+	j.end()
 	j.f = nil
 	if v := j.fail.Load(); v != nil {
 		panic(*v)
+	}
+}
+
+// end shuts the job and waits for the workers inside.
+func (j *job) end() {
+	j.state.Add(shut)
+	for i := 0; i < j.polls && j.state.Load() != shut; i++ {
+	}
+	for j.state.Load() != shut {
+		<-j.left
+	}
+}
+
+// help works on the job if it is open.
+func (j *job) help(worker int) {
+	if j.state.Add(1) > 0 {
+		j.work(worker)
+	}
+	if j.state.Add(-1) == shut {
+		select {
+		case j.left <- struct{}{}:
+		default:
+		}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 func TestRunEachTaskOnce(t *testing.T) {
@@ -96,4 +97,47 @@ func TestPoolDefaultAndClose(t *testing.T) {
 		runtime.Gosched()
 	}
 	t.Errorf("%d goroutines, %d before the pool", runtime.NumGoroutine(), before)
+}
+
+// TestLateWorker: a worker that wakes up when the tasks are done joins no job, or
+// the next, and disturbs neither.
+func TestLateWorker(t *testing.T) {
+	p := NewPool(4)
+	defer p.Close()
+	for round := range 20_000 {
+		n := 2 + round%3
+		var sum atomic.Int64
+		p.Run(n, func(_, task int) { sum.Add(1 << (8 * task)) })
+		if want := int64(0x01010101 & (1<<(8*n) - 1)); sum.Load() != want {
+			t.Fatalf("round %d: tasks %#x, want %#x", round, sum.Load(), want)
+		}
+		if p.job.next.Load() < int64(n) {
+			t.Fatalf("round %d: %d of %d tasks taken", round, p.job.next.Load(), n)
+		}
+	}
+	for range 100 {
+		p.job.help(1) // a call that nothing is left of
+	}
+	if s := p.job.state.Load(); s != shut {
+		t.Errorf("state %d after all have left, want %d", s, int64(shut))
+	}
+}
+
+// BenchmarkRun is the price of a Run whose tasks do nothing, soon after another
+// and after a pause in which the workers fall asleep.
+func BenchmarkRun(b *testing.B) {
+	p := NewPool(2)
+	defer p.Close()
+	for _, pause := range []time.Duration{0, time.Millisecond} {
+		b.Run(fmt.Sprintf("pause=%v", pause), func(b *testing.B) {
+			var sum time.Duration
+			for b.Loop() {
+				time.Sleep(pause)
+				start := time.Now()
+				p.Run(2, func(_, _ int) {})
+				sum += time.Since(start)
+			}
+			b.ReportMetric(float64(sum.Nanoseconds())/float64(b.N), "ns/run")
+		})
+	}
 }

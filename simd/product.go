@@ -87,6 +87,11 @@ func (p *Pool) mulWeights(g product, w []Matrix) {
 	if g.a.Cols == 0 || g.c.Rows == 0 || g.c.Cols == 0 {
 		return
 	}
-	g.splitWeights(p.threads)
+	g.pairs = p.compute == ComputeBF16
+	if g.few = g.isFew(w); g.few {
+		g.splitFew(w, p.threads)
+	} else {
+		g.splitWeights(p.threads)
+	}
 	p.start(g, w, p.weightsTask)
 }

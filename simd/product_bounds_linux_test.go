@@ -48,7 +48,7 @@ func TestProductsStayInside(t *testing.T) {
 		rng := rand.New(rand.NewPCG(21, 22))
 		p := NewPool(1)
 		defer p.Close()
-		for _, s := range []productSize{{1, 1, 1}, {13, 7, 5}, {14, 8, 64}, {9, 17, 66}, {30, 31, 33}, {3, 41, 70}, {5, 33, 257}} {
+		for _, s := range []productSize{{1, 1, 1}, {13, 7, 5}, {14, 8, 64}, {9, 17, 66}, {30, 31, 33}, {3, 41, 70}, {5, 33, 257}, {1, 32, 16}, {2, 64, 8}, {3, 40, 40}} {
 			for _, atEnd := range []bool{false, true} {
 				t.Run(fmt.Sprintf("%+v end=%v", s, atEnd), func(t *testing.T) {
 					a, b, c := fencedFloats(t, s.m*s.k, atEnd), fencedFloats(t, s.k*s.n, atEnd), fencedFloats(t, s.m*s.n, atEnd)
@@ -59,8 +59,10 @@ func TestProductsStayInside(t *testing.T) {
 						data := fenced(t, len(w.Data), atEnd)
 						copy(data, w.Data)
 						w.Data = data
-						p.MulNT(Dense(c, s.m, s.n), Dense(a, s.m, s.k), w)
-						p.MulNN(Dense(a, s.m, s.k), Dense(c, s.m, s.n), w)
+						for _, p := range []*Pool{p, p.With(ComputeBF16)} {
+							p.MulNT(Dense(c, s.m, s.n), Dense(a, s.m, s.k), w)
+							p.MulNN(Dense(a, s.m, s.k), Dense(c, s.m, s.n), w)
+						}
 					}
 				})
 			}

@@ -6,8 +6,8 @@ import "math"
 // when, never what comes out.
 
 // The costs of a task of m rows and n panels beside its m·n: packing a panel,
-// in rows, and reading the rows, in panels, where they lie close and where each
-// has a page of its own. Measured as speeds of 110 GFLOP/s, 12 packed weights
+// in rows, and reading the rows, in panels, where they lie close and where they
+// are copied or rounded. Measured as speeds of 110 GFLOP/s, 12 packed weights
 // per ns, and 2-thread products of SmolLM2's shapes.
 const (
 	packCost   = 6
@@ -21,7 +21,7 @@ const (
 func (g *product) splitWeights(threads int) {
 	panels := ceilDiv(g.c.Cols, panelCols())
 	read := readCost
-	if spread(g.a) {
+	if g.pairs || spread(g.a) {
 		read = spreadCost
 	}
 	mostParts := max(1, min(4*threads, g.c.Rows/(blockRows/2)))

@@ -19,13 +19,14 @@ func mulPanel(c, a, b View, add bool) {
 	case c.Cols < tileCols(c.Cols):
 		mulEdge(c, a, b, add)
 	default:
-		mulTiles(c, a, b, add)
+		mulTiles(c, a, b, add, false)
 	}
 }
 
 // mulTiles is mulPanel for a width the micro-kernels write. The rows are split
-// evenly: 64 rows are five tiles of 12 and 13, not four of 14 and one of 8.
-func mulTiles(c, a, b View, add bool) {
+// evenly: 64 rows are five tiles of 12 and 13, not four of 14 and one of 8. With
+// pairs A and B hold those.
+func mulTiles(c, a, b View, add, pairs bool) {
 	most := tileRows(c.Cols)
 	tiles := (c.Rows + most - 1) / most
 	size, longer := c.Rows/tiles, c.Rows%tiles
@@ -34,10 +35,12 @@ func mulTiles(c, a, b View, add bool) {
 		if t < longer {
 			rows++
 		}
-		tile(rows, c.Cols, a.Cols,
-			unsafe.Pointer(&a.Data[i*a.RowStride]), 4*a.RowStride, 4*a.ColStride,
-			unsafe.Pointer(&b.Data[0]), 4*b.RowStride,
-			unsafe.Pointer(&c.Data[i*c.RowStride]), 4*c.RowStride, add)
+		ai, b0, ci := unsafe.Pointer(&a.Data[i*a.RowStride]), unsafe.Pointer(&b.Data[0]), unsafe.Pointer(&c.Data[i*c.RowStride])
+		if pairs {
+			tileDot(rows, c.Cols, a.Cols, ai, 4*a.RowStride, 4*a.ColStride, b0, 4*b.RowStride, ci, 4*c.RowStride, add)
+		} else {
+			tile(rows, c.Cols, a.Cols, ai, 4*a.RowStride, 4*a.ColStride, b0, 4*b.RowStride, ci, 4*c.RowStride, add)
+		}
 		i += rows
 	}
 }
@@ -66,7 +69,7 @@ func mulEdge(c, a, b View, add bool) {
 			n := min(rows, c.Rows-i)
 			ci, tmp := c.Slice(i, i+n), Dense(cs[:], n, width)
 			copyRows(tmp, ci)
-			mulTiles(tmp, a.Slice(i, i+n).Columns(lo, hi), bk, add || lo > 0)
+			mulTiles(tmp, a.Slice(i, i+n).Columns(lo, hi), bk, add || lo > 0, false)
 			copyRows(ci, tmp)
 		}
 	}

@@ -232,11 +232,15 @@ func TestProductAllocations(t *testing.T) {
 		a := make([]float32, 8*80)
 		for _, threads := range []int{1, 3} {
 			p := NewPool(threads)
+			b := p.With(ComputeBF16)
 			for name, f := range map[string]func(){
-				"NT":     func() { p.MulNT(ys, xs, w[0], w[1]) },
-				"NN":     func() { p.MulNN(xs, ys, w[0], w[1]) },
-				"pool":   func() { p.Mul(Dense(a, 8, 80), ys.Columns(0, 8).T(), xs) },
-				"serial": func() { Mul(Dense(a, 8, 80), ys.Columns(0, 8).T(), xs) },
+				"bf16 NT": func() { b.MulNT(ys, xs, w[0], w[1]) },
+				"bf16 NN": func() { b.MulNN(xs, ys, w[0], w[1]) },
+				"one row": func() { p.MulNT(ys.Columns(0, 64).Slice(0, 1), xs.Slice(0, 1), w[0]) },
+				"NT":      func() { p.MulNT(ys, xs, w[0], w[1]) },
+				"NN":      func() { p.MulNN(xs, ys, w[0], w[1]) },
+				"pool":    func() { p.Mul(Dense(a, 8, 80), ys.Columns(0, 8).T(), xs) },
+				"serial":  func() { Mul(Dense(a, 8, 80), ys.Columns(0, 8).T(), xs) },
 			} {
 				if n := testing.AllocsPerRun(20, f); n > 0 {
 					t.Errorf("%s, %d threads: %v allocations", name, threads, n)
@@ -247,10 +251,15 @@ func TestProductAllocations(t *testing.T) {
 	})
 }
 
-// TestProductHash pins the bits of forward and backward products: one number for
-// every implementation and architecture.
+// TestProductHash pins the bits of forward and backward products: for each
+// precision one number for every implementation and architecture.
 func TestProductHash(t *testing.T) {
-	const want = 0xa90f1ed29c5e13e8
+	for c, want := range map[Compute]uint64{ComputeF32: 0xa90f1ed29c5e13e8, ComputeBF16: 0x587384a1d9db942} {
+		t.Run(c.String(), func(t *testing.T) { testProductHash(t, c, want) })
+	}
+}
+
+func testProductHash(t *testing.T, c Compute, want uint64) {
 	forEachImpl(t, func(t *testing.T) {
 		rng := rand.New(rand.NewPCG(21, 22))
 		fill := func() float32 { return float32(rng.Int32()) * 0x1p-31 }
@@ -264,7 +273,7 @@ func TestProductHash(t *testing.T) {
 		const tokens, in = 33, 290
 		w := []Matrix{bf16(70, in), bf16(23, in)}
 		x := guardedView(tokens, in, 0, false, fill)
-		p := NewPool(2)
+		p := NewPool(2).With(c)
 		defer p.Close()
 		y, dx, g := make([]float32, tokens*93), make([]float32, tokens*in), make([]float32, 93*in)
 		p.MulNT(Dense(y, tokens, 93), x.View, w...)
@@ -277,7 +286,7 @@ func TestProductHash(t *testing.T) {
 			}
 		}
 		if got := h.Sum64(); got != want {
-			t.Errorf("hash %#x, want %#x", got, uint64(want))
+			t.Errorf("hash %#x, want %#x", got, want)
 		}
 	})
 }

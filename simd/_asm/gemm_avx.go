@@ -12,13 +12,13 @@ type avxTile struct {
 	rows   int    // most rows; there is one kernel for each number up to it
 	first  int    // register of the last accumulator's successor: 32 or 16
 	masked bool   // columns past the width are masked off (AVX-512)
+	pairs  bool   // A and B hold pairs of bf16, of which each k takes both
 }
 
 func (t avxTile) cols() int { return t.nv * t.bytes / 4 }
 
-func (t avxTile) acc(rows, i, v int) string {
-	return fmt.Sprintf("%s%d", t.reg, t.first-rows*t.nv+i*t.nv+v)
-}
+// acc is the register of row i, vector v.
+func (t avxTile) acc(rows, i, v int) int { return t.first - rows*t.nv + i*t.nv + v }
 
 func gemmAMD64() *file {
 	f := newFile("gemm_amd64", "amd64")
@@ -27,15 +27,16 @@ func gemmAMD64() *file {
 	// fewest loads. The narrow ones are for LoRA ranks: half-empty vectors cost as
 	// much as full ones.
 	f.avxTiles("tileAVX512", []avxTile{
-		{"Y", 32, 1, 14, 32, true},
-		{"Z", 64, 1, 14, 32, true},
-		{"Z", 64, 2, 14, 32, true},
+		{"Y", 32, 1, 14, 32, true, false},
+		{"Z", 64, 1, 14, 32, true, false},
+		{"Z", 64, 2, 14, 32, true, false},
 	})
 	f.avxTiles("tileAVX2", []avxTile{
-		{"Y", 32, 1, 12, 16, false},
-		{"Y", 32, 2, 6, 16, false},
+		{"Y", 32, 1, 12, 16, false, false},
+		{"Y", 32, 2, 6, 16, false, false},
 	})
 	f.packAVX()
+	f.copyRows()
 	return f
 }
 
@@ -131,19 +132,19 @@ func (f *file) rowMultiples(n int) {
 }
 
 // load and store move vector v of a row, masked where the tile is.
-func (f *file) load(t avxTile, v int, base, dst string) {
+func (f *file) load(t avxTile, v int, base string, dst int) {
 	if t.masked {
-		f.p("VMOVUPS.Z %d(%s), K%d, %s", t.bytes*v, base, v+1, dst)
+		f.p("VMOVUPS.Z %d(%s), K%d, %s%d", t.bytes*v, base, v+1, t.reg, dst)
 	} else {
-		f.p("VMOVUPS %d(%s), %s", t.bytes*v, base, dst)
+		f.p("VMOVUPS %d(%s), %s%d", t.bytes*v, base, t.reg, dst)
 	}
 }
 
-func (f *file) store(t avxTile, v int, src, base string) {
+func (f *file) store(t avxTile, v, src int, base string) {
 	if t.masked {
-		f.p("VMOVUPS %s, K%d, %d(%s)", src, v+1, t.bytes*v, base)
+		f.p("VMOVUPS %s%d, K%d, %d(%s)", t.reg, src, v+1, t.bytes*v, base)
 	} else {
-		f.p("VMOVUPS %s, %d(%s)", src, t.bytes*v, base)
+		f.p("VMOVUPS %s%d, %d(%s)", t.reg, src, t.bytes*v, base)
 	}
 }
 
@@ -167,6 +168,13 @@ func (f *file) avxTile(t avxTile, n int) {
 			f.load(t, v, "BX", t.acc(n, i, v))
 		}
 	})
+	for range n { // the tile below, which comes next and must not wait for its C
+		f.p("ADDQ R11, BX")
+		f.p("PREFETCHT0 (BX)")
+		if t.bytes*t.nv == 128 {
+			f.p("PREFETCHT0 64(BX)")
+		}
+	}
 	f.p("JMP start%s", id)
 	f.label("zero%s", id)
 	eachRow("BX", func(i int) {
@@ -176,7 +184,7 @@ func (f *file) avxTile(t avxTile, n int) {
 			if v > 0 && t.bytes == 64 {
 				f.p("PREFETCHT0 %d(BX)", t.bytes*v)
 			}
-			f.p("%s %s, %s, %s", map[bool]string{true: "VPXORD", false: "VXORPS"}[t.masked], a, a, a)
+			f.p("%s %[2]s%[3]d, %[2]s%[3]d, %[2]s%[3]d", map[bool]string{true: "VPXORD", false: "VXORPS"}[t.masked], t.reg, a)
 		}
 	})
 	f.label("start%s", id)
@@ -214,14 +222,18 @@ func (f *file) avxTile(t avxTile, n int) {
 // avxStep adds one k: a row of B times each broadcast element of A's column.
 func (f *file) avxStep(t avxTile, n int) {
 	for v := range t.nv {
-		f.load(t, v, "DI", fmt.Sprintf("%s%d", t.reg, v))
+		f.load(t, v, "DI", v)
 	}
 	temps := min(2, t.first-n*t.nv-t.nv)
 	for i := range n {
-		x := fmt.Sprintf("%s%d", t.reg, t.nv+i%temps)
-		f.p("VBROADCASTSS %s, %s", rowAddress("SI", i), x)
+		x := t.nv + i%temps
+		f.p("VBROADCASTSS %s, %s%d", rowAddress("SI", i), t.reg, x)
 		for v := range t.nv {
-			f.p("VFMADD231PS %s%d, %s, %s", t.reg, v, x, t.acc(n, i, v))
+			if acc := t.acc(n, i, v); t.pairs {
+				f.dot(v, x, acc)
+			} else {
+				f.p("VFMADD231PS %[1]s%[2]d, %[1]s%[3]d, %[1]s%[4]d", t.reg, v, x, acc)
+			}
 		}
 	}
 	f.p("ADDQ R9, SI")

@@ -65,7 +65,7 @@ func (f *file) packTransposed(k packer, name string, bf16 bool) {
 	f.p("PCALIGN $32")
 	f.label("loop")
 	for g := range k.bytes / 16 {
-		f.transpose4(k, 16*g)
+		f.transpose4(k, 16*g, []string{"SI", "DX"})
 		for i := range 4 {
 			f.packStore(k, 8+i, bf16)
 		}
@@ -82,13 +82,9 @@ func (f *file) packTransposed(k packer, name string, bf16 bool) {
 // transpose4 reads 16 bytes at offset off of each row, four 32-bit columns, and
 // leaves column i in register 8+i. Register j is loaded with rows j, 4+j, …, one
 // in each 128-bit lane, so that unpacking inside the lanes puts rows in order.
-func (f *file) transpose4(k packer, off int) {
-	at := func(row int) string {
-		if row < 8 {
-			return fmt.Sprintf("%d%s", off, rowAddress("SI", row))
-		}
-		return fmt.Sprintf("%d%s", off, rowAddress("DX", row-8))
-	}
+// The bases are every eighth row.
+func (f *file) transpose4(k packer, off int, bases []string) {
+	at := func(row int) string { return fmt.Sprintf("%d%s", off, rowAddress(bases[row/8], row%8)) }
 	for j := range 4 {
 		f.p("VMOVDQU %s, X%d", at(j), j)
 		for lane := 1; lane < k.bytes/16; lane++ {

@@ -51,7 +51,9 @@ func (f *file) save() {
 
 func main() {
 	gemmAMD64().save()
+	gemvAMD64().save()
 	gemmARM64().save()
+	bf16AMD64().save()
 	vecAMD64().save()
 	vecARM64().save()
 }

@@ -1,0 +1,172 @@
+package main
+
+import "fmt"
+
+// A gemv multiplies up to four rows of A with the transpose of some rows of W,
+// without a panel: 16 bytes of each row of W are transposed in registers, as
+// packing does, and each column meets the broadcast elements of A at once. Sums
+// start from C (or +0) and take k in ascending order, as those of the tiles do.
+type gemv struct {
+	packer
+	name  string
+	input string // f32, bf16, or pairs of bf16 (for both factors)
+}
+
+// groups is how many groups of packer.rows() rows of W one call takes: so many
+// that their sums hide the latency of each other, and fit beside the block.
+func (g gemv) groups(m int) int {
+	if g.reg == "Z" {
+		return 2
+	}
+	return [...]int{0, 4, 2, 1, 1}[m]
+}
+
+// The vector registers: transpose4 leaves columns in 8 to 11, the sums follow.
+const (
+	gemvColumn = 8
+	gemvSum    = 12
+	gemvMask   = 31 // Z only
+)
+
+// gemvBases are every eighth row of W. R8 is from row to row, R9 that of A, AX
+// what is prefetched, DI the elements of A.
+var gemvBases = []string{"SI", "DX", "R15", "BX"}
+
+func gemvAMD64() *file {
+	f := newFile("gemv_amd64", "amd64")
+	f.declare("import \"unsafe\"")
+	for _, k := range []packer{{"AVX512", "Z", 64}, {"AVX2", "Y", 32}} {
+		f.gemv(gemv{k, "gemvF32", "f32"})
+		f.gemv(gemv{k, "gemvBF16", "bf16"})
+	}
+	f.gemv(gemv{packer{"AVX512", "Z", 64}, "gemvDot", "pairs"})
+	return f
+}
+
+// gemv writes one function, which branches on the number of rows of A.
+func (f *file) gemv(g gemv) {
+	name := g.name + g.suffix
+	sig := "func " + name + "(rows, k int, w unsafe.Pointer, ws int, a unsafe.Pointer, rsa int, c unsafe.Pointer, ldc int, add bool)"
+	f.declare("\n// %s sets C = A·Wᵀ or adds to it, for 1 to 4 rows of A, gemvGroup(rows)\n// rows of W and k blocks of 16 bytes of each. Strides are in bytes.\n//\n//go:noescape\n%s", name, sig)
+	f.raw("// %s", sig)
+	f.raw("TEXT ·%s(SB), NOSPLIT, $0-65", name)
+	f.p("MOVQ w+16(FP), SI")
+	f.p("MOVQ ws+24(FP), R8")
+	f.p("MOVQ a+32(FP), DI")
+	f.p("MOVQ rsa+40(FP), R9")
+	f.p("LEAQ (R9)(R9*2), R10")
+	f.rowMultiples(8)
+	for i, base := range gemvBases[1:] {
+		f.p("LEAQ (%s)(R8*8), %s", gemvBases[i], base)
+	}
+	if g.input == "bf16" && g.reg == "Z" {
+		f.p("MOVL $0xffff0000, AX")
+		f.p("VPBROADCASTD AX, Z%d", gemvMask)
+	}
+	f.p("MOVQ rows+0(FP), AX")
+	f.dispatch(1, 4, func(m int) string { return fmt.Sprintf("rows%d", m) })
+	for m := 1; m <= 4; m++ {
+		f.gemvRows(g, m)
+	}
+	f.raw("")
+}
+
+// gemvRows writes the loop for m rows of A.
+func (f *file) gemvRows(g gemv, m int) {
+	groups := g.groups(m)
+	f.label("rows%d", m)
+	f.p("CMPB add+64(FP), $0")
+	f.p("JEQ zero%d", m)
+	f.gemvSums(g, m, "VMOVUPS %[1]d(AX), %[2]s%[3]d")
+	f.p("JMP start%d", m)
+	f.label("zero%d", m)
+	for s := range groups * m {
+		f.p("%s %[2]s%[3]d, %[2]s%[3]d, %[2]s%[3]d", map[string]string{"Z": "VPXORD", "Y": "VXORPS"}[g.reg], g.reg, gemvSum+s)
+	}
+	f.label("start%d", m)
+	f.p("MOVQ k+8(FP), CX")
+	f.p("IMUL3Q $%d, R8, AX", groups*g.rows())
+	f.p("ADDQ SI, AX")
+	f.p("PCALIGN $32")
+	f.label("loop%d", m)
+	bases := gemvBases
+	for n := range groups {
+		f.transpose4(g.packer, 0, bases)
+		bases = bases[g.rows()/8:]
+		for i := range 4 {
+			f.gemvColumn(g, m, i, gemvSum+n*m)
+		}
+	}
+	lines := groups * g.rows() * 16 / 64
+	for i := range lines {
+		// The next rows of W, which no prefetcher would foresee, to the L2 cache: it
+		// takes twice as many at a time as the L1, which they would not fit.
+		f.p("PREFETCHT1 %d(AX)", 64*i)
+	}
+	f.p("ADDQ $%d, AX", 64*lines)
+	f.p("ADDQ $%d, DI", map[string]int{"f32": 16, "bf16": 32, "pairs": 16}[g.input])
+	for _, base := range gemvBases[:groups*g.rows()/8] {
+		f.p("ADDQ $16, %s", base)
+	}
+	f.p("DECQ CX")
+	f.p("JNZ loop%d", m)
+	f.gemvSums(g, m, "VMOVUPS %[2]s%[3]d, %[1]d(AX)")
+	f.p("VZEROUPPER")
+	f.p("RET")
+}
+
+// gemvSums loads or stores the sums.
+func (f *file) gemvSums(g gemv, m int, move string) {
+	f.p("MOVQ c+48(FP), AX")
+	f.p("MOVQ ldc+56(FP), CX")
+	for row := range m {
+		for n := range g.groups(m) {
+			f.p(move, n*g.bytes, g.reg, gemvSum+n*m+row)
+		}
+		if row < m-1 {
+			f.p("ADDQ CX, AX")
+		}
+	}
+}
+
+// gemvColumn adds the products of column i of the block, one or two k, to the
+// sums of each row of A.
+func (f *file) gemvColumn(g gemv, m, i, sum int) {
+	v := gemvColumn + i
+	switch g.input {
+	case "pairs":
+		for row := range m {
+			f.p("VBROADCASTSS %d%s, Z0", 4*i, gemvElement(row))
+			f.dot(v, 0, sum+row)
+		}
+		return
+	case "f32":
+		f.gemvTerm(g, m, v, 4*i, sum)
+		return
+	}
+	f.p("VPSLLD $16, %[1]s%[2]d, %[1]s0", g.reg, v)
+	if g.reg == "Z" {
+		f.p("VPANDD Z%d, Z%[2]d, Z%[2]d", gemvMask, v)
+	} else {
+		f.p("VPXOR Y1, Y1, Y1")
+		f.p("VPBLENDW $0xaa, Y%[1]d, Y1, Y%[1]d", v)
+	}
+	f.gemvTerm(g, m, 0, 8*i, sum)
+	f.gemvTerm(g, m, v, 8*i+4, sum)
+}
+
+// gemvTerm adds vector v times the element of A at an offset.
+func (f *file) gemvTerm(g gemv, m, v, offset, sum int) {
+	for row := range m {
+		if g.reg == "Z" {
+			f.p("VFMADD231PS.BCST %d%s, Z%d, Z%d", offset, gemvElement(row), v, sum+row)
+		} else {
+			f.p("VBROADCASTSS %d%s, Y2", offset, gemvElement(row))
+			f.p("VFMADD231PS Y2, Y%d, Y%d", v, sum+row)
+		}
+	}
+}
+
+func gemvElement(row int) string {
+	return [...]string{"(DI)", "(DI)(R9*1)", "(DI)(R9*2)", "(DI)(R10*1)"}[row]
+}

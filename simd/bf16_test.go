@@ -1,0 +1,341 @@
+package simd
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"math/big"
+	"math/rand/v2"
+	"strings"
+	"testing"
+)
+
+// bigFMAFlush rounds x·y+z once to 24 bits of any exponent, then flushes.
+func bigFMAFlush(x, y, z float32) float32 {
+	exact := new(big.Float).SetPrec(1000)
+	exact.Mul(big.NewFloat(float64(x)), big.NewFloat(float64(y)).SetPrec(1000))
+	exact.Add(exact, big.NewFloat(float64(z)).SetPrec(1000))
+	exact.SetPrec(24).SetMode(big.ToNearestEven)
+	f, _ := exact.Float32()
+	if exact.Sign() != 0 && exact.MantExp(nil) < -125 { // 0.5 ≤ mantissa < 1
+		return float32(math.Copysign(0, float64(exact.Sign())))
+	}
+	return f
+}
+
+func TestFMAFlush(t *testing.T) {
+	rng := rand.New(rand.NewPCG(31, 32))
+	few := func(exp int) float32 { return float32(math.Ldexp(float64(rng.IntN(1<<8)+1), exp)) }
+	for i := range 300_000 {
+		// Around the least normal number, by a product of any size.
+		x, y := few(-60-rng.IntN(8)), few(-70-rng.IntN(40))
+		z := math.Float32frombits(1<<23 + uint32(rng.IntN(1<<(1+rng.IntN(24)))))
+		if i%2 == 0 {
+			x = -x
+		}
+		if i%3 == 0 {
+			z = -z
+		}
+		if got, want := fmaFlush(x, y, z), bigFMAFlush(x, y, z); math.Float32bits(got) != math.Float32bits(want) {
+			t.Fatalf("fmaFlush(%x, %x, %x) = %x, want %x", x, y, z, got, want)
+		}
+	}
+	least := float32(0x1p-126)
+	for _, c := range []struct{ x, y, z, want float32 }{
+		{-0x1p-100, 0x1p-50, least, 0},       // 2⁻¹²⁶(1-2⁻²⁴) has 24 bits
+		{-0x1p-100, 0x1p-51, least, least},   // a tie, to even
+		{-0x1.8p-100, 0x1p-51, least, 0},     // below it
+		{0x1p-100, 0x1p-51, -least, -least},  // and below zero
+		{0x1p100, 1, -0x1p100, 0},            // no overflow on the way
+		{-0x1p-100, 0x1p-100, 0, -0 * least}, // see below for its sign
+		{math.MaxFloat32, 2, -math.MaxFloat32, math.MaxFloat32},
+	} {
+		if got := fmaFlush(c.x, c.y, c.z); got != c.want {
+			t.Errorf("fmaFlush(%x, %x, %x) = %x, want %x", c.x, c.y, c.z, got, c.want)
+		}
+	}
+	if r := fmaFlush(-0x1p-100, 0x1p-100, 0); !math.Signbit(float64(r)) {
+		t.Error("a flushed negative number has lost its sign")
+	}
+}
+
+// TestRoundPairs rounds all lengths, and all exponents with the numbers around
+// ties.
+func TestRoundPairs(t *testing.T) {
+	forEachImpl(t, func(t *testing.T) {
+		rng := rand.New(rand.NewPCG(33, 34))
+		for n := range 80 {
+			src := guardedView(1+n%3, n, 3, false, wild(rng))
+			dst := guardedView(1+n%3, pairCount(n), 5, false, normal(rng))
+			want := dst.clone()
+			for i := range src.Rows {
+				row := append(append([]float32(nil), src.Row(i)...), 0)
+				for k := range want.Row(i) {
+					want.Row(i)[k] = pair(row[2*k], row[2*k+1])
+				}
+			}
+			roundPairs(dst.View, src.View)
+			samePatterns(t, fmt.Sprint(n, " values"), dst.all, want.all)
+			samePatterns(t, fmt.Sprint(n, " values, from"), src.all, src.want)
+		}
+		src, dst := Dense(make([]float32, 64), 1, 64), Dense(make([]float32, 32), 1, 32)
+		for b := uint64(0); b < 1<<32; b += 1 << 11 * 16 {
+			for i := range src.Data {
+				src.Data[i] = math.Float32frombits(uint32(b) + uint32(i/4)<<15 + uint32(i%4) - 1)
+			}
+			roundPairs(dst, src)
+			for i, p := range dst.Data {
+				if want := pair(src.Data[2*i], src.Data[2*i+1]); math.Float32bits(p) != math.Float32bits(want) {
+					t.Fatalf("%x, %x: %08x, want %08x", src.Data[2*i], src.Data[2*i+1], math.Float32bits(p), math.Float32bits(want))
+				}
+			}
+		}
+	})
+}
+
+// samePatterns is sameBits for what may not be numbers.
+func samePatterns(t *testing.T, what string, got, want []float32) {
+	t.Helper()
+	for i, w := range want {
+		if g, w := math.Float32bits(got[i]), math.Float32bits(w); g != w {
+			t.Fatalf("%s: value %d of %d: got %08x, want %08x", what, i, len(want), g, w)
+		}
+	}
+}
+
+func TestBFloat16(t *testing.T) {
+	for bits, want := range map[uint32]uint16{
+		0x3f808000: 0x3f80, // ties to even
+		0x3f818000: 0x3f82,
+		0x3f808001: 0x3f81,
+		0x3f807fff: 0x3f80,
+		0x7f7fffff: 0x7f80, // to Inf
+		0x7f800000: 0x7f80,
+		0xff800000: 0xff80,
+		0x7f800001: 0x7fc0, // NaN, quiet
+		0x7fffffff: 0x7fff,
+		0xffc12345: 0xffc1,
+		0x00800000: 0x0080,
+		0x007fffff: 0, // subnormals
+		0x80000001: 0x8000,
+		0x80000000: 0x8000,
+	} {
+		if got := bfloat16(math.Float32frombits(bits)); got != want {
+			t.Errorf("%08x: %04x, want %04x", bits, got, want)
+		}
+	}
+}
+
+// dotOracle is the definition of a product in bf16: from C or +0, pairs of k
+// ascending, of each the odd first. Without any, C stays as it is.
+func dotOracle(c, a, b View, add bool) {
+	round := func(v View, i, k int) float32 {
+		x := v.Data[i*v.RowStride+k*v.ColStride]
+		return flush(math.Float32frombits(uint32(bfloat16(x)) << 16))
+	}
+	for i := range c.Rows {
+		for j := range c.Cols {
+			s := float32(0)
+			if add {
+				s = c.Data[i*c.RowStride+j]
+			}
+			if a.Cols > 0 {
+				s = flush(s)
+			}
+			for k := 0; k < a.Cols; k += 2 {
+				if k+1 < a.Cols {
+					s = fmaFlush(round(a, i, k+1), round(b, k+1, j), s)
+				} else {
+					s = fmaFlush(0, 0, s)
+				}
+				s = fmaFlush(round(a, i, k), round(b, k, j), s)
+			}
+			c.Data[i*c.RowStride+j] = s
+		}
+	}
+}
+
+// wildMatrix is randomMatrix with one value in twelve of any bits.
+func wildMatrix(rng *rand.Rand, d DType, rows, cols int) Matrix {
+	m := randomMatrix(rng, d, rows, cols)
+	size := d.Size()
+	for i := range rows * cols {
+		if rng.IntN(12) == 0 {
+			for b := range size {
+				m.Data[i*size+b] = byte(rng.Uint32())
+			}
+		}
+		if d != F16 && rng.IntN(12) == 0 { // near the ends of the range
+			binary.LittleEndian.PutUint16(m.Data[(i+1)*size-2:], []uint16{0, 0x8000, 1, 0x8001, 0x80, 0x7f7f, 0xff7f, 0x7f80, 0xff80}[rng.IntN(9)])
+		}
+	}
+	return m
+}
+
+// TestDotProducts holds the products in bf16 against the oracle, for every type,
+// stacked, adding or not, on 1 to 4 threads, with ordinary and wild numbers.
+func TestDotProducts(t *testing.T) {
+	forEachImpl(t, func(t *testing.T) {
+		rng := rand.New(rand.NewPCG(35, 36))
+		list := append(stacks(), stack{[]int{3, 5, 2}, 34, 4}, stack{[]int{613}, 64, 2}, stack{[]int{40}, 2*2*blockK + 9, 3})
+		every := len(list)
+		for m := 1; m <= 30; m++ { // all row and column tails
+			list = append(list, stack{[]int{64 - m}, 2 * m, m}, stack{[]int{m}, 65 - m, 31 - m})
+		}
+		for i, s := range list {
+			for k, d := range dtypes {
+				if i >= every && k != i/2%len(dtypes) {
+					continue
+				}
+				make, fill := randomMatrix, normal(rng)
+				if i%2 == 1 {
+					make, fill = wildMatrix, wild(rng)
+				}
+				var w []Matrix
+				for _, rows := range s.rows {
+					w = append(w, make(rng, d, rows, s.cols))
+				}
+				p := NewPool(1 + i%4)
+				testDots(t, p.With(ComputeBF16), fmt.Sprintf("%+v %v threads=%d", s, d, p.Threads()), fill, w, s.t)
+				p.Close()
+			}
+		}
+	})
+}
+
+func testDots(t *testing.T, p *Pool, what string, fill func() float32, w []Matrix, tokens int) {
+	t.Helper()
+	full := stackedFloat32(w)
+	x := guardedView(tokens, full.Cols, 5, false, fill)
+	y := guardedView(tokens, full.Rows, 5, false, fill)
+	for _, add := range []bool{false, true} {
+		got, want := y.clone(), y.clone()
+		dotOracle(want.View, x.View, transposed(full), add)
+		if add {
+			p.AddMulNT(got.View, x.View, w...)
+		} else {
+			p.MulNT(got.View, x.View, w...)
+		}
+		sameBits(t, fmt.Sprintf("NT %s add=%v", what, add), got.all, want.all)
+
+		got, want = x.clone(), x.clone()
+		dotOracle(want.View, y.View, full, add)
+		if add {
+			p.AddMulNN(got.View, y.View, w...)
+		} else {
+			p.MulNN(got.View, y.View, w...)
+		}
+		sameBits(t, fmt.Sprintf("NN %s add=%v", what, add), got.all, want.all)
+	}
+	sameBits(t, what+" x", x.all, x.want)
+	sameBits(t, what+" y", y.all, y.want)
+}
+
+// TestDotAccuracy: with factors that are bf16 already, a product in bf16 is one
+// in float32 but for the order of each pair.
+func TestDotAccuracy(t *testing.T) {
+	forEachImpl(t, func(t *testing.T) {
+		rng := rand.New(rand.NewPCG(37, 38))
+		const m, n, k = 19, 45, 600
+		w := randomMatrix(rng, BF16, n, k)
+		x := guardedView(m, k, 0, false, func() float32 {
+			return math.Float32frombits(math.Float32bits(float32(rng.NormFloat64())) &^ 0xffff)
+		})
+		p := NewPool(1)
+		defer p.Close()
+		c := make([]float32, m*n)
+		p.With(ComputeBF16).MulNT(Dense(c, m, n), x.View, w)
+		full := stackedFloat32([]Matrix{w})
+		for i := range m {
+			for j := range n {
+				var sum, abs float64
+				for l := range k {
+					v := float64(x.Data[i*k+l]) * float64(full.Data[j*k+l])
+					sum += v
+					abs += math.Abs(v)
+				}
+				if d := math.Abs(float64(c[i*n+j]) - sum); d > k*0x1p-24*abs {
+					t.Fatalf("(%d,%d): %v, want %v", i, j, c[i*n+j], sum)
+				}
+			}
+		}
+	})
+}
+
+// TestDotThreads computes the same product on 1 to 9 threads, and one row of it
+// alone.
+func TestDotThreads(t *testing.T) {
+	forEachImpl(t, func(t *testing.T) {
+		rng := rand.New(rand.NewPCG(39, 40))
+		const tokens = 150
+		w := []Matrix{randomMatrix(rng, BF16, 96, 64), randomMatrix(rng, F16, 70, 64)}
+		x := guardedView(tokens, 64, 0, false, normal(rng))
+		var want, wantBack []float32
+		for threads := 1; threads <= 9; threads++ {
+			p := NewPool(threads).With(ComputeBF16)
+			y, dx := make([]float32, tokens*166), make([]float32, tokens*64)
+			p.MulNT(Dense(y, tokens, 166), x.View, w...)
+			p.MulNN(Dense(dx, tokens, 64), Dense(y, tokens, 166), w...)
+			if threads == 1 {
+				want, wantBack = y, dx
+			}
+			sameBits(t, fmt.Sprintf("NT threads=%d", threads), y, want)
+			sameBits(t, fmt.Sprintf("NN threads=%d", threads), dx, wantBack)
+			i := tokens / 2
+			p.MulNT(Dense(y, tokens, 166).Slice(i, i+1), x.Slice(i, i+1), w...)
+			sameBits(t, "row alone", y, want)
+			p.Close()
+		}
+	})
+}
+
+// TestWith: a pool and its views compute as they say, in one memory.
+func TestWith(t *testing.T) {
+	rng := rand.New(rand.NewPCG(41, 42))
+	p := NewPool(2)
+	defer p.Close()
+	b := p.With(ComputeBF16)
+	const m, n, k = 9, 40, 30
+	w := randomMatrix(rng, F32, n, k)
+	x := guardedView(m, k, 0, false, normal(rng))
+	f32, want := make([]float32, m*n), make([]float32, m*n)
+	mulOracle(Dense(want, m, n), x.View, transposed(stackedFloat32([]Matrix{w})), false)
+	b.Mul(Dense(f32, m, n), x.View, transposed(stackedFloat32([]Matrix{w})))
+	sameBits(t, "views in bf16", f32, want)
+	b.With(ComputeF32).MulNT(Dense(f32, m, n), x.View, w)
+	sameBits(t, "and back", f32, want)
+	p.MulNT(Dense(f32, m, n), x.View, w)
+	sameBits(t, "the pool itself", f32, want)
+	bf16 := make([]float32, m*n)
+	b.MulNT(Dense(bf16, m, n), x.View, w)
+	differ, far := 0, 0
+	for i := range bf16 {
+		if bf16[i] != f32[i] {
+			differ++
+		}
+		if math.Abs(float64(bf16[i]-f32[i])) > 0.1 {
+			far++
+		}
+	}
+	if differ < len(bf16)/2 || far > 0 {
+		t.Errorf("of %d values %d differ from those in float32, %d by more than 0.1", len(bf16), differ, far)
+	}
+}
+
+func TestComputeSupported(t *testing.T) {
+	forEachImpl(t, func(t *testing.T) {
+		if err := ComputeF32.Supported(); err != nil {
+			t.Errorf("f32: %v", err)
+		}
+		err := ComputeBF16.Supported()
+		if dotKernels() != (err == nil) {
+			t.Fatalf("bf16: %v, with kernels: %v", err, dotKernels())
+		}
+		if err != nil && !strings.Contains(err.Error(), "avx512_bf16 is missing") {
+			t.Errorf("bf16: %v", err)
+		}
+	})
+	if f, b := ComputeF32.String(), ComputeBF16.String(); f != "f32" || b != "bf16" {
+		t.Errorf("called %s and %s", f, b)
+	}
+}
