@@ -8,24 +8,18 @@ import (
 // bpe is byte-pair encoding: the symbols of a word are merged, the pair of lowest
 // rank first, the leftmost of equals.
 type bpe struct {
-	vocab  map[string]int32
-	tokens map[int32]string
-	merges map[uint64]merge
+	vocab  *vocab
+	merges mergeTable
 
-	raw     *[256]int32      // by byte, the id of its character; nil: symbols are characters
-	rawIDs  map[string]int32 // with ignoreMerges: vocabulary by the bytes that a token stands for
-	bytes   *[256]int32      // ids of <0x00> … <0xFF> for byte fallback, or nil
-	unk     int32            // -1: none; an unknown symbol is dropped
+	raw     *[256]int32 // by byte, the id of its character; nil: symbols are characters
+	bytes   *[256]int32 // ids of <0x00> … <0xFF> for byte fallback, or nil
+	unk     int32       // -1: none; an unknown symbol is dropped
 	fuseUnk bool
 
 	ignoreMerges bool
 	meta         bool // words may be cut before each run of "▁": no merge crosses that
 	cache        *wordCache
 }
-
-type merge struct{ rank, id int32 }
-
-func pairKey(a, b int32) uint64 { return uint64(uint32(a))<<32 | uint64(uint32(b)) }
 
 // wordToken is a token and its bytes start..end in the word.
 type wordToken struct{ id, start, end int32 }
@@ -69,11 +63,7 @@ func (m *bpe) encode(word string) []wordToken {
 
 func (m *bpe) merge(word string) []wordToken {
 	if m.ignoreMerges {
-		ids := m.vocab
-		if m.raw != nil {
-			ids = m.rawIDs
-		}
-		if id, ok := ids[word]; ok {
+		if id, ok := m.whole(word); ok {
 			return []wordToken{{id, 0, int32(len(word))}}
 		}
 	}
@@ -83,8 +73,20 @@ func (m *bpe) merge(word string) []wordToken {
 	} else {
 		m.addRunes(&w, word)
 	}
-	w.mergeAll(m.merges)
+	w.mergeAll(&m.merges)
 	return w.tokens()
+}
+
+// whole is the id of a word that is a token.
+func (m *bpe) whole(word string) (int32, bool) {
+	if m.raw == nil {
+		return m.vocab.id(word)
+	}
+	mapped := make([]byte, 0, 2*cacheMaxBytes)
+	for i := 0; i < len(word); i++ {
+		mapped = utf8.AppendRune(mapped, byteRune[word[i]])
+	}
+	return m.vocab.idOf(mapped)
 }
 
 // addBytes makes one symbol of each byte.
@@ -109,7 +111,7 @@ func (m *bpe) addRunes(w *symbols, word string) {
 	for i := 0; i < len(word); {
 		_, size := utf8.DecodeRuneInString(word[i:])
 		end := i + size
-		id, known := m.vocab[word[i:end]]
+		id, known := m.vocab.id(word[i:end])
 		switch {
 		case known:
 			w.add(id, i, end)

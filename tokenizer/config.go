@@ -1,6 +1,7 @@
 package tokenizer
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 type config struct {
 	special   map[string]string // bos_token, eos_token, …: set ones only
 	templates map[string]string // by name; a single one is "default"
+	digest    [sha256.Size]byte // of the file
 }
 
 // specialNames are the tokens that chat templates see as variables.
@@ -40,7 +42,7 @@ func parseConfig(data []byte) (*config, error) {
 	if err := json.Unmarshal(data, &fields); err != nil {
 		return nil, errors.New(strings.TrimPrefix(err.Error(), "json: "))
 	}
-	c := &config{special: map[string]string{}}
+	c := &config{special: map[string]string{}, digest: sha256.Sum256(data)}
 	for _, name := range specialNames {
 		raw := fields[name]
 		if isNull(raw) {

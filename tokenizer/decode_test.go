@@ -127,3 +127,27 @@ func TestDecoderChains(t *testing.T) {
 		}
 	}
 }
+
+// FuzzDecode: whatever the ids, a stream gives the text of the whole, in parts of
+// valid UTF-8.
+func FuzzDecode(f *testing.F) {
+	toks := []*Tokenizer{loadStories(f), loadSmolLM2(f)}
+	f.Add([]byte("\x00\x05\x00\x01\x00\x02"), false)
+	f.Add([]byte("\x00\xe4\x00\xba\x00\xff\x01\x00"), true) // bytes of a character, not all of them
+	f.Add([]byte("\x00\x03\x00\x83\x00\x03"), false)
+	f.Fuzz(func(t *testing.T, data []byte, skip bool) {
+		ids := make([]int32, len(data)/2)
+		for i := range ids {
+			ids[i] = int32(data[2*i])<<8 | int32(data[2*i+1])
+		}
+		for _, tok := range toks {
+			want := tok.Decode(ids, skip)
+			if got := streamed(t, tok, ids, skip); got != want {
+				t.Fatalf("%v: streamed %q, decoded %q", ids, got, want)
+			}
+			if !utf8.ValidString(want) {
+				t.Fatalf("%v: decoded %q, which is not UTF-8", ids, want)
+			}
+		}
+	})
+}

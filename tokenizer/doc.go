@@ -31,7 +31,16 @@
 // Decoding and streaming are one chain of stages, so that a stream gives the text
 // of the whole by construction.
 //
-// Chat templates are rewritten before they are compiled (templatesource.go), to
-// render byte for byte as jinja2 does. One difference is left: a null content that
-// a template joins to a string is an error in Python and nothing here.
+// What a character is, letter or digit or punctuation, goes by the Unicode version of
+// the library behind each component in Hugging Face (unicodeversions.go), and
+// patterns are Oniguruma's (regex.go). The vocabulary and the merges are read by a
+// scanner of our own: they are nearly all of a file of many megabytes.
+//
+// Chat templates are rewritten before they are compiled, to render byte for byte as
+// jinja2 does, errors included: white space and statements (templatesource.go,
+// templatestatement.go), expressions by jinja2's grammar (templateexpr.go), and
+// operators, filters and methods as calls of our functions. Differences left: a tuple
+// prints as a list, and True does not equal 1. What the renderer does not know is an
+// error that names it. Every rendering is watched (templateguard.go), so that a
+// template can neither hang a run nor fill the memory.
 package tokenizer

@@ -7,7 +7,6 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"github.com/dlclark/regexp2"
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 )
@@ -105,15 +104,19 @@ func TestRoundTrip(t *testing.T) {
 func TestScannersAreTheirPatterns(t *testing.T) {
 	parts := []string{
 		"a", "Z", "é", "中", "1", "½", "٣", " ", "  ", "\n", "\r", "\t", "\u00a0", "\u3000", "'", "'s", "'LL", "'Re",
-		"'d", "'x", ".", "!?", "👍", "\u0301", "_", "\u200d",
+		"'d", "'x", ".", "!?", "👍", "\u0301", "_", "\u200d", "B", "/", "ǅ", "ʰ", "ĿĽ", "ß", "\r\n",
+		"ſ", "'ſ", "\u1c8a", "\U00010d50", "\U0002ebf0", "\u0897", "\U00010d41",
 	}
 	gen := rapid.Map(rapid.SliceOf(rapid.SampledFrom(parts)), func(s []string) string { return strings.Join(s, "") })
-	for _, p := range []string{patternGPT2, patternLlama3, patternQwen2} {
+	for _, p := range []string{patternGPT2, patternLlama3, patternQwen2, patternGPT4o, patternTekken} {
 		sc, ok := knownPattern(p)
 		if !ok {
 			t.Fatalf("no scanner for %s", p)
 		}
-		re := expression{regexp2.MustCompile(p, regexp2.None)}
+		re, err := compileExpression(p)
+		if err != nil {
+			t.Fatal(err)
+		}
 		rapid.Check(t, func(t *rapid.T) {
 			text := rapid.OneOf(gen, rapid.String()).Draw(t, "text")
 			var got, want [][2]int
@@ -140,19 +143,19 @@ func TestLongSFoldsToS(t *testing.T) {
 }
 
 // mergeNaive is BPE by its definition: the pair of lowest rank, leftmost first.
-func mergeNaive(ids []int32, merges map[uint64]merge) []int32 {
+func mergeNaive(ids []int32, merges mergeTable) []int32 {
 	for {
-		at, best := -1, merge{}
+		at, lowest, merged := -1, int32(0), int32(0)
 		for i := 0; i+1 < len(ids); i++ {
-			m, ok := merges[pairKey(ids[i], ids[i+1])]
-			if ok && (at < 0 || m.rank < best.rank) {
-				at, best = i, m
+			rank, id, ok := merges.get(ids[i], ids[i+1])
+			if ok && (at < 0 || rank < lowest) {
+				at, lowest, merged = i, rank, id
 			}
 		}
 		if at < 0 {
 			return ids
 		}
-		ids[at] = best.id
+		ids[at] = merged
 		ids = append(ids[:at+1], ids[at+2:]...)
 	}
 }

@@ -2,6 +2,7 @@ package tokenizer
 
 import (
 	"slices"
+	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
@@ -74,7 +75,7 @@ func (f form) decompose(r rune) []rune {
 		}
 		return d
 	}
-	if d := f.norm.PropertiesString(string(r)).Decomposition(); d != nil {
+	if d := f.norm.PropertiesString(string(r)).Decomposition(); d != nil && !unicode.Is(decomposedLater, r) {
 		return []rune(string(d))
 	}
 	return []rune{r}
@@ -109,5 +110,5 @@ func compose(a, b rune) (rune, bool) {
 	}
 	s := norm.NFC.String(string(a) + string(b))
 	r, size := utf8.DecodeRuneInString(s)
-	return r, size == len(s)
+	return r, size == len(s) && !unicode.Is(decomposedLater, r)
 }

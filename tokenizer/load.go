@@ -1,12 +1,14 @@
 package tokenizer
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"unicode/utf8"
 )
 
 // Tokenizer encodes and decodes as tokenizer.json says. It does not change after
@@ -20,6 +22,7 @@ type Tokenizer struct {
 	decoder       []stage
 	config        *config
 	maxID         int32
+	digest        [sha256.Size]byte // of tokenizer.json and tokenizer_config.json
 }
 
 // Load reads dir/tokenizer.json, and dir/tokenizer_config.json if it is there.
@@ -41,6 +44,10 @@ func Load(dir string) (*Tokenizer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
+	h := sha256.New()
+	h.Write(c.digest[:])
+	h.Write(data)
+	h.Sum(t.digest[:0])
 	return t, nil
 }
 
@@ -61,7 +68,7 @@ type hintError struct {
 func (e hintError) Hint() string  { return e.hint }
 func (e hintError) Unwrap() error { return e.error }
 
-// fileJSON is tokenizer.json. Truncation and padding are left alone, see doc.go.
+// fileJSON is tokenizer.json without its model. Truncation and padding are left alone, see doc.go.
 type fileJSON struct {
 	Version       *string
 	Truncation    json.RawMessage
@@ -71,7 +78,8 @@ type fileJSON struct {
 	PreTokenizer  json.RawMessage `json:"pre_tokenizer"`
 	PostProcessor json.RawMessage `json:"post_processor"`
 	Decoder       json.RawMessage `json:"decoder"`
-	Model         *modelJSON      `json:"model"`
+
+	model *modelJSON
 }
 
 func parse(data []byte, c *config) (*Tokenizer, error) {
@@ -92,7 +100,7 @@ func parse(data []byte, c *config) (*Tokenizer, error) {
 			last.raw, raw = true, true
 		}
 	}
-	if t.model, err = newBPE(f.Model, raw); err != nil {
+	if t.model, err = newBPE(f.model, raw); err != nil {
 		return nil, fmt.Errorf("model: %w", err)
 	}
 	if t.before, t.after, err = loadPostProcessor(f.PostProcessor); err != nil {
@@ -104,26 +112,43 @@ func parse(data []byte, c *config) (*Tokenizer, error) {
 	if err := t.addTokens(f.AddedTokens); err != nil {
 		return nil, fmt.Errorf("added_tokens: %w", err)
 	}
-	for id := range t.model.tokens {
-		t.maxID = max(t.maxID, id)
-	}
+	t.maxID = max(t.maxID, int32(len(t.model.vocab.tokens)-1))
 	return t, t.checkAround()
 }
 
-// parseFile decodes the JSON; a model of another type is named before its fields are.
+// parseFile reads the JSON: the model by hand, the rest by encoding/json.
 func parseFile(data []byte) (*fileJSON, error) {
+	if !utf8.Valid(data) {
+		return nil, errors.New("not UTF-8")
+	}
 	f := &fileJSON{}
-	if err := decodeStrict(data, f); err != nil {
-		var other struct{ Model struct{ Type string } }
-		if json.Unmarshal(data, &other) == nil && other.Model.Type != "" && other.Model.Type != "BPE" {
-			return nil, fmt.Errorf("model: type %q is not supported, only BPE", other.Model.Type)
+	s := &jsonScanner{data: data}
+	parts := map[string]json.RawMessage{}
+	err := s.members(func(key []byte) (err error) {
+		if name := string(key); name != "model" || s.peek() != '{' {
+			parts[name], err = s.value()
+			return err
 		}
+		f.model, err = readModel(s)
+		return wrap("model", err)
+	})
+	if err == nil && s.peek() != 0 {
+		err = s.errorf("text after the end")
+	}
+	if err != nil {
 		return nil, err
 	}
-	if f.Version != nil && *f.Version != "1.0" {
-		return nil, fmt.Errorf("version %q, want \"1.0\"", *f.Version)
+	delete(parts, "model")
+	raw, err := json.Marshal(parts)
+	if err == nil {
+		err = decodeStrict(raw, f)
 	}
-	if f.Model == nil {
+	switch {
+	case err != nil:
+		return nil, err
+	case f.Version != nil && *f.Version != "1.0":
+		return nil, fmt.Errorf("version %q, want \"1.0\"", *f.Version)
+	case f.model == nil:
 		return nil, errors.New("model is missing")
 	}
 	return f, nil
@@ -132,12 +157,12 @@ func parseFile(data []byte) (*fileJSON, error) {
 // addTokens takes the added tokens, in order, and then those that only
 // tokenizer_config.json names, as transformers does.
 func (t *Tokenizer) addTokens(list []addedToken) error {
-	next := int32(len(t.model.vocab))
+	next := int32(t.model.vocab.count)
 	for _, a := range list {
 		if a.Content == "" {
 			continue
 		}
-		id, ok := t.model.vocab[a.Content]
+		id, ok := t.model.vocab.id(a.Content)
 		if !ok {
 			id = next
 			next++
@@ -151,7 +176,7 @@ func (t *Tokenizer) addTokens(list []addedToken) error {
 		t.maxID = max(t.maxID, id)
 	}
 	for _, content := range t.config.named() {
-		id, ok := t.model.vocab[content]
+		id, ok := t.model.vocab.id(content)
 		if _, dup := t.added.ids[content]; dup || !ok {
 			continue
 		}
@@ -190,8 +215,7 @@ func (t *Tokenizer) ID(token string) (int32, bool) {
 	if id, ok := t.added.ids[token]; ok {
 		return id, true
 	}
-	id, ok := t.model.vocab[token]
-	return id, ok
+	return t.model.vocab.id(token)
 }
 
 // Token is the spelling of an id in the vocabulary.
@@ -199,8 +223,7 @@ func (t *Tokenizer) Token(id int32) (string, bool) {
 	if a, ok := t.added.byID[id]; ok {
 		return a.Content, true
 	}
-	s, ok := t.model.tokens[id]
-	return s, ok
+	return t.model.vocab.token(id)
 }
 
 // IsSpecial says whether id is a special token: one that decoding can skip.

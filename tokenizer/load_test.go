@@ -20,10 +20,26 @@ func tiny(parts string) string {
 
 func model(parts string) string { return `{"model":{` + parts + `}}` }
 
+func split(regex string) string {
+	return tiny(`"pre_tokenizer":{"type":"Split","pattern":{"Regex":"` + regex + `"},"behavior":"Isolated","invert":false}`)
+}
+
 const vm = `"vocab":{"a":0,"b":1},"merges":[]`
 
 var parseErrors = []struct{ name, in, want string }{
-	{"not JSON", `{"model"`, "unexpected EOF"},
+	{"not JSON", `{"model"`, "byte 8: want ':', found the end"},
+	{"not UTF-8", "{\"model\":\"\xff\"}", "not UTF-8"},
+	{"more than JSON", tiny("") + "x", "text after the end"},
+	{"bracket", `{"added_tokens":[{]`, "a bracket is not closed"},
+	{"control character", "{\"a\n\":1}", "a control character 0x0a in a string"},
+	{"escape", `{"a\q":1}`, "an unknown escape in a string"},
+	{"open string", `{"a`, "a string is not closed"},
+	{"open escape", `{"a\`, "a string is not closed"},
+	{"model is a list", `{"model":[]}`, "model is missing"},
+	{"vocab is a list", model(`"vocab":["a"],"merges":[]`), "model: vocab is missing or empty"},
+	{"merges is an object", model(`"vocab":{"a":0},"merges":{}`), "model: merges are missing"},
+	{"id is a text", model(`"vocab":{"a":"b"},"merges":[]`), `model: vocab: byte 23: want an integer, found`},
+	{"token twice", model(`"vocab":{"a":0,"a":1},"merges":[]`), `model: vocab: "a" is given twice`},
 	{"version", strings.Replace(tiny(""), "1.0", "2.0", 1), `version "2.0", want "1.0"`},
 	{"unknown part", tiny(`"extra":1`), `unknown field "extra"`},
 	{"no model", `{"added_tokens":[]}`, "model is missing"},
@@ -37,7 +53,7 @@ var parseErrors = []struct{ name, in, want string }{
 	{"unk", model(`"unk_token":"<unk>",` + vm), `model: unk_token "<unk>" is not in the vocabulary`},
 	{"id twice", model(`"vocab":{"a":0,"b":0},"merges":[]`), `model: vocab: "a" and "b" both have id 0`},
 	{"negative id", model(`"vocab":{"a":-1},"merges":[]`), `model: vocab: "a" has id -1`},
-	{"large id", model(`"vocab":{"a":4294967296},"merges":[]`), "cannot unmarshal number 4294967296"},
+	{"large id", model(`"vocab":{"a":4294967296},"merges":[]`), `model: vocab: "a" has id 4294967296`},
 	{"merge of strangers", model(`"vocab":{"a":0,"b":1},"merges":["a b"]`), `model: merges[0]: "a" + "b": not all of the three are in the vocabulary`},
 	{"merge of three", model(`"vocab":{"a":0},"merges":["a a a"]`), `merges[0]: want "a b", found "a a a"`},
 	{"merge list of three", model(`"vocab":{"a":0},"merges":[["a","a","a"]]`), "merges[0]: want two tokens, found 3"},
@@ -53,6 +69,18 @@ var parseErrors = []struct{ name, in, want string }{
 	{"inner pre-tokenizer", tiny(`"pre_tokenizer":{"type":"Sequence","pretokenizers":[{"type":"UnicodeScripts"}]}`), "pre_tokenizer: Sequence[0]: UnicodeScripts: unknown pre-tokenizer"},
 	{"regex", tiny(`"pre_tokenizer":{"type":"Split","pattern":{"Regex":"("},"behavior":"Isolated","invert":false}`), "pre_tokenizer: Split: pattern"},
 	{"long regex", tiny(`"pre_tokenizer":{"type":"Split","pattern":{"Regex":"` + strings.Repeat("a", maxPattern+1) + `"},"behavior":"Isolated"}`), "pattern: 8193 bytes long, more than 8192"},
+	{"possessive", split(`a++`), "a quantifier after another is not supported"},
+	{"word border", split(`\\ba`), `"\\b" is not supported`},
+	{"back reference", split(`(a)\\1`), `"\\1" is not supported`},
+	{"property", split(`\\p{Emoji}`), `the property "Emoji" is not supported`},
+	{"property without braces", split(`\\pL`), `is not supported, only \p{…}`},
+	{"set in a set", split(`[a[b]]`), "inside of brackets is not supported"},
+	{"common set", split(`[a&&b]`), "inside of brackets is not supported"},
+	{"POSIX", split(`[[:alpha:]]`), "inside of brackets is not supported"},
+	{"open set", split(`[a`), "a bracket is not closed"},
+	{"dot for all", split(`(?m:.)`), `the group "(?m:" is not supported`},
+	{"code point", split(`\\x{110000}`), "is not a character"},
+	{"backslash", split(`a\\`), "a backslash at the end"},
 	{"behavior", tiny(`"pre_tokenizer":{"type":"Split","pattern":{"String":"-"},"behavior":"Glued","invert":false}`), `pre_tokenizer: Split: unknown behavior "Glued"`},
 	{"punctuation behavior", tiny(`"pre_tokenizer":{"type":"Punctuation","behavior":"x"}`), `pre_tokenizer: Punctuation: unknown behavior "x"`},
 	{"metaspace", tiny(`"pre_tokenizer":{"type":"Metaspace","replacement":"--"}`), `Metaspace: replacement: want one character, found "--"`},
@@ -62,6 +90,7 @@ var parseErrors = []struct{ name, in, want string }{
 	{"template token", tiny(`"post_processor":{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"<s>"}},{"Sequence":{"id":"A"}}],"special_tokens":{}}`), `single[0]: "<s>" is not in special_tokens`},
 	{"template sequence", tiny(`"post_processor":{"type":"TemplateProcessing","single":[{"Sequence":{"id":"B"}}],"special_tokens":{}}`), `single[0]: want a special token or the sequence "A"`},
 	{"template without text", tiny(`"post_processor":{"type":"TemplateProcessing","single":[],"special_tokens":{}}`), `want the sequence "A" once, found it 0 times`},
+	{"two templates", tiny(`"post_processor":{"type":"Sequence","processors":[` + strings.Repeat(`{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"s"}},{"Sequence":{"id":"A"}}],"special_tokens":{"s":{"id":"s","ids":[0],"tokens":["s"]}}},`, 2) + `{"type":"ByteLevel"}]}`), "Sequence: [1]: two templates in a row are not supported"},
 	{"template id", tiny(`"post_processor":{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"s"}},{"Sequence":{"id":"A"}}],"special_tokens":{"s":{"id":"s","ids":[9],"tokens":["s"]}}}`), "post_processor: adds id 9, which is no token"},
 	{"decoder", tiny(`"decoder":{"type":"WordPiece","prefix":"##"}`), "decoder: WordPiece: unknown decoder"},
 	{"inner decoder", tiny(`"decoder":{"type":"Sequence","decoders":[{"type":"Fuse"},{"type":"CTC"}]}`), "decoder: Sequence: [1]: CTC: unknown decoder"},

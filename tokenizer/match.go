@@ -73,6 +73,16 @@ func (e expression) find(s string, emit func(i, j int)) {
 	}
 }
 
+// compileExpression compiles a pattern in Oniguruma's syntax.
+func compileExpression(pattern string) (expression, error) {
+	translated, err := translatePattern(pattern)
+	if err != nil {
+		return expression{}, err
+	}
+	re, err := regexp2.Compile(translated, regexp2.None)
+	return expression{re}, err
+}
+
 // maxPattern bounds a regular expression: the longest in use has about 400 bytes.
 const maxPattern = 8192
 
@@ -81,7 +91,7 @@ type patternJSON struct {
 	String, Regex *string
 }
 
-// matcher compiles the pattern; the GPT-2, Llama 3 and Qwen ones are scanned by hand.
+// matcher compiles the pattern; those of scan.go and scancase.go are scanned by hand.
 func (p *patternJSON) matcher() (matcher, error) {
 	switch {
 	case p == nil:
@@ -99,11 +109,11 @@ func (p *patternJSON) matcher() (matcher, error) {
 	if len(*p.Regex) > maxPattern {
 		return nil, fmt.Errorf("pattern: %d bytes long, more than %d", len(*p.Regex), maxPattern)
 	}
-	re, err := regexp2.Compile(*p.Regex, regexp2.None)
+	e, err := compileExpression(*p.Regex)
 	if err != nil {
 		return nil, fmt.Errorf("pattern %q: %w", *p.Regex, err)
 	}
-	return expression{re}, nil
+	return e, nil
 }
 
 // decodeStrict reads one component: an option that dst does not have is an error.

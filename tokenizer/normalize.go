@@ -134,7 +134,7 @@ func (lowercase) normalize(p piece) piece {
 			changes = append(changes, change{'i', 0}, change{'\u0307', 1})
 			continue
 		}
-		changes = append(changes, change{unicode.ToLower(r), 0})
+		changes = append(changes, change{toLower(r), 0})
 	}
 	return p.transform(changes)
 }

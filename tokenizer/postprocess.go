@@ -45,7 +45,10 @@ func loadPostSequence(raw json.RawMessage) (before, after []int32, err error) {
 		if err != nil {
 			return nil, nil, fmt.Errorf("[%d]: %w", i, err)
 		}
-		before, after = append(b, before...), append(after, a...)
+		if len(before)+len(after) > 0 && len(b)+len(a) > 0 { // the second would get a pair
+			return nil, nil, fmt.Errorf("[%d]: two templates in a row are not supported", i)
+		}
+		before, after = append(before, b...), append(after, a...)
 	}
 	return before, after, nil
 }

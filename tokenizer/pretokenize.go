@@ -67,9 +67,9 @@ func loadPreTokenizer(kind string, raw json.RawMessage) (preTokenizer, error) {
 		}
 		err := decodeStrict(raw, &c)
 		if c.Individual {
-			return splitter{matcher: class(unicode.IsNumber), behavior: isolated}, err
+			return splitter{matcher: class(isNumeric), behavior: isolated}, err
 		}
-		return splitter{matcher: class(unicode.IsNumber), behavior: contiguous}, err
+		return splitter{matcher: class(isNumeric), behavior: contiguous}, err
 	case "Punctuation":
 		c := struct{ Type, Behavior string }{Behavior: "Isolated"}
 		if err := decodeStrict(raw, &c); err != nil {
@@ -85,18 +85,21 @@ func loadPreTokenizer(kind string, raw json.RawMessage) (preTokenizer, error) {
 	return nil, errors.New("unknown pre-tokenizer")
 }
 
-// isPunctuation is ASCII punctuation and Unicode's P categories.
+// isPunctuation is ASCII punctuation and the P categories of an early Unicode.
 func isPunctuation(r rune) bool {
 	if r < utf8.RuneSelf {
 		return '!' <= r && r <= '~' && !unicode.IsLetter(r) && !unicode.IsNumber(r)
 	}
-	return unicode.IsPunct(r)
+	return unicode.IsPunct(r) && !unicode.Is(notPunctuation, r) || unicode.Is(oncePunctuation, r)
 }
 
 // isWord is \w of the Rust regex crate.
 func isWord(r rune) bool {
 	if r < utf8.RuneSelf {
 		return r == '_' || unicode.IsLetter(r) || unicode.IsNumber(r)
+	}
+	if r >= firstNew && (unicode.In(r, newLetters...) || unicode.In(r, newIn["M"], newNumbers)) {
+		return true
 	}
 	return unicode.In(r, unicode.L, unicode.Nl, unicode.M, unicode.Nd, unicode.Pc, unicode.Join_Control,
 		unicode.Other_Alphabetic, unicode.Other_Lowercase, unicode.Other_Uppercase)

@@ -1,6 +1,7 @@
 package tokenizer
 
 import (
+	"strings"
 	"unicode"
 	"unicode/utf8"
 )
@@ -23,6 +24,10 @@ func knownPattern(p string) (scanner, bool) {
 		return func(s string, i int) int { return scanLlama(s, i, 3) }, true
 	case patternQwen2:
 		return func(s string, i int) int { return scanLlama(s, i, 1) }, true
+	case patternGPT4o:
+		return func(s string, i int) int { return scanCase(s, i, 3, true) }, true
+	case patternTekken:
+		return func(s string, i int) int { return scanCase(s, i, 1, false) }, true
 	}
 	return nil, false
 }
@@ -50,6 +55,12 @@ func wideKind(r rune) uint8 {
 		return number
 	case unicode.IsSpace(r):
 		return space
+	case r < firstNew:
+		return other
+	case unicode.In(r, newLetters...):
+		return letter
+	case unicode.Is(newNumbers, r):
+		return number
 	}
 	return other
 }
@@ -113,13 +124,18 @@ func scanLlama(s string, i, digits int) int {
 			return run(s, i+size, letter, -1)
 		}
 	}
+	return scanRest(s, i, "\r\n")
+}
+
+// scanRest is ` ?[^\s\p{L}\p{N}]+[tail]*|\s*[\r\n]+|\s+(?!\S)|\s+`.
+func scanRest(s string, i int, tail string) int {
 	j := i
 	if s[i] == ' ' {
 		j++
 	}
 	if k, size := kindAt(s, j); size > 0 && k == other {
 		j = run(s, j, other, -1)
-		for j < len(s) && (s[j] == '\r' || s[j] == '\n') {
+		for j < len(s) && strings.IndexByte(tail, s[j]) >= 0 {
 			j++
 		}
 		return j

@@ -27,7 +27,7 @@ type Rendered struct {
 //
 //   - the template's own {% generation %} blocks;
 //   - marks inside the white space around each content: with the marks removed
-//     the rendering must be the plain one;
+//     the rendering must be the plain one, and the turn must be its content alone;
 //   - the prefix rule: the text up to the turn and the text up to its end must
 //     both be prefixes of the whole.
 func (tpl *Template) RenderSpans(c Conversation) (Rendered, error) {
@@ -55,6 +55,9 @@ func (tpl *Template) RenderSpans(c Conversation) (Rendered, error) {
 	out := Rendered{Text: text, Spans: s.generation()}
 	if out.Spans == nil {
 		out.Spans = s.find()
+	}
+	if r.stopped != nil {
+		return Rendered{}, r.stopped
 	}
 	trained := map[int]bool{}
 	for _, span := range out.Spans {
@@ -127,25 +130,63 @@ func commonPrefix(a, b string) int {
 	return n
 }
 
-// find marks all contents at once, then one by one, then goes by prefixes.
+// find marks the contents of all turns that are nothing else at once, or else one
+// by one, and goes by prefixes for the others.
 func (s *spanner) find() []Span {
-	if spans := s.marked(s.turns); spans != nil {
-		return spans
-	}
-	var all []Span
+	var contents []int
 	for _, turn := range s.turns {
-		spans := s.marked([]int{turn})
+		if s.onlyContent(turn) {
+			contents = append(contents, turn)
+		}
+	}
+	all := s.marked(contents)
+	for _, turn := range s.turns {
+		if slices.ContainsFunc(all, func(sp Span) bool { return sp.Turn == turn }) {
+			continue
+		}
+		var spans []Span
+		if slices.Contains(contents, turn) {
+			spans = s.marked([]int{turn})
+		}
 		if spans == nil {
 			spans = s.prefix(turn)
 		}
 		all = append(all, spans...)
 	}
-	return all
+	slices.SortFunc(all, func(a, b Span) int { return a.Start - b.Start })
+	end := 0
+	return slices.DeleteFunc(all, func(sp Span) bool { // two turns cannot have the same text
+		overlaps := sp.Start < end
+		end = max(end, sp.End)
+		return overlaps
+	})
+}
+
+// onlyContent says whether a turn's text is its content: not so where the template
+// writes its tool calls or its reasoning too.
+func (s *spanner) onlyContent(turn int) bool {
+	m := s.messages[turn].AsDict()
+	bare := jinja.NewDict()
+	for _, key := range []string{"role", "content"} {
+		if v, ok := m.Get(key); ok {
+			bare.AsDict().Set(key, v)
+		}
+	}
+	if bare.AsDict().Len() == m.Len() {
+		return true
+	}
+	messages := slices.Clone(s.messages)
+	messages[turn] = bare
+	text, err := s.render(messages, false)
+	return err == nil && text == s.text
 }
 
 // marked gives the spans of these turns by marks in their contents; nil if the
 // rendering does not keep exactly one pair for each.
 func (s *spanner) marked(turns []int) []Span {
+	if len(turns) == 0 {
+		return nil
+	}
 	messages := slices.Clone(s.messages)
 	tails := make([]string, len(turns)) // white space at the end of each content
 	for k, turn := range turns {
@@ -154,11 +195,11 @@ func (s *spanner) marked(turns []int) []Span {
 			return nil
 		}
 		text := content.AsString()
-		core := strings.TrimSpace(text)
+		core := strings.TrimFunc(text, isPythonSpace)
 		if core == "" {
 			return nil
 		}
-		tails[k] = text[len(strings.TrimRightFunc(text, unicode.IsSpace)):]
+		tails[k] = text[len(strings.TrimRightFunc(text, isPythonSpace)):]
 		head := text[:len(text)-len(core)-len(tails[k])]
 		messages[turn] = withContent(messages[turn], head+markStart+core+markEnd+tails[k])
 	}
@@ -237,7 +278,8 @@ func (s *spanner) endOfTurn(end int, tail string) int {
 	return end
 }
 
-// prefix is the prefix rule for one turn.
+// prefix is the prefix rule for one turn. White space after its last special token is
+// not the assistant's; a special token with more behind it is one of the content.
 func (s *spanner) prefix(turn int) []Span {
 	before, err := s.render(s.messages[:turn], true)
 	if err != nil || !strings.HasPrefix(s.text, before) {
@@ -249,7 +291,7 @@ func (s *spanner) prefix(turn int) []Span {
 	}
 	end := len(through)
 	for i := end - 1; i >= len(before); i-- {
-		if n := s.tpl.t.specialAt(through[i:]); n > 0 {
+		if n := s.tpl.t.specialAt(through[i:]); n > 0 && strings.TrimSpace(through[i+n:]) == "" {
 			end = i + n
 			break
 		}

@@ -75,6 +75,10 @@ func (sp splitter) split(p piece, emit func(piece)) {
 		out(last, len(p.text))
 		return
 	}
+	if sp.behavior == removed && sp.invert { // only the matches stay
+		sp.matcher.find(p.text, out)
+		return
+	}
 	for _, c := range sp.merge(sp.cuts(p.text)) {
 		if !c.delimiter || sp.behavior != removed {
 			out(c.i, c.j)

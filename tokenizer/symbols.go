@@ -33,7 +33,7 @@ func (c candidate) before(d candidate) bool {
 }
 
 // mergeAll merges until no pair has a rule.
-func (w symbols) mergeAll(merges map[uint64]merge) {
+func (w symbols) mergeAll(merges *mergeTable) {
 	var heap candidates
 	n := int32(len(w))
 	propose := func(i int32) {
@@ -41,8 +41,8 @@ func (w symbols) mergeAll(merges map[uint64]merge) {
 			return
 		}
 		left, right := w[i].id, w[w[i].next].id
-		if m, ok := merges[pairKey(left, right)]; ok {
-			heap.push(candidate{m.rank, i, left, right, m.id})
+		if rank, id, ok := merges.get(left, right); ok {
+			heap.push(candidate{rank, i, left, right, id})
 		}
 	}
 	for i := range n {

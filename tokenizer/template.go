@@ -31,7 +31,9 @@ type Conversation struct {
 type Template struct {
 	t       *Tokenizer
 	date    time.Time
+	limit   time.Duration
 	source  string // where it comes from, for errors
+	sources map[string]string
 	chat    *compiledTemplate
 	toolUse *compiledTemplate // for conversations with tools, where the model has one
 }
@@ -64,7 +66,7 @@ func LoadTemplate(dir, override string, t *Tokenizer) (*Template, error) {
 	if err != nil || len(sources) == 0 {
 		return nil, err
 	}
-	tpl := &Template{t: t, date: time.Now(), source: from}
+	tpl := &Template{t: t, date: time.Now(), limit: templateRun, source: from, sources: sources}
 	src, ok := sources["default"]
 	if !ok {
 		return nil, fmt.Errorf("%s: chat_template: none of the templates is named \"default\"; found %q",
@@ -113,15 +115,18 @@ func compileTemplate(src string) (c *compiledTemplate, err error) {
 		return nil, errMarks
 	}
 	c = &compiledTemplate{}
-	if c.plain, err = jinja.Compile(rewriteTemplate(src, false)); err != nil {
+	if c.plain, err = compileRewritten(src, false); err == nil && hasGeneration(src) {
+		c.marked, err = compileRewritten(src, true)
+	}
+	return c, err
+}
+
+func compileRewritten(src string, marked bool) (*jinja.Template, error) {
+	rewritten, err := rewriteTemplate(src, marked)
+	if err != nil {
 		return nil, err
 	}
-	if hasGeneration(src) {
-		if c.marked, err = jinja.Compile(rewriteTemplate(src, true)); err != nil {
-			return nil, err
-		}
-	}
-	return c, nil
+	return jinja.Compile(rewritten)
 }
 
 // SetDate fixes what strftime_now tells; it is the time of LoadTemplate otherwise.
@@ -147,10 +152,12 @@ type renderer struct {
 	tpl      *Template
 	compiled *compiledTemplate
 	tools    jinja.Value
+	deadline time.Time // for all renderings together
+	stopped  error     // a rendering went over a limit of the guard
 }
 
 func (tpl *Template) renderer(c Conversation) (*renderer, error) {
-	r := &renderer{tpl: tpl, compiled: tpl.chat, tools: jinja.None()}
+	r := &renderer{tpl: tpl, compiled: tpl.chat, tools: jinja.None(), deadline: time.Now().Add(tpl.limit)}
 	if isNull(c.Tools) {
 		return r, nil
 	}
@@ -221,10 +228,14 @@ func (r *renderer) execute(t *jinja.Template, messages []jinja.Value, addGenerat
 		"tools":                 r.tools,
 		"documents":             jinja.None(),
 		"add_generation_prompt": jinja.NewBool(addGenerationPrompt),
-		filterPrefix + "tojson": jinja.NewCallable("tojson", tojson),
-		filterPrefix + "string": jinja.NewCallable("string", toString),
-		filterPrefix + "print":  jinja.NewCallable("print", printed),
 		"strftime_now":          jinja.NewCallable("strftime_now", r.strftimeNow),
+	}
+	g := newGuard(r.tpl.limit, r.deadline)
+	for name, f := range functions() {
+		vars[ours+name] = g.callable(name, f)
+	}
+	for name, f := range globals {
+		vars[name] = g.callable(name, f)
 	}
 	for name, s := range r.tpl.t.config.special {
 		vars[name] = jinja.NewString(s)
@@ -236,7 +247,11 @@ func (r *renderer) execute(t *jinja.Template, messages []jinja.Value, addGenerat
 	}()
 	text, err = t.RenderValues(vars)
 	if err != nil {
-		return "", fmt.Errorf("%s: chat template: %w", r.tpl.source, err)
+		err = fmt.Errorf("%s: chat template: %w", r.tpl.source, err)
+		if over := stopped(""); errors.As(err, &over) {
+			r.stopped = err
+		}
+		return "", err
 	}
 	return text, nil
 }

@@ -1,6 +1,7 @@
 package tokenizer
 
 import (
+	"fmt"
 	"regexp"
 	"strings"
 	"unicode"
@@ -13,28 +14,46 @@ const (
 	marks     = markStart + markEnd
 )
 
-// rewriteTemplate writes a template so that the renderer gives what jinja2 gives
-// with the settings of transformers:
+// sourceWriter writes a template so that the renderer gives what jinja2 gives with
+// the settings of transformers:
 //
 //   - white space control (trim_blocks, lstrip_blocks, "-" and "+") is done here and
 //     text becomes string literals: the renderer also strips across tags;
-//   - tojson, string and the printing of None and of floats are ours.
+//   - expressions call our functions where the renderer computes differently;
+//   - loops, macros and all that is written report to a guard.
 //
 // With marked, {% generation %} blocks put marks around what they hold.
-func rewriteTemplate(src string, marked bool) string {
+type sourceWriter struct {
+	b      strings.Builder
+	marked bool
+	sets   map[int][]string // names that each loop sets
+}
+
+// rewriteTemplate gives the template for the renderer. Errors name the line.
+func rewriteTemplate(src string, marked bool) (string, error) {
+	if len(src) > maxTemplate {
+		return "", fmt.Errorf("longer than %d KiB", maxTemplate>>10)
+	}
 	src = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(src)
 	src = strings.TrimSuffix(src, "\n")
-	var b strings.Builder
+	all := tags(src)
+	sets, err := setsInLoops(all)
+	if err != nil {
+		return "", err
+	}
+	w := sourceWriter{marked: marked, sets: sets}
 	done := 0
 	lineStart := true // is the text before the next tag at the start of a line?
-	for _, t := range tags(src) {
-		writeText(&b, textBefore(src[done:t.start], t, lineStart))
-		writeTag(&b, t, marked)
+	for _, t := range all {
+		w.text(textBefore(src[done:t.start], t, lineStart))
+		if err := w.tag(t); err != nil {
+			return "", fmt.Errorf("line %d: %w", 1+strings.Count(src[:t.start], "\n"), err)
+		}
 		done = t.end + trimAfter(src[t.end:], t)
 		lineStart = done > t.end && src[done-1] == '\n'
 	}
-	writeText(&b, src[done:])
-	return b.String()
+	w.text(src[done:])
+	return w.b.String(), nil
 }
 
 // textBefore is the text before a tag, less what the tag strips.
@@ -63,29 +82,27 @@ func trimAfter(s string, t tag) int {
 	return 0
 }
 
-func writeText(b *strings.Builder, s string) {
-	if s != "" {
-		b.WriteString(`{{ "` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `" }}`)
+func (s *sourceWriter) text(text string) {
+	if text != "" {
+		s.output(ourCall("write", quoteForTemplate(text)))
 	}
 }
 
-func writeTag(b *strings.Builder, t tag, marked bool) {
-	name := strings.TrimSpace(t.body)
+func (s *sourceWriter) tag(t tag) error {
 	switch {
 	case t.kind == 0:
-		b.WriteString(t.body)
+		return fmt.Errorf("a tag is not closed: %.40q", t.body)
 	case t.kind == '#':
 	case t.kind == '{':
-		b.WriteString("{{ (" + renameFilters(t.body) + ") | " + filterPrefix + "print }}")
+		e, err := rewriteExpression(t.body)
+		s.output(ourCall("write", e))
+		return err
 	case t.raw:
-		writeText(b, t.body)
-	case marked && name == "generation":
-		b.WriteString("{% generation %}" + `{{ "` + markStart + `" }}`)
-	case marked && name == "endgeneration":
-		b.WriteString(`{{ "` + markEnd + `" }}` + "{% endgeneration %}")
+		s.text(t.body)
 	default:
-		b.WriteString("{% " + renameFilters(t.body) + " %}")
+		return s.statement(t)
 	}
+	return nil
 }
 
 // hasGeneration says whether a template has {% generation %} blocks.
@@ -123,7 +140,7 @@ func tags(src string) []tag {
 		}
 		end := closing(src, i+2, closer)
 		if end < 0 {
-			return append(all, tag{start: i, end: len(src), body: src[i:]}) // the compiler will complain
+			return append(all, tag{start: i, end: len(src), body: src[i:]})
 		}
 		t := tag{start: i, end: end, kind: src[i+1], body: src[i+2 : end-2]}
 		if t.body != "" && strings.ContainsRune("-+", rune(t.body[0])) {
@@ -187,24 +204,4 @@ func rawBlock(src string, first tag) tag {
 		t.right = src[first.end+m[4]]
 	}
 	return t
-}
-
-var ourFilters = regexp.MustCompile(`\|\s*(tojson|string)\b`)
-
-// renameFilters sends tojson and string to ours, outside of quotes: the renderer's
-// sort keys and escape HTML when they indent, and write 1.0 as 1.
-func renameFilters(body string) string {
-	var b strings.Builder
-	start := 0
-	for i := 0; i < len(body); i++ {
-		if body[i] != '\'' && body[i] != '"' {
-			continue
-		}
-		end := min(quoted(body, i)+1, len(body))
-		b.WriteString(ourFilters.ReplaceAllString(body[start:i], "|"+filterPrefix+"$1"))
-		b.WriteString(body[i:end])
-		start, i = end, end-1
-	}
-	b.WriteString(ourFilters.ReplaceAllString(body[start:], "|"+filterPrefix+"$1"))
-	return b.String()
 }

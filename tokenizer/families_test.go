@@ -1,0 +1,177 @@
+package tokenizer
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestFamilies compares real tokenizers and templates with Hugging Face's, and
+// prints a table. scripts/tokenizers.sh makes the files and runs it.
+func TestFamilies(t *testing.T) {
+	root := os.Getenv("FINETUNE_FAMILIES")
+	if root == "" {
+		t.Skip("FINETUNE_FAMILIES is not set: scripts/tokenizers.sh sets it")
+	}
+	dirs, err := filepath.Glob(filepath.Join(root, "*"))
+	if err != nil || len(dirs) == 0 {
+		t.Fatalf("no families in %s", root)
+	}
+	fmt.Printf("%-34s %8s %10s %6s %10s %6s %8s %8s %8s\n", "family", "strings", "mismatches", "chats", "mismatches", "masks", "wrong", "MB/s", "load ms")
+	for _, dir := range dirs {
+		t.Run(filepath.Base(dir), func(t *testing.T) { familyRow(t, dir) })
+	}
+}
+
+func familyRow(t *testing.T, dir string) {
+	var tok *Tokenizer
+	speed, loaded := "-", "-"
+	strs, wrong := 0, 0
+	if _, err := os.Stat(filepath.Join(dir, "tokenizer.json")); err == nil {
+		best := time.Hour
+		for range 3 {
+			start := time.Now()
+			if tok, err = Load(dir); err != nil {
+				t.Fatal(err)
+			}
+			best = min(best, time.Since(start))
+		}
+		loaded = fmt.Sprint(best.Milliseconds())
+		speed = fmt.Sprintf("%.1f", encodeSpeed(t, tok))
+		strs, wrong = familyStrings(t, dir, tok)
+	} else {
+		tok = loadStories(t)
+		tok.config.special = map[string]string{"bos_token": "<s>", "eos_token": "</s>"}
+	}
+	chats, rendered, masks, masked := familyChats(t, dir, tok)
+	fmt.Printf("%-34s %8d %10d %6d %10d %6d %8d %8s %8s\n", filepath.Base(dir), strs, wrong, chats, rendered, masks, masked, speed, loaded)
+}
+
+// encodeSpeed is MB/s of one core over English text: the best of many short passes, as the machine is shared.
+func encodeSpeed(t *testing.T, tok *Tokenizer) float64 {
+	text := strings.Repeat("Natalia sold clips to 48 of her friends in April, and then she sold half as many clips in May.\n", 4000)
+	if path := os.Getenv("FINETUNE_TEXT"); path != "" {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text = string(data)
+	}
+	best := 0.0
+	const pass = 1 << 17
+	for i := 0; i < 24; i++ {
+		part := text[i*pass%(len(text)-pass):][:pass]
+		start := time.Now()
+		tok.Encode(part, false)
+		best = max(best, pass/time.Since(start).Seconds()/1e6)
+	}
+	return best
+}
+
+// eachRow decodes the lines of dir/name; false if there is no such file.
+func eachRow[T any](t *testing.T, dir, name string, row func(T)) {
+	t.Helper()
+	f, err := os.Open(filepath.Join(dir, name))
+	if errors.Is(err, os.ErrNotExist) {
+		return
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	lines := bufio.NewScanner(f)
+	lines.Buffer(nil, 1<<24)
+	for lines.Scan() {
+		var v T
+		if err := json.Unmarshal(lines.Bytes(), &v); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		row(v)
+	}
+	if err := lines.Err(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func familyStrings(t *testing.T, dir string, tok *Tokenizer) (n, wrong int) {
+	type row struct {
+		Text               string
+		IDs, Plain, Random []int32
+		Offsets            [][2]int
+		Decoded, Skipped   string
+	}
+	eachRow(t, dir, "strings.jsonl", func(c row) {
+		n++
+		plain := tok.Encode(c.Text, false)
+		for _, d := range []struct {
+			what string
+			same bool
+		}{
+			{"ids", slices.Equal(tok.Encode(c.Text, true).IDs, c.IDs)},
+			{"plain ids", slices.Equal(plain.IDs, c.Plain)},
+			{"offsets", c.Offsets == nil || slices.Equal(plain.Offsets, c.Offsets)},
+			{"decoded", tok.Decode(c.Random, false) == c.Decoded},
+			{"decoded without special tokens", tok.Decode(c.Random, true) == c.Skipped},
+		} {
+			if !d.same {
+				if wrong++; wrong <= 3 {
+					t.Errorf("%s of %q, or of %v: found %v %q, want %v %q", d.what, c.Text, c.Random, plain.IDs, tok.Decode(c.Random, false), c.Plain, c.Decoded)
+				}
+				break
+			}
+		}
+	})
+	return n, wrong
+}
+
+func familyChats(t *testing.T, dir string, tok *Tokenizer) (n, wrong, masks, masked int) {
+	tpl, err := LoadTemplate(dir, "auto", tok)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if tpl == nil {
+		return 0, 0, 0, 0
+	}
+	tpl.SetDate(fixedDate)
+	type row struct {
+		Messages []json.RawMessage
+		Tools    json.RawMessage
+		Add      bool `json:"add_generation_prompt"`
+		Rendered *string
+		Error    string
+	}
+	eachRow(t, dir, "chats.jsonl", func(c row) {
+		n++
+		conv := raws(c.Messages, c.Tools)
+		text, err := tpl.Render(conv, c.Add)
+		if (err == nil) != (c.Rendered != nil) || err == nil && text != *c.Rendered {
+			if wrong++; wrong <= 3 {
+				t.Errorf("%s\nfound %q, %v\nwant  %s, error %q", c.Messages, text, err, dereference(c.Rendered), c.Error)
+			}
+		}
+		if c.Rendered == nil {
+			return
+		}
+		masks++
+		if err := checkMask(tok, tpl, conv); err != nil {
+			if masked++; masked <= 3 {
+				t.Errorf("mask: %v", err)
+			}
+		}
+	})
+	return n, wrong, masks, masked
+}
+
+func dereference(s *string) string {
+	if s == nil {
+		return "none"
+	}
+	return fmt.Sprintf("%q", *s)
+}
