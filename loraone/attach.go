@@ -90,6 +90,40 @@ func (c Config) Parameters(m *model.Config) int {
 	return n
 }
 
+// TrainingBytes returns what the layers hold while micro-batches of the given
+// tokens pass: values, transposed copies, gradients, and x·Aᵀ with its gradient.
+func (c Config) TrainingBytes(m *model.Config, tokens int) int64 {
+	targets, _ := c.Targets()
+	return 4 * (3*int64(c.Parameters(m)) + 2*int64(tokens*c.R*len(targets)*m.NumHiddenLayers))
+}
+
+// StartBytes returns what the spectral start holds besides at its highest: gradients
+// that are formed together, and their sketches.
+func (c Config) StartBytes(m *model.Config) int64 {
+	targets, _ := c.Targets()
+	var sizes, sketches []int64
+	for range m.NumHiddenLayers {
+		for _, t := range targets {
+			out, in := shape(m, t)
+			sizes = append(sizes, 4*int64(out)*int64(in))
+			sketches = append(sketches, 4*int64(sketchWidth(c.R, in, out))*int64(2*in+out))
+		}
+	}
+	groups := formedGroups(sizes)
+	if groups == nil {
+		groups = []group{{from: 0, to: len(sizes)}}
+	}
+	most := int64(0)
+	for _, g := range groups {
+		bytes := g.bytes
+		for _, n := range sketches[g.from:g.to] {
+			bytes += n
+		}
+		most = max(most, bytes)
+	}
+	return most
+}
+
 // Adapters are the layers attached to a model, in the model's order.
 type Adapters struct {
 	Config Config

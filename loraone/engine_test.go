@@ -10,7 +10,7 @@ import (
 
 // gradients returns the losses of the case's first eight sequences and the
 // gradients of all layers, whose A is the LoRA start and whose B is b everywhere.
-func gradients(t *testing.T, c *golden.Case, threads, tokens int, b float32, targets ...string) ([]model.Loss, map[string][]float32) {
+func gradients(t *testing.T, c *golden.Case, threads int, layout model.Layout, b float32, targets ...string) ([]model.Loss, map[string][]float32) {
 	t.Helper()
 	e, a := attach(t, c, threads, targets...)
 	a.StartLoRA(3)
@@ -21,7 +21,8 @@ func gradients(t *testing.T, c *golden.Case, threads, tokens int, b float32, tar
 		l.Sync()
 	}
 	var losses []model.Loss
-	for _, batch := range model.MicroBatches(c.Seqs(0, 8), tokens) {
+	e.Layout = layout
+	for _, batch := range e.MicroBatches(c.Seqs(0, 8)) {
 		losses = append(losses, e.LossBackward(batch, nil)...)
 	}
 	grads := make(map[string][]float32)
@@ -31,17 +32,24 @@ func gradients(t *testing.T, c *golden.Case, threads, tokens int, b float32, tar
 	return losses, grads
 }
 
-func TestGradientsAreTheSameForAnyThreadsAndMicroBatch(t *testing.T) {
+func TestGradientsAreTheSameForAnyThreadsAndLayout(t *testing.T) {
 	golden.Each(t, "../model", func(t *testing.T, c *golden.Case) {
-		losses, want := gradients(t, c, 1, 1, 0.01, "all-linear")
-		for _, v := range []struct{ threads, tokens int }{{2, 64}, {4, 4096}} {
-			l, got := gradients(t, c, v.threads, v.tokens, 0.01, "all-linear")
+		losses, want := gradients(t, c, 1, model.Layout{MicroBatch: 1, Logits: 7}, 0.01, "all-linear")
+		for _, v := range []struct {
+			threads int
+			layout  model.Layout
+		}{
+			{2, model.Layout{MicroBatch: 64, Logits: 1}},
+			{4, model.Layout{MicroBatch: 4096, Logits: 256}},
+			{3, model.Layout{MicroBatch: 64, Logits: 32, Recompute: true}},
+		} {
+			l, got := gradients(t, c, v.threads, v.layout, 0.01, "all-linear")
 			if !slices.Equal(l, losses) {
-				t.Errorf("losses differ with %d threads and micro-batches of %d", v.threads, v.tokens)
+				t.Errorf("losses differ with %d threads and %+v", v.threads, v.layout)
 			}
 			for name := range want {
 				if !slices.Equal(got[name], want[name]) {
-					t.Errorf("%s differs with %d threads and micro-batches of %d", name, v.threads, v.tokens)
+					t.Errorf("%s differs with %d threads and %+v", name, v.threads, v.layout)
 				}
 			}
 		}
@@ -52,9 +60,9 @@ func TestGradientsAreTheSameForAnyThreadsAndMicroBatch(t *testing.T) {
 // gradient it sees among all, wherever the backward pass may stop.
 func TestEachTargetAloneHasTheSameGradient(t *testing.T) {
 	golden.Each(t, "../model", func(t *testing.T, c *golden.Case) {
-		_, all := gradients(t, c, 2, 64, 0, "all-linear")
+		_, all := gradients(t, c, 2, model.Layout{MicroBatch: 64, Logits: 64}, 0, "all-linear")
 		for _, target := range projections {
-			_, alone := gradients(t, c, 2, 64, 0, target)
+			_, alone := gradients(t, c, 2, model.Layout{MicroBatch: 64, Logits: 64, Recompute: true}, 0, target)
 			for name, g := range alone {
 				if !slices.Equal(g, all[name]) {
 					t.Errorf("%s alone differs", name)

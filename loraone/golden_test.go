@@ -55,7 +55,7 @@ func TestAdapterGradientsMatchPEFT(t *testing.T) {
 			l.Sync()
 		}
 		var sum, n float64
-		for _, batch := range model.MicroBatches(c.Seqs(0, c.InitSamples), 64) {
+		for _, batch := range e.MicroBatches(c.Seqs(0, c.InitSamples)) {
 			for _, l := range e.LossBackward(batch, nil) {
 				sum, n = sum+l.Sum, n+float64(l.Targets)
 			}
@@ -75,7 +75,7 @@ func TestAdapterGradientsMatchPEFT(t *testing.T) {
 func TestStartMatchesPyTorch(t *testing.T) {
 	golden.Each(t, "../model", func(t *testing.T, c *golden.Case) {
 		e, a := attach(t, c)
-		report, err := a.StartSpectral(t.Context(), e, c.Seqs(0, c.InitSamples), loraone.StartOptions{Gamma: c.Gamma, Seed: 1, MicroBatch: 64})
+		report, err := a.StartSpectral(t.Context(), e, c.Seqs(0, c.InitSamples), loraone.StartOptions{Gamma: c.Gamma, Seed: 1})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -9,12 +9,15 @@ import (
 	"example.com/finetune/simd"
 )
 
-// formedLimit is how many bytes all G together may have to be formed: a fixed
-// number, as a memory budget must not change a result. exactSide is the shorter
-// side up to which a formed G is decomposed whole. Only tests change them.
+// Gradients are formed in groups of layers, a pass over the sequences each, of up to
+// formedLimit bytes; where that takes more than formedPasses groups, none is formed:
+// sketches take about as many passes then. These are fixed numbers, as a memory budget
+// must not change a result. exactSide is the shorter side up to which a formed G is
+// decomposed whole. Only tests change them.
 var (
-	formedLimit = 256 << 20
-	exactSide   = 128
+	formedLimit  = int64(256 << 20)
+	formedPasses = 4
+	exactSide    = 128
 )
 
 const (
@@ -35,8 +38,9 @@ type gradient struct {
 	batches  [][]model.Sequence
 	weights  []float32 // of each sequence: 1/(K·targets)
 	options  StartOptions
-	passes   int  // over the sequences so far
-	sketched bool // G is not formed
+	passes   int     // over the sequences so far
+	groups   []group // whose G are formed together
+	sketched bool    // no G is formed
 	norms    []float64
 }
 
@@ -55,31 +59,68 @@ func newGradient(ctx context.Context, a *Adapters, e *model.Engine, seqs []model
 		}
 		g.weights = append(g.weights, float32(1/(float64(len(seqs))*float64(n))))
 	}
-	g.batches = model.MicroBatches(seqs, o.MicroBatch)
-	var bytes int
-	for _, l := range a.Layers {
-		bytes += 4 * l.Out * l.In
+	g.batches = e.MicroBatches(seqs)
+	sizes := make([]int64, len(a.Layers))
+	for i, l := range a.Layers {
+		sizes[i] = 4 * int64(l.Out) * int64(l.In)
 	}
-	g.sketched = bytes > formedLimit
+	g.groups = formedGroups(sizes)
+	g.sketched = g.groups == nil
 	return g, nil
+}
+
+// A group is layers [from,to) and the bytes of their G.
+type group struct {
+	from, to int
+	bytes    int64
+}
+
+// formedGroups cuts layers, whose G have the given sizes, into groups to be formed
+// together; nil where they are not formed.
+func formedGroups(sizes []int64) []group {
+	var groups []group
+	for i, n := range sizes {
+		if last := len(groups) - 1; last >= 0 && groups[last].bytes+n <= formedLimit {
+			groups[last].to, groups[last].bytes = i+1, groups[last].bytes+n
+		} else {
+			groups = append(groups, group{i, i + 1, n})
+		}
+	}
+	if len(groups) > formedPasses {
+		return nil
+	}
+	return groups
 }
 
 // spectra returns the leading spectrum of each layer's G, at least R values long.
 func (g *gradient) spectra() ([]*spectrum, error) {
+	spectra := make([]*spectrum, len(g.layers))
 	if g.sketched {
-		return g.sketchedSpectra(streamed{g}, sketchTolerance, sketchRounds, make([]*spectrum, len(g.layers)))
+		return spectra, g.sketchedSpectra(streamed{g}, sketchTolerance, sketchRounds, group{0, len(g.layers), 0}, spectra)
 	}
-	recs, f := make([]recorder, len(g.layers)), formed{pool: g.engine.Pool()}
-	for i, l := range g.layers {
-		v := simd.Dense(make([]float32, l.Out*l.In), l.Out, l.In)
-		recs[i] = &whole{g: v}
-		f.g = append(f.g, v)
+	for _, part := range g.groups {
+		if err := g.formedSpectra(part, spectra); err != nil {
+			return nil, err
+		}
+	}
+	return spectra, nil
+}
+
+// formedSpectra sets the spectra of a group.
+func (g *gradient) formedSpectra(part group, spectra []*spectrum) error {
+	recs := make([]recorder, len(g.layers))
+	f := formed{pool: g.engine.Pool(), g: make([]simd.View, len(g.layers))}
+	for i := part.from; i < part.to; i++ {
+		l := g.layers[i]
+		f.g[i] = simd.Dense(make([]float32, l.Out*l.In), l.Out, l.In)
+		recs[i] = &whole{g: f.g[i]}
 	}
 	if err := g.record(recs); err != nil {
-		return nil, err
+		return err
 	}
-	spectra, errs := make([]*spectrum, len(g.layers)), make([]error, len(g.layers))
-	f.pool.Run(len(g.layers), func(_, i int) {
+	errs := make([]error, part.to)
+	f.pool.Run(part.to-part.from, func(_, task int) {
+		i := part.from + task
 		l := g.layers[i]
 		g.norms[i] = norm(f.g[i].Data)
 		if min(l.In, l.Out) <= exactSide {
@@ -88,30 +129,30 @@ func (g *gradient) spectra() ([]*spectrum, error) {
 	})
 	for i, err := range errs {
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", g.layers[i].Name, err)
+			return fmt.Errorf("%s: %w", g.layers[i].Name, err)
 		}
 	}
-	return g.sketchedSpectra(f, formedTolerance, formedRounds, spectra)
+	return g.sketchedSpectra(f, formedTolerance, formedRounds, part, spectra)
 }
 
-// sketchedSpectra fills in the spectra that are still nil.
-func (g *gradient) sketchedSpectra(by multiplier, tolerance float64, rounds int, spectra []*spectrum) ([]*spectrum, error) {
+// sketchedSpectra fills in the spectra of a group that are still nil.
+func (g *gradient) sketchedSpectra(by multiplier, tolerance float64, rounds int, part group, spectra []*spectrum) error {
 	var all []*sketch
-	for i, l := range g.layers {
+	for i := part.from; i < part.to; i++ {
 		if spectra[i] == nil {
-			all = append(all, newSketch(i, l, g.options.Seed))
+			all = append(all, newSketch(i, g.layers[i], g.options.Seed))
 		}
 	}
 	if err := g.refine(all, by, tolerance, rounds); err != nil {
-		return nil, err
+		return err
 	}
 	g.engine.Pool().Run(len(all), func(_, i int) { spectra[all[i].index], all[i].err = all[i].spectrum() })
 	for _, s := range all {
 		if s.err != nil {
-			return nil, fmt.Errorf("%s: %w", s.layer.Name, s.err)
+			return fmt.Errorf("%s: %w", s.layer.Name, s.err)
 		}
 	}
-	return spectra, nil
+	return nil
 }
 
 // record runs all sequences forward and backward through recs.
@@ -158,7 +199,7 @@ func (g *gradient) expectedPasses() int {
 	if g.sketched {
 		return 6
 	}
-	return 1
+	return len(g.groups)
 }
 
 func finite(x []float32) bool {

@@ -23,8 +23,11 @@ type sketch struct {
 	err     error
 }
 
+// sketchWidth returns q: the rank, oversampled by 8 at least.
+func sketchWidth(r, in, out int) int { return min(max(2*r, r+8), in, out) }
+
 func newSketch(index int, l *Layer, seed uint64) *sketch {
-	q := min(max(2*l.R, l.R+8), l.In, l.Out) // oversampled by 8 at least
+	q := sketchWidth(l.R, l.In, l.Out)
 	s := &sketch{
 		index: index, layer: l,
 		omega: simd.Dense(make([]float32, l.In*q), l.In, q),

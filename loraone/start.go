@@ -10,10 +10,9 @@ import (
 
 // StartOptions are the settings of the spectral start.
 type StartOptions struct {
-	Gamma      float64 // γ: the start's spectral norm is s/γ
-	Seed       uint64
-	MicroBatch int                   // tokens of a micro-batch; shows in no result
-	Progress   func(done, total int) // called after each micro-batch; may be nil
+	Gamma    float64 // γ: the start's spectral norm is s/γ
+	Seed     uint64
+	Progress func(done, total int) // called after each micro-batch; may be nil
 }
 
 // A StartReport says what the one gradient looked like.

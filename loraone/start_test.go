@@ -23,10 +23,12 @@ func attach(t *testing.T, c *golden.Case, threads int, targets ...string) (*mode
 	if err != nil {
 		t.Fatal(err)
 	}
-	return model.NewEngine(m, p), a
+	e := model.NewEngine(m, p)
+	e.Layout.MicroBatch = 64
+	return e, a
 }
 
-var options = StartOptions{Gamma: 128, Seed: 1, MicroBatch: 64}
+var options = StartOptions{Gamma: 128, Seed: 1}
 
 // delta returns Scale·B·A.
 func delta(l *Layer) []float32 {
@@ -41,9 +43,8 @@ func TestStartIsTheSameForAnyThreadsAndMicroBatch(t *testing.T) {
 		var want [][]float32
 		for i, v := range []struct{ threads, tokens int }{{1, 1}, {2, 64}, {3, 4096}} {
 			e, a := attach(t, c, v.threads, "all-linear")
-			o := options
-			o.MicroBatch = v.tokens
-			if _, err := a.StartSpectral(t.Context(), e, c.Seqs(0, 8), o); err != nil {
+			e.Layout.MicroBatch = v.tokens
+			if _, err := a.StartSpectral(t.Context(), e, c.Seqs(0, 8), options); err != nil {
 				t.Fatal(err)
 			}
 			for k, l := range a.Layers {
@@ -67,13 +68,18 @@ func TestSketchedStartsAgreeWithTheExactOne(t *testing.T) {
 			return a
 		}
 		exact := start()
-		defer func(limit, side int) { formedLimit, exactSide = limit, side }(formedLimit, exactSide)
+		defer func(limit int64, passes, side int) { formedLimit, formedPasses, exactSide = limit, passes, side }(formedLimit, formedPasses, exactSide)
+		formedLimit, formedPasses = 1, 1000 // each in a pass of its own
+		alone := start()
 		exactSide = 0
 		refined := start()
-		formedLimit = 0
+		formedPasses = 0
 		streamed := start()
 		for i, l := range exact.Layers {
 			want := delta(l)
+			if !slices.Equal(delta(alone.Layers[i]), want) {
+				t.Errorf("%s differs when it is formed alone", l.Name)
+			}
 			golden.Close(t, l.Name+" formed", delta(refined.Layers[i]), want, 1e-3)
 			golden.Close(t, l.Name+" streamed", delta(streamed.Layers[i]), want, 3e-2)
 		}
@@ -98,8 +104,8 @@ func TestSketchFindsTheLeadingSpectrum(t *testing.T) {
 	p := simd.NewPool(2)
 	defer p.Close()
 	grad := &gradient{layers: []*Layer{NewLayer("test", in, out, r, 1)}, engine: model.NewEngine(&model.Model{Config: &model.Config{HeadDim: 2, NumAttentionHeads: 1, NumKeyValueHeads: 1}}, p), norms: make([]float64, 1)}
-	spectra, err := grad.sketchedSpectra(formed{p, []simd.View{g}}, formedTolerance, formedRounds, make([]*spectrum, 1))
-	if err != nil {
+	spectra := make([]*spectrum, 1)
+	if err := grad.sketchedSpectra(formed{p, []simd.View{g}}, formedTolerance, formedRounds, group{0, 1, 0}, spectra); err != nil {
 		t.Fatal(err)
 	}
 	for i := range r {

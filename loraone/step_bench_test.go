@@ -55,7 +55,7 @@ func BenchmarkStep(b *testing.B) {
 // BenchmarkStart is the spectral start from 8 sequences of 128 tokens.
 func BenchmarkStart(b *testing.B) {
 	benchmark(b, 8, 128, func(e *model.Engine, a *Adapters, seqs []model.Sequence) {
-		if _, err := a.StartSpectral(b.Context(), e, seqs, StartOptions{Gamma: 128, MicroBatch: 512}); err != nil {
+		if _, err := a.StartSpectral(b.Context(), e, seqs, StartOptions{Gamma: 128}); err != nil {
 			b.Fatal(err)
 		}
 	})

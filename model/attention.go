@@ -58,6 +58,21 @@ func (a *attention) forward(p *simd.Pool, out, qkv simd.View, starts []int) {
 	})
 }
 
+// multiplications returns how many one product of all queries with the keys they
+// see takes, over all heads.
+func (a *attention) multiplications(starts []int) int {
+	seen := 0
+	for i, lo := range starts[:len(starts)-1] {
+		n := starts[i+1] - lo
+		w := n
+		if a.window > 0 {
+			w = min(n, a.window)
+		}
+		seen += w*(w+1)/2 + (n-w)*w
+	}
+	return seen * a.heads * a.d
+}
+
 // attend sets out = softmax(q·kt)·v for queries at positions first, first+1, …;
 // kt (D×keys) is scaled already.
 func (a *attention) attend(w *attentionScratch, out, q, kt, v simd.View, first int) {

@@ -2,9 +2,8 @@ package model
 
 import "example.com/finetune/simd"
 
-// kept is what a block's backward pass needs of its forward pass.
+// kept is what a block's backward pass needs of its forward pass besides its input.
 type kept struct {
-	x   []float32 // T×C, the block's input
 	qk  []float32 // T×(H+KV)·D before norm and rotation, with QK norm only
 	qkv []float32 // T×(H+2KV)·D, rotated
 	out []float32 // T×H·D, attention output
@@ -15,38 +14,43 @@ type kept struct {
 // rowGrain is the number of rows an elementwise task takes.
 const rowGrain = 8
 
-// blockForward sets y (T×C), the block's output for k.x, and fills the rest of k.
-// y may be k.x itself, whose values are then gone. attend is the attention of
-// rotated rows qkv.
-func (e *Engine) blockForward(b *Block, k *kept, y simd.View, attend func(out, qkv simd.View)) {
-	c, s, T := e.m.Config, &e.scratch, y.Rows
-	x := simd.Dense(k.x, T, c.HiddenSize)
+// blockForward sets y (T×C), the block's output for x, and k. y may be x itself,
+// whose values are then gone. attend is the attention of rotated rows qkv.
+func (e *Engine) blockForward(b *Block, k *kept, x, y simd.View, attend func(out, qkv simd.View)) {
+	e.blockInner(b, k, x, attend)
+	c, s, T := e.m.Config, &e.scratch, x.Rows
+	act := simd.Dense(grown(&s.act, T*c.IntermediateSize), T, c.IntermediateSize)
+	sum := simd.Dense(grown(&s.sum, T*c.HiddenSize), T, c.HiddenSize)
+	e.siluForward(act, simd.Dense(k.gu, T, 2*c.IntermediateSize))
+	e.project(MLP, sum, act, &b.DownProj)
+	e.addForward(y, simd.Dense(k.mid, T, c.HiddenSize), sum)
+}
+
+// blockInner is blockForward up to k.
+func (e *Engine) blockInner(b *Block, k *kept, x simd.View, attend func(out, qkv simd.View)) {
+	c, s, T := e.m.Config, &e.scratch, x.Rows
 	norm := simd.Dense(grown(&s.norm, T*c.HiddenSize), T, c.HiddenSize)
 	sum := simd.Dense(grown(&s.sum, T*c.HiddenSize), T, c.HiddenSize)
 	qkv := simd.Dense(grown(&k.qkv, T*e.qkvWidth), T, e.qkvWidth)
 	out := simd.Dense(grown(&k.out, T*e.qWidth), T, e.qWidth)
 	mid := simd.Dense(grown(&k.mid, T*c.HiddenSize), T, c.HiddenSize)
+	gu := simd.Dense(grown(&k.gu, T*2*c.IntermediateSize), T, 2*c.IntermediateSize)
 
 	e.normForward(norm, x, b.InputNorm)
-	project(e.pool, qkv, norm, &b.QProj, &b.KProj, &b.VProj)
+	e.project(QKV, qkv, norm, &b.QProj, &b.KProj, &b.VProj)
 	e.rotateForward(b, k, qkv)
+	e.Profile.At(Attention)
 	attend(out, qkv)
-	project(e.pool, sum, out, &b.OProj)
+	e.project(Output, sum, out, &b.OProj)
 	e.addForward(mid, x, sum)
-
-	gu := simd.Dense(grown(&k.gu, T*2*c.IntermediateSize), T, 2*c.IntermediateSize)
-	act := simd.Dense(grown(&s.act, T*c.IntermediateSize), T, c.IntermediateSize)
 	e.normForward(norm, mid, b.PostAttnNorm)
-	project(e.pool, gu, norm, &b.GateProj, &b.UpProj)
-	e.siluForward(act, gu)
-	project(e.pool, sum, act, &b.DownProj)
-	e.addForward(y, mid, sum)
+	e.project(MLP, gu, norm, &b.GateProj, &b.UpProj)
 }
 
 // blockBackward turns dx from the gradient of the block's output into that of
-// its input, in place. In the lowest adapted block it stops where no adapter is
+// its input x, in place. In the lowest adapted block it stops where no adapter is
 // left, and dx has no meaning afterwards.
-func (e *Engine) blockBackward(b *Block, k *kept, dx simd.View, lowest bool) {
+func (e *Engine) blockBackward(b *Block, k *kept, x, dx simd.View, lowest bool) {
 	c, s, T := e.m.Config, &e.scratch, dx.Rows
 	F := c.IntermediateSize
 	mid, gu := simd.Dense(k.mid, T, c.HiddenSize), simd.Dense(k.gu, T, 2*F)
@@ -60,28 +64,27 @@ func (e *Engine) blockBackward(b *Block, k *kept, dx simd.View, lowest bool) {
 		dact.Data = nil
 	}
 	e.siluForward(act, gu)
-	projectBackward(e.pool, dact, dx, act, &b.DownProj) // y = mid + down(act)
+	e.projectBackward(MLP, dact, dx, act, &b.DownProj) // y = mid + down(act)
 	if dact.Data == nil {
 		return
 	}
-	dgu := simd.Dense(grown(&s.dgu, T*2*F), T, 2*F)
-	e.siluBackward(dgu, dact, gu) // act = silu(gate)·up
+	e.siluBackward(gu, dact) // act = silu(gate)·up; gu is its own gradient from here on
 	if lowest && !inAttention {
 		dnorm.Data = nil
 	}
 	e.normForward(norm, mid, b.PostAttnNorm)
-	projectBackward(e.pool, dnorm, dgu, norm, &b.GateProj, &b.UpProj)
+	e.projectBackward(MLP, dnorm, gu, norm, &b.GateProj, &b.UpProj)
 	if dnorm.Data == nil {
 		return
 	}
 	e.normBackward(dx, dnorm, mid, b.PostAttnNorm)
-	e.attentionHalfBackward(b, k, dx, lowest)
+	e.attentionHalfBackward(b, k, x, dx, lowest)
 }
 
 // attentionHalfBackward is the rest of blockBackward: mid = x + o(attention(x)).
-func (e *Engine) attentionHalfBackward(b *Block, k *kept, dx simd.View, lowest bool) {
+func (e *Engine) attentionHalfBackward(b *Block, k *kept, x, dx simd.View, lowest bool) {
 	c, s, T := e.m.Config, &e.scratch, dx.Rows
-	x, qkv, out := simd.Dense(k.x, T, c.HiddenSize), simd.Dense(k.qkv, T, e.qkvWidth), simd.Dense(k.out, T, e.qWidth)
+	qkv, out := simd.Dense(k.qkv, T, e.qkvWidth), simd.Dense(k.out, T, e.qWidth)
 	norm := simd.Dense(grown(&s.norm, T*c.HiddenSize), T, c.HiddenSize)
 	dnorm := simd.Dense(grown(&s.sum, T*c.HiddenSize), T, c.HiddenSize)
 	dout := simd.Dense(grown(&s.dout, T*e.qWidth), T, e.qWidth)
@@ -89,18 +92,20 @@ func (e *Engine) attentionHalfBackward(b *Block, k *kept, dx simd.View, lowest b
 	if lowest && !adapted(&b.QProj, &b.KProj, &b.VProj) {
 		dout.Data = nil
 	}
-	projectBackward(e.pool, dout, dx, out, &b.OProj)
+	e.projectBackward(Output, dout, dx, out, &b.OProj)
 	if dout.Data == nil {
 		return
 	}
 	dqkv := simd.Dense(grown(&s.dqkv, T*e.qkvWidth), T, e.qkvWidth)
+	e.Profile.At(Attention)
+	e.Profile.count(Attention, 4*e.attention.multiplications(e.starts)) // dv, dp, dq and dk
 	e.attention.backward(e.pool, dqkv, dout, qkv, e.starts)
 	e.rotateBackward(b, k, dqkv)
 	if lowest {
 		dnorm.Data = nil
 	}
 	e.normForward(norm, x, b.InputNorm)
-	projectBackward(e.pool, dnorm, dqkv, norm, &b.QProj, &b.KProj, &b.VProj)
+	e.projectBackward(QKV, dnorm, dqkv, norm, &b.QProj, &b.KProj, &b.VProj)
 	if dnorm.Data != nil {
 		e.normBackward(dx, dnorm, x, b.InputNorm)
 	}
@@ -108,6 +113,7 @@ func (e *Engine) attentionHalfBackward(b *Block, k *kept, dx simd.View, lowest b
 
 // normForward sets each row of y to the RMS norm of the row of x.
 func (e *Engine) normForward(y, x simd.View, w []float32) {
+	e.Profile.At(Elementwise)
 	e.pool.Range(x.Rows, rowGrain, func(_, lo, hi int) {
 		for t := lo; t < hi; t++ {
 			simd.RMSNorm(y.Row(t), x.Row(t), w, e.m.Config.RMSNormEps)
@@ -117,6 +123,7 @@ func (e *Engine) normForward(y, x simd.View, w []float32) {
 
 // normBackward adds to dx the gradient of y = norm(x), given dy, which it uses up.
 func (e *Engine) normBackward(dx, dy, x simd.View, w []float32) {
+	e.Profile.At(Elementwise)
 	e.pool.Range(x.Rows, rowGrain, func(_, lo, hi int) {
 		for t := lo; t < hi; t++ {
 			rstd := simd.RMSNormScale(x.Row(t), e.m.Config.RMSNormEps)
@@ -127,6 +134,7 @@ func (e *Engine) normBackward(dx, dy, x simd.View, w []float32) {
 
 // rotateForward norms (qwen3) and rotates the q and k heads of qkv in place.
 func (e *Engine) rotateForward(b *Block, k *kept, qkv simd.View) {
+	e.Profile.At(Elementwise)
 	width := e.qkvWidth - e.kvWidth // q and k
 	if b.QNorm != nil {
 		grown(&k.qk, qkv.Rows*width)
@@ -157,6 +165,7 @@ func (e *Engine) headNorms(b *Block, row []float32) {
 
 // rotateBackward turns the q and k gradients in dqkv back through rotateForward.
 func (e *Engine) rotateBackward(b *Block, k *kept, dqkv simd.View) {
+	e.Profile.At(Elementwise)
 	width, d := e.qkvWidth-e.kvWidth, e.m.Config.HeadDim
 	e.pool.Range(dqkv.Rows, rowGrain, func(_, lo, hi int) {
 		dy := make([]float32, d)
@@ -181,6 +190,7 @@ func (e *Engine) rotateBackward(b *Block, k *kept, dqkv simd.View) {
 
 // siluForward sets act = silu(gate)·up.
 func (e *Engine) siluForward(act, gu simd.View) {
+	e.Profile.At(Elementwise)
 	F := act.Cols
 	e.pool.Range(act.Rows, rowGrain, func(_, lo, hi int) {
 		for t := lo; t < hi; t++ {
@@ -189,19 +199,21 @@ func (e *Engine) siluForward(act, gu simd.View) {
 	})
 }
 
-// siluBackward sets dgu, the gradients of gate and up, given dact.
-func (e *Engine) siluBackward(dgu, dact, gu simd.View) {
+// siluBackward replaces gate and up by their gradients, given dact.
+func (e *Engine) siluBackward(gu, dact simd.View) {
+	e.Profile.At(Elementwise)
 	F := dact.Cols
 	e.pool.Range(dact.Rows, rowGrain, func(_, lo, hi int) {
 		for t := lo; t < hi; t++ {
-			d, r := dgu.Row(t), gu.Row(t)
-			simd.SiLUMulBackward(d[:F], d[F:], dact.Row(t), r[:F], r[F:])
+			gate, up := gu.Row(t)[:F], gu.Row(t)[F:]
+			simd.SiLUMulBackward(gate, up, dact.Row(t), gate, up)
 		}
 	})
 }
 
 // addForward sets y = x + f.
 func (e *Engine) addForward(y, x, f simd.View) {
+	e.Profile.At(Elementwise)
 	e.pool.Range(y.Rows, rowGrain, func(_, lo, hi int) {
 		for t := lo; t < hi; t++ {
 			copy(y.Row(t), x.Row(t))

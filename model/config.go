@@ -146,6 +146,9 @@ func (c *Config) readShapes(f *strictjson.Fields) {
 	if c.HeadDim%2 != 0 {
 		f.Mistake("head_dim is %d, want an even number: rotary embedding turns pairs", c.HeadDim)
 	}
+	if n := c.NumAttentionHeads * c.HeadDim; n > maxHidden {
+		f.Mistake("num_attention_heads × head_dim is %d, want at most %d", n, maxHidden)
+	}
 	if c.NumAttentionHeads%c.NumKeyValueHeads != 0 {
 		f.Mistake("num_attention_heads is %d, want a multiple of num_key_value_heads (%d)", c.NumAttentionHeads, c.NumKeyValueHeads)
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -177,8 +178,21 @@ func TestConfigRefused(t *testing.T) {
 		{m{"intermediate_size": 1 << 30}, `intermediate_size is 1073741824, want`},
 		{m{"num_hidden_layers": 100000}, `num_hidden_layers is 100000, want`},
 		{m{"num_attention_heads": json.RawMessage("99999999999999999999")}, `num_attention_heads is 99999999999999999999, want`},
-		{m{"vocab_size": 1 << 40}, `vocab_size is 1099511627776, want`},
+		{m{"vocab_size": int64(1) << 40}, `vocab_size is 1099511627776, want`},
 		{m{"max_position_embeddings": json.RawMessage("1e5")}, `max_position_embeddings is 1e5, want an integer`},
+		{m{"num_hidden_layers": 1_000_000_000}, `num_hidden_layers is 1000000000, want an integer from 1 to 1024`},
+		{m{"num_attention_heads": int64(1) << 40}, `num_attention_heads is 1099511627776, want an integer from 1 to 4096`},
+		{m{"num_key_value_heads": int64(1) << 40}, `num_key_value_heads is 1099511627776, want an integer from 1 to 4096`},
+		{m{"head_dim": int64(1) << 40}, `head_dim is 1099511627776, want an integer from 2 to 4096`},
+		{m{"head_dim": int64(math.MaxInt64)}, `head_dim is 9223372036854775807, want an integer from 2 to 4096`},
+		{m{"num_attention_heads": 4096, "num_key_value_heads": 4096, "head_dim": 4096}, `num_attention_heads × head_dim is 16777216, want at most 131072`},
+		{m{"max_position_embeddings": int64(1) << 40}, `max_position_embeddings is 1099511627776, want`},
+		{m{"hidden_size": json.RawMessage("1e300")}, `hidden_size is 1e300, want an integer`},
+		{m{"rms_norm_eps": json.RawMessage("1e400")}, `rms_norm_eps is 1e400, want a number`},
+		{m{"rope_theta": json.RawMessage("1e400")}, `rope_theta is 1e400, want a number`},
+		{m{"rope_theta": "NaN"}, `rope_theta is "NaN", want a number`},
+		{m{"hidden_size": []int{12}}, `hidden_size is [12], want an integer`},
+		{m{"rope_scaling": []any{1, m{"a": []any{nil}}}}, `rope_scaling is [1,{"a":[null]}], want an object`},
 		{m{"hidden_size": 13}, `hidden_size is 13, want a multiple of num_attention_heads (3)`},
 		{m{"hidden_size": 15}, `head_dim is 5, want an even number`},
 		{m{"head_dim": 7}, `head_dim is 7, want an even number`},
@@ -226,10 +240,12 @@ func TestConfigRefused(t *testing.T) {
 		{m{"rope_scaling": m{"type": "linear", "factor": 2}, "rope_parameters": m{"rope_type": "linear", "factor": 3}}, `contradict each other`},
 		{m{"rope_parameters": m{"full_attention": m{"rope_type": "default"}}}, `rope_parameters.full_attention is`},
 	} {
-		_, err := parsed(t, test.changes)
-		if err == nil || !strings.Contains(err.Error(), test.want) || !strings.HasPrefix(err.Error(), "config.json: ") {
-			t.Errorf("%v: %v, want %s", test.changes, err, test.want)
-		}
+		t.Run(test.want, func(t *testing.T) {
+			_, err := parsed(t, test.changes)
+			if err == nil || !strings.Contains(err.Error(), test.want) || !strings.HasPrefix(err.Error(), "config.json: ") {
+				t.Errorf("%v: %v, want %s", test.changes, err, test.want)
+			}
+		})
 	}
 }
 
@@ -256,24 +272,38 @@ func TestReadConfigFiles(t *testing.T) {
 		"it begins":            {strings.Replace(string(plain), `"bos_token_id":1`, `"bos_token_id":null`, 1), `{"bos_token_id": 9}`, "", []int{2}, 9},
 		"it is broken":         {string(plain), `{"eos_token_id": [`, "generation_config.json: line 1", nil, 0},
 		"its end is too large": {string(plain), `{"eos_token_id": 30}`, "generation_config.json: eos_token_id is 30", nil, 0},
+		"nested too deep":      {`{"a": ` + strings.Repeat(`[`, 20000), "", "config.json: line 1: invalid character '[' exceeded max depth", nil, 0},
+		"half a file":          {string(plain)[:100], "", "config.json: line 1: unexpected end of JSON input", nil, 0},
+		"not UTF-8":            {"{\n\"model_type\": \"ll\xffama\"}", "", "config.json: line 2: invalid UTF-8", nil, 0},
+		"NaN":                  {`{"rms_norm_eps": NaN}`, "", "config.json: line 1: invalid character 'N'", nil, 0},
+		"UTF-16":               {"\xff\xfe{\x00}\x00", "", "config.json: line 1: invalid UTF-8", nil, 0},
+		"a list":               {`[1, 2]`, "", "config.json: not a JSON object", nil, 0},
+		"a web page":           {"<!DOCTYPE html>", "", "config.json: not a JSON object", nil, 0},
+		"two objects":          {string(plain) + string(plain), "", "config.json: line 1: invalid character '{' after top-level value", nil, 0},
+		"its ends are words":   {string(plain), `{"eos_token_id": ["</s>"]}`, `generation_config.json: eos_token_id is ["</s>"], want`, nil, 0},
+		"its start is huge":    {string(plain), `{"bos_token_id": 99999999999999999999}`, "generation_config.json: bos_token_id is 99999999999999999999", nil, 0},
+		"it has a key twice":   {string(plain), `{"eos_token_id": 1, "eos_token_id": 2}`, `generation_config.json: line 1: key "eos_token_id" twice`, nil, 0},
+		"it is deep":           {string(plain), `{"a":` + strings.Repeat(`{"a":`, 20000), "generation_config.json: line 1: invalid character", nil, 0},
 		"key twice":            {"{\"a\": 1,\n\"a\": 2}", "", `config.json: line 2: key "a" twice`, nil, 0},
 		"empty file":           {"", "", "config.json: not a JSON object", nil, 0},
 	} {
-		dir := t.TempDir()
-		put(t, dir, "config.json", test.config)
-		if test.generation != "" {
-			put(t, dir, "generation_config.json", test.generation)
-		}
-		c, err := ReadConfig(dir)
-		if test.want != "" {
-			if err == nil || !strings.Contains(err.Error(), test.want) || c != nil {
-				t.Errorf("%s: %v, want %s", name, err, test.want)
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			put(t, dir, "config.json", test.config)
+			if test.generation != "" {
+				put(t, dir, "generation_config.json", test.generation)
 			}
-			continue
-		}
-		if err != nil || !slices.Equal(c.EOS, test.eos) || c.BOS != test.bos {
-			t.Errorf("%s: %+v, %v", name, c, err)
-		}
+			c, err := ReadConfig(dir)
+			if test.want != "" {
+				if err == nil || !strings.Contains(err.Error(), test.want) || c != nil {
+					t.Errorf("%v, want %s", err, test.want)
+				}
+				return
+			}
+			if err != nil || !slices.Equal(c.EOS, test.eos) || c.BOS != test.bos {
+				t.Errorf("%+v, %v", c, err)
+			}
+		})
 	}
 }
 
@@ -281,6 +311,19 @@ func put(t *testing.T, dir, name, content string) {
 	t.Helper()
 	if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestReadConfigHugeFile: its size is looked at before it is read.
+func TestReadConfigHugeFile(t *testing.T) {
+	dir := t.TempDir()
+	put(t, dir, "config.json", "{}")
+	if err := os.Truncate(filepath.Join(dir, "config.json"), 1<<33); err != nil {
+		t.Skip(err)
+	}
+	_, err := ReadConfig(dir)
+	if err == nil || !strings.Contains(err.Error(), "config.json: 8589934592 bytes, want at most 16777216") {
+		t.Error(err)
 	}
 }
 
@@ -325,7 +368,7 @@ func FuzzConfig(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if c.HeadDim%2 != 0 || c.HeadDim < 2 || c.NumAttentionHeads%c.NumKeyValueHeads != 0 || c.HiddenSize < 1 ||
+		if c.HeadDim%2 != 0 || c.HeadDim < 2 || c.NumAttentionHeads%c.NumKeyValueHeads != 0 || c.HiddenSize < 1 || c.NumAttentionHeads*c.HeadDim > maxHidden || c.NumHiddenLayers > maxLayers ||
 			c.VocabSize < 1 || c.NumHiddenLayers < 1 || c.IntermediateSize < 1 || !(c.Rope.Theta > 0) || !(c.RMSNormEps > 0) || c.BOS >= c.VocabSize {
 			t.Fatalf("taken: %+v", c)
 		}

@@ -14,6 +14,7 @@ type Decoder struct {
 	// Keys lie transposed and scaled, KV·D rows of capacity columns, as attention
 	// reads them; values lie capacity×KV·D.
 	keys, values [][]float32
+	x            []float32 // of the new tokens, through the blocks
 	work         kept
 }
 
@@ -46,9 +47,9 @@ func (d *Decoder) Append(ids []int32) []float32 {
 	for t := range e.positions {
 		e.positions[t] += d.n
 	}
-	x := e.embed(&d.work.x)
+	x := e.embed(&d.x)
 	for l := range e.m.Blocks {
-		e.blockForward(&e.m.Blocks[l], &d.work, x, func(out, qkv simd.View) {
+		e.blockForward(&e.m.Blocks[l], &d.work, x, x, func(out, qkv simd.View) {
 			d.remember(l, qkv)
 			d.attend(l, out, qkv)
 		})
@@ -57,7 +58,7 @@ func (d *Decoder) Append(ids []int32) []float32 {
 	last := x.Slice(len(ids)-1, len(ids))
 	e.normForward(last, last, e.m.Norm)
 	logits := simd.Dense(grown(&e.scratch.head.logits, e.m.Config.VocabSize), 1, e.m.Config.VocabSize)
-	e.pool.MulNT(logits, last, e.m.LMHead)
+	e.products.MulNT(logits, last, e.m.LMHead)
 	return logits.Row(0)
 }
 

@@ -21,5 +21,6 @@
 // the attention output, gate and up. Norms, SiLU products and attention
 // probabilities are computed again. No gradient goes below the lowest adapted
 // projection. lm_head runs only for tokens that are trained, some hundred at a
-// time: T×V logits never exist.
+// time: T×V logits never exist. A [Layout] can trade time for memory: smaller
+// micro-batches, and blocks computed again from their inputs. No bit changes.
 package model

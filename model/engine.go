@@ -9,8 +9,12 @@ import (
 // An Engine runs micro-batches through a model and holds the memory for it,
 // which grows to the largest micro-batch seen. It serves one caller at a time.
 type Engine struct {
+	Layout  Layout
+	Profile *Profile // where the time goes; may be nil
+
 	m         *Model
 	pool      *simd.Pool
+	products  *simd.Pool // the same workers, for products with weights
 	rotary    *rotary
 	attention *attention
 
@@ -20,28 +24,32 @@ type Engine struct {
 	positions []int   // of each token in its sequence
 	starts    []int   // sequence i is tokens [starts[i],starts[i+1])
 
-	kept    []kept // one for each block, and the last block's output as an x
-	spare   kept
+	inputs  [][]float32 // T×C, of each block, and the last one's output
+	kept    []kept      // of each block
+	spare   kept        // of the block at hand, where none is kept
 	scratch scratch
 }
 
 // scratch is shared by all blocks.
 type scratch struct {
-	norm, sum, act, dact, dgu, dout, dqkv, dx []float32
-	head                                      headScratch
+	norm, sum, act, dact, dout, dqkv, dx []float32
+	head                                 headScratch
 }
 
 // NewEngine returns an engine for m that computes on p.
 func NewEngine(m *Model, p *simd.Pool) *Engine {
 	c := m.Config
 	e := &Engine{
-		m: m, pool: p, rotary: newRotary(c), attention: newAttention(c, p.Threads()),
+		Layout: c.DefaultLayout(), m: m, pool: p, products: p, rotary: newRotary(c), attention: newAttention(c, p.Threads()),
 		qWidth: c.NumAttentionHeads * c.HeadDim, kvWidth: c.NumKeyValueHeads * c.HeadDim,
-		kept: make([]kept, len(m.Blocks)+1),
+		inputs: make([][]float32, len(m.Blocks)+1), kept: make([]kept, len(m.Blocks)),
 	}
 	e.qkvWidth = e.qWidth + 2*e.kvWidth
 	return e
 }
+
+// SetCompute chooses how products with the model's weights are computed from now on.
+func (e *Engine) SetCompute(c simd.Compute) { e.products = e.pool.With(c) }
 
 // Model returns the engine's model.
 func (e *Engine) Model() *Model { return e.m }
@@ -52,7 +60,9 @@ func (e *Engine) Pool() *simd.Pool { return e.pool }
 // Loss returns the loss of each sequence of one micro-batch.
 func (e *Engine) Loss(seqs []Sequence) []Loss {
 	e.lay(seqs)
-	return e.head(seqs, e.forward(len(e.m.Blocks)), nil, simd.View{})
+	losses := e.head(seqs, e.forward(len(e.m.Blocks)), nil, simd.View{})
+	e.Profile.At(Rest)
+	return losses
 }
 
 // LossBackward returns the loss of each sequence of one micro-batch and adds
@@ -69,10 +79,26 @@ func (e *Engine) LossBackward(seqs []Sequence, weights []float32) []Loss {
 	y := e.forward(lowest)
 	dx := simd.Dense(grown(&e.scratch.dx, len(y.Data)), y.Rows, y.Cols)
 	losses := e.head(seqs, y, weights, dx)
-	for l := len(e.m.Blocks) - 1; l >= lowest; l-- {
-		e.blockBackward(&e.m.Blocks[l], &e.kept[l], dx, l == lowest)
+	top := len(e.m.Blocks) - 1
+	for l := top; l >= lowest; l-- {
+		b, k, x := &e.m.Blocks[l], e.keeper(l, lowest), simd.Dense(e.inputs[l], dx.Rows, dx.Cols)
+		if e.Layout.Recompute && l < top { // the top block's still lies in spare
+			e.Profile.again(true)
+			e.blockInner(b, k, x, e.attend)
+			e.Profile.again(false)
+		}
+		e.blockBackward(b, k, x, dx, l == lowest)
 	}
+	e.Profile.At(Rest)
 	return losses
+}
+
+// keeper returns where block l puts what its backward pass needs besides its input.
+func (e *Engine) keeper(l, lowest int) *kept {
+	if e.Layout.Recompute || l < lowest {
+		return &e.spare
+	}
+	return &e.kept[l]
 }
 
 // Logits returns the T×V logits of one short text.
@@ -81,7 +107,7 @@ func (e *Engine) Logits(ids []int32) simd.View {
 	y := e.forward(len(e.m.Blocks))
 	logits := simd.Dense(make([]float32, y.Rows*e.m.Config.VocabSize), y.Rows, e.m.Config.VocabSize)
 	e.normForward(y, y, e.m.Norm)
-	e.pool.MulNT(logits, y, e.m.LMHead)
+	e.products.MulNT(logits, y, e.m.LMHead)
 	return logits
 }
 
@@ -114,24 +140,25 @@ func (e *Engine) embed(buf *[]float32) simd.View {
 }
 
 // forward runs all blocks and returns the last one's output. What the blocks
-// from keep on need for their backward pass is kept; the ones below work in
-// place in spare.
-func (e *Engine) forward(keep int) simd.View {
-	at := func(l int) *kept {
-		if l < keep {
-			return &e.spare
-		}
-		return &e.kept[l]
-	}
-	x := e.embed(&at(0).x)
+// from lowest on need for their backward pass is kept; the ones below work in
+// place.
+func (e *Engine) forward(lowest int) simd.View {
+	x := e.embed(&e.inputs[lowest])
 	for l := range e.m.Blocks {
-		y := simd.Dense(grown(&at(l+1).x, len(x.Data)), x.Rows, x.Cols)
-		e.blockForward(&e.m.Blocks[l], at(l), y, func(out, qkv simd.View) {
-			e.attention.forward(e.pool, out, qkv, e.starts)
-		})
+		y := x
+		if l >= lowest {
+			y = simd.Dense(grown(&e.inputs[l+1], len(x.Data)), x.Rows, x.Cols)
+		}
+		e.blockForward(&e.m.Blocks[l], e.keeper(l, lowest), x, y, e.attend)
 		x = y
 	}
 	return x
+}
+
+// attend is the attention of the laid sequences.
+func (e *Engine) attend(out, qkv simd.View) {
+	e.Profile.count(Attention, 2*e.attention.multiplications(e.starts)) // q·kᵀ and p·v
+	e.attention.forward(e.pool, out, qkv, e.starts)
 }
 
 // lowestAdapted returns the first block with an adapter, or the number of blocks.

@@ -24,7 +24,9 @@ type Adapter interface {
 
 // project sets y = x·[W₀;W₁;…]ᵀ + bias and lets the adapters add to it. The
 // outputs of the linears lie side by side in y.
-func project(p *simd.Pool, y, x simd.View, ls ...*Linear) {
+func (e *Engine) project(part Part, y, x simd.View, ls ...*Linear) {
+	e.Profile.At(part)
+	e.Profile.count(part, x.Rows*x.Cols*y.Cols)
 	ws := make([]simd.Matrix, len(ls))
 	biased := false
 	for i, l := range ls {
@@ -35,14 +37,15 @@ func project(p *simd.Pool, y, x simd.View, ls ...*Linear) {
 		for i := range y.Rows {
 			setBias(y.Row(i), ls)
 		}
-		p.AddMulNT(y, x, ws...)
+		e.products.AddMulNT(y, x, ws...)
 	} else {
-		p.MulNT(y, x, ws...)
+		e.products.MulNT(y, x, ws...)
 	}
 	col := 0
 	for _, l := range ls {
 		if l.Adapter != nil {
-			l.Adapter.Forward(p, y.Columns(col, col+l.W.Rows), x)
+			e.Profile.At(Adapters)
+			l.Adapter.Forward(e.pool, y.Columns(col, col+l.W.Rows), x)
 		}
 		col += l.W.Rows
 	}
@@ -61,18 +64,21 @@ func setBias(row []float32, ls []*Linear) {
 
 // projectBackward sets dx = dy·[W₀;W₁;…] and lets the adapters add to it and to
 // their gradients. Without dx.Data only the adapters' gradients are wanted.
-func projectBackward(p *simd.Pool, dx, dy, x simd.View, ls ...*Linear) {
+func (e *Engine) projectBackward(part Part, dx, dy, x simd.View, ls ...*Linear) {
+	e.Profile.At(part)
 	if dx.Data != nil {
 		ws := make([]simd.Matrix, len(ls))
 		for i, l := range ls {
 			ws[i] = l.W
 		}
-		p.MulNN(dx, dy, ws...)
+		e.products.MulNN(dx, dy, ws...)
+		e.Profile.count(part, dx.Rows*dx.Cols*dy.Cols)
 	}
 	col := 0
 	for _, l := range ls {
 		if l.Adapter != nil {
-			l.Adapter.Backward(p, dx, dy.Columns(col, col+l.W.Rows), x)
+			e.Profile.At(Adapters)
+			l.Adapter.Backward(e.pool, dx, dy.Columns(col, col+l.W.Rows), x)
 		}
 		col += l.W.Rows
 	}

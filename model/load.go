@@ -22,7 +22,7 @@ func Load(dir string, cfg *Config) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Model{Config: cfg, Dir: dir, closer: set.Close, mapped: set.Bytes()}
+	m := &Model{Config: cfg, Dir: dir, files: set}
 	err = set.Guard(func() error {
 		l := loader{set: set, wanted: map[string]bool{}}
 		l.fill(m)
@@ -66,7 +66,7 @@ func (l *loader) fill(m *Model) {
 	}
 	m.Norm = l.vector("model.norm.weight", c.HiddenSize)
 	m.LMHead = m.EmbedTokens
-	if _, present := l.set.Tensor("lm_head.weight"); present || !c.TieWordEmbeddings {
+	if _, present := l.set.Info("lm_head.weight"); present || !c.TieWordEmbeddings {
 		m.LMHead = l.matrix("lm_head.weight", c.VocabSize, c.HiddenSize)
 		if c.TieWordEmbeddings {
 			l.tie(m)
@@ -120,13 +120,14 @@ func (l *loader) matrix(name string, rows, cols int) simd.Matrix {
 	return simd.Matrix{Data: data, DType: dtype, Rows: rows, Cols: cols}
 }
 
-// vector returns a tensor of n values, converted.
+// vector returns a tensor of n values, converted; nil where it is not there like that.
 func (l *loader) vector(name string, n int) []float32 {
 	data, dtype := l.tensor(name, n)
-	v := make([]float32, n)
-	if data != nil {
-		simd.Convert(v, data, dtype)
+	if data == nil {
+		return nil
 	}
+	v := make([]float32, n)
+	simd.Convert(v, data, dtype)
 	return v
 }
 
@@ -134,7 +135,7 @@ func (l *loader) vector(name string, n int) []float32 {
 // that.
 func (l *loader) tensor(name string, shape ...int) ([]byte, simd.DType) {
 	l.wanted[name] = true
-	t, ok := l.set.Tensor(name)
+	t, ok := l.set.Info(name)
 	if !ok {
 		l.mistake("tensor %s is missing, want shape %v", name, shape)
 		return nil, 0
@@ -145,6 +146,7 @@ func (l *loader) tensor(name string, shape ...int) ([]byte, simd.DType) {
 	}
 	for _, d := range []simd.DType{simd.F32, simd.F16, simd.BF16} {
 		if t.DType == d.String() {
+			t, _ = l.set.Tensor(name) // copied at worst, as large as the configuration wants it
 			return t.Data, d
 		}
 	}
@@ -157,7 +159,7 @@ func (l *loader) tensor(name string, shape ...int) ([]byte, simd.DType) {
 func (l *loader) unexpected() {
 	for _, n := range l.set.Names() {
 		if !l.wanted[n] && !strings.HasSuffix(n, ".rotary_emb.inv_freq") {
-			t, _ := l.set.Tensor(n)
+			t, _ := l.set.Info(n)
 			l.mistake("tensor %s (%s %v) is unexpected", n, t.DType, t.Shape)
 		}
 	}

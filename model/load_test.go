@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"example.com/finetune/model/safetensors"
 	"example.com/finetune/simd"
@@ -201,6 +202,26 @@ func TestLoadMistakes(t *testing.T) {
 	}
 }
 
+// TestLoadBelievesNoSize: nothing is allocated by the word of a configuration.
+func TestLoadBelievesNoSize(t *testing.T) {
+	c := config(t, map[string]any{
+		"model_type": "qwen2", "hidden_size": maxHidden, "num_attention_heads": 1024, "num_key_value_heads": 1024,
+		"intermediate_size": maxMLP, "num_hidden_layers": maxLayers, "vocab_size": maxVocab,
+	})
+	dir := t.TempDir()
+	save(t, dir, map[string]safetensors.Entry{"x": {Name: "x", Data: []float32{1}}})
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	_, err := Load(dir, c)
+	runtime.ReadMemStats(&after)
+	if err == nil || !strings.Contains(err.Error(), "tensor model.embed_tokens.weight is missing, want shape [16777216 131072]") {
+		t.Error(err)
+	}
+	if n := after.TotalAlloc - before.TotalAlloc; n > 32<<20 {
+		t.Errorf("%d bytes allocated for an empty file", n)
+	}
+}
+
 func TestLoadTakes(t *testing.T) {
 	tied := config(t, map[string]any{"tie_word_embeddings": true})
 	m, err := loaded(t, tied, func(all map[string]safetensors.Entry) {
@@ -328,6 +349,30 @@ func TestGuardCoversThePool(t *testing.T) {
 	}
 }
 
+// TestGuardSeesChanges: a file written over while it is mapped makes no fault, but
+// what is computed from it is nothing that anyone meant.
+func TestGuardSeesChanges(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("a mapped file cannot be written to")
+	}
+	m, err := loaded(t, config(t, nil), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(m.Dir, "model.safetensors")
+	if err := m.Guard(func() error { return m.Unchanged() }); err != nil {
+		t.Error(err)
+	}
+	err = m.Guard(func() error { return os.Chtimes(path, time.Time{}, time.Now().Add(time.Minute)) })
+	if err == nil || !strings.Contains(err.Error(), path+": was written to while in use") || m.Unchanged() == nil {
+		t.Error(err)
+	}
+	built := &Model{}
+	if err := errors.Join(built.Guard(func() error { return nil }), built.Unchanged(), built.Close()); err != nil {
+		t.Errorf("a model without files: %v", err)
+	}
+}
+
 func TestGuardNamesTheTensor(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("a mapped file cannot be cut short")
@@ -347,7 +392,7 @@ func TestGuardNamesTheTensor(t *testing.T) {
 	down := &m.Blocks[1].DownProj
 	row = make([]float32, down.W.Cols)
 	err = m.Guard(func() error { down.W.Row(row, 11); return nil })
-	if err == nil || !strings.Contains(err.Error(), "tensor model.layers.1.mlp.down_proj.weight: ") {
+	if err == nil || !strings.Contains(err.Error(), filepath.Join(m.Dir, "model.safetensors")+": tensor model.layers.1.mlp.down_proj.weight: ") {
 		t.Error(err)
 	}
 }

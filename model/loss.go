@@ -2,15 +2,10 @@ package model
 
 import (
 	"math"
+	"slices"
 
 	"example.com/finetune/simd"
 )
-
-// logitsBudget bounds the logits held at a time, in values: 64 MiB of float32.
-const logitsBudget = 1 << 24
-
-// headChunk is how many targets' logits are held at a time.
-func headChunk(c *Config) int { return min(max(logitsBudget/c.VocabSize, 32), 256) }
 
 // headScratch is the memory of the final norm, lm_head and loss.
 type headScratch struct{ x, norm, dnorm, logits []float32 }
@@ -41,9 +36,7 @@ func (e *Engine) head(seqs []Sequence, y simd.View, weights []float32, dx simd.V
 		dx.Clear()
 	}
 	all := e.targets(seqs)
-	size := headChunk(e.m.Config)
-	for lo := 0; lo < len(all); lo += size {
-		part := all[lo:min(lo+size, len(all))]
+	for part := range slices.Chunk(all, e.Layout.Logits) {
 		logps := e.chunk(part, y, weights, dx)
 		for i, t := range part {
 			losses[t.seq].Sum -= logps[i]
@@ -63,7 +56,9 @@ func (e *Engine) chunk(part []target, y simd.View, weights []float32, dx simd.Vi
 		copy(x.Row(i), y.Row(t.row))
 	}
 	e.normForward(norm, x, e.m.Norm)
-	e.pool.MulNT(logits, norm, e.m.LMHead)
+	e.Profile.At(Head)
+	e.Profile.count(Head, n*C*V)
+	e.products.MulNT(logits, norm, e.m.LMHead)
 	logps := make([]float64, n)
 	e.pool.Run(n, func(_, i int) {
 		w := float32(0)
@@ -76,7 +71,8 @@ func (e *Engine) chunk(part []target, y simd.View, weights []float32, dx simd.Vi
 		return logps
 	}
 	dnorm := simd.Dense(grown(&s.dnorm, n*C), n, C)
-	e.pool.MulNN(dnorm, logits, e.m.LMHead)
+	e.products.MulNN(dnorm, logits, e.m.LMHead)
+	e.Profile.count(Head, n*C*V)
 	e.pool.Range(n, rowGrain, func(_, lo, hi int) {
 		for i := lo; i < hi; i++ { // a row is a target at most once
 			rstd := simd.RMSNormScale(x.Row(i), e.m.Config.RMSNormEps)

@@ -1,5 +1,10 @@
 package model
 
+// MicroBatches cuts seqs, in order, into micro-batches of the engine's layout.
+func (e *Engine) MicroBatches(seqs []Sequence) [][]Sequence {
+	return MicroBatches(seqs, e.Layout.MicroBatch)
+}
+
 // MicroBatches cuts seqs, in order, into micro-batches of at most the given
 // number of tokens. A longer sequence is a micro-batch of its own.
 func MicroBatches(seqs []Sequence, tokens int) [][]Sequence {

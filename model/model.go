@@ -1,6 +1,7 @@
 package model
 
 import (
+	"example.com/finetune/model/safetensors"
 	"example.com/finetune/simd"
 )
 
@@ -14,8 +15,7 @@ type Model struct {
 	Blocks      []Block
 	Norm        []float32 // C
 
-	closer func() error
-	mapped int64
+	files *safetensors.Set // nil where the weights are in no file
 }
 
 // A Block is one decoder layer.
@@ -44,16 +44,19 @@ func (m *Model) Linears() []*Linear {
 }
 
 // MappedBytes returns the size of the mapped weight files.
-func (m *Model) MappedBytes() int64 { return m.mapped }
+func (m *Model) MappedBytes() int64 {
+	if m.files == nil {
+		return 0
+	}
+	return m.files.Bytes()
+}
 
 // Close unmaps the weights. The model must not be used after it.
 func (m *Model) Close() error {
-	if m.closer == nil {
+	if m.files == nil {
 		return nil
 	}
-	err := m.closer()
-	m.closer = nil
-	return err
+	return m.files.Close()
 }
 
 // A Sequence is token ids and which of them are targets. Token i is predicted

@@ -1,69 +1,102 @@
-"""What scripts/bench.sh measures: finetune and bench_peer.py in turn, on the same rows. Started by it."""
-import argparse, json, os, shutil, statistics, subprocess, sys, threading, time
+"""What scripts/bench.sh measures: finetune and bench_peer.py in turn, on the same rows. Started by it.
+
+usage: bench.py WORK MODEL PEER ROUNDS STEPS JOB…"""
+import json, os, shutil, statistics, subprocess, sys, threading, time
 from pathlib import Path
 
-ap = argparse.ArgumentParser()
-for name, kind in dict(work=Path, model=str, peer=str, rounds=int, steps=int, batch=int, targets=str, dtype=str, tokens=int, threads=int).items():
-    ap.add_argument(f"--{name}", type=kind, required=True)
-a = ap.parse_args()
+work, model, peer_script = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
+rounds, steps, jobs = int(sys.argv[4]), int(sys.argv[5]), sys.argv[6:]
+AVX2 = dict(GODEBUG="cpu.avx512f=off", ATEN_CPU_CAPABILITY="avx2", ONEDNN_MAX_CPU_ISA="AVX2", MKL_ENABLE_INSTRUCTIONS="AVX2")
+LENGTH, DENSE, GSM8K = 512, 4, 8  # tokens of a dense row; rows of a step
 
-def rows():
-    """The file both read, and finetune's flags for it."""
-    if not a.tokens:
-        return a.work / "rows.jsonl", ["--map", "prompt=question,completion=answer"]
-    path = a.work / "long.jsonl"
-    text = " ".join(json.loads(line)["answer"] for line in open(a.work / "rows.jsonl", encoding="utf-8"))
-    text *= 1 + 8 * a.tokens // len(text)
-    path.write_text("".join(json.dumps({"text": text[i:]}) + "\n" for i in range((a.steps + 1) * a.batch)))
-    return path, ["--max-length", str(a.tokens)]
+class Job:
+    def __init__(self, name):
+        self.name, (self.kind, *options) = name, name.split("-")
+        if self.kind not in ("dense", "gsm8k", "start") or set(options) - {"all", "bf16", "avx2", "1", "memory"}:
+            sys.exit(f"bench.sh: unknown job {name}")
+        self.all, self.memory, self.bf16 = "all" in options, "memory" in options, "bf16" in options
+        self.threads = 1 if "1" in options else os.cpu_count()
+        self.environment = os.environ | (AVX2 if "avx2" in options else {})
+
+    def ours(self):
+        out = work / "adapter"
+        shutil.rmtree(out, ignore_errors=True)
+        start = self.kind == "start"
+        flags = ["--init", "loraone" if start else "lora", "--optimizer", "adamw", "--val-split", 0, "--save-steps", 1000000, "--threads", self.threads,
+                 "--target-modules", "all-linear" if self.all else "q_proj,v_proj", "--lora-r", 16 if self.all else 8, "--output-dir", out, "--quiet",
+                 "--batch-size", 1 if start else GSM8K if self.kind == "gsm8k" else DENSE, "--max-steps", 1 if start else steps + 1]
+        flags += ["--data", work / "gsm8k.jsonl", "--map", "prompt=question,completion=answer"] if self.kind == "gsm8k" else ["--data", dense(), "--max-length", LENGTH]
+        flags += ["--compute", "bf16"] if self.bf16 else []
+        flags += ["--memory", self.memory_budget()] if self.memory else []
+        began, first = time.time(), []
+        child = subprocess.Popen([str(x) for x in [work / "finetune", "train", "--model", model, *flags]], stdout=subprocess.DEVNULL, env=self.environment)
+        def watch():  # metrics.jsonl gets a line at the end of each step
+            while child.returncode is None and not first:
+                if steps_of(out / "metrics.jsonl"):
+                    first.append(time.time() - began)
+                time.sleep(0.005)
+        thread = threading.Thread(target=watch)
+        thread.start()
+        _, status, usage = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+        thread.join()
+        if child.returncode:
+            sys.exit(f"finetune train, {self.name}: exit code {child.returncode}")
+        lines = steps_of(out / "metrics.jsonl")
+        took = lambda m, before: (m["tokens"] - before) / m["tokens_per_second"]
+        result = dict(rss_mb=usage.ru_maxrss / 1024, start_s=first[0] - took(lines[0], 0))
+        if start:
+            return result | dict(init_s=lines[0]["seconds"] - took(lines[0], 0))
+        # as for the peer, the first step is not counted
+        seconds = sum(took(m, before["tokens"]) for before, m in zip(lines, lines[1:]))
+        return result | dict(tok_s=(lines[-1]["tokens"] - lines[0]["tokens"]) / seconds)
+
+    def memory_budget(self):
+        """Half of the resident memory the job takes without a budget, less the mapped weights."""
+        if not hasattr(self, "budget"):
+            self.memory = False
+            whole = self.ours()["rss_mb"]
+            self.memory, self.budget = True, whole / 2 - os.path.getsize(f"{model}/model.safetensors") / 2**20
+        return f"{self.budget:.0f}MiB"
+
+    def peer(self):
+        command = [sys.executable, "-W", "ignore", peer_script, model, "--dtype", "bf16" if self.bf16 else "fp32", "--targets", "all" if self.all else "qv",
+                   "--rank", 16 if self.all else 8, "--steps", steps, "--threads", self.threads, "--seq", LENGTH]
+        command += {"start": ["--init"], "gsm8k": ["--batch", GSM8K, "--gsm8k", work / "gsm8k.jsonl"], "dense": ["--batch", DENSE]}[self.kind]
+        done = subprocess.run([str(x) for x in command], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True, env=self.environment)
+        result = json.loads(done.stdout.splitlines()[-1])
+        if self.kind == "start":
+            result["init_s"] = result["grad_s"] + result["svd_s"]
+        return result
+
+def dense():
+    """Rows of LENGTH tokens, all trained."""
+    path = work / "dense.jsonl"
+    if not path.exists():
+        text = " ".join(json.loads(line)["answer"] for line in open(work / "gsm8k.jsonl", encoding="utf-8"))
+        text *= 1 + 8 * LENGTH // len(text)
+        path.write_text("".join(json.dumps({"text": text[i:]}) + "\n" for i in range(max(8, (steps + 1) * DENSE))))
+    return path
 
 def steps_of(path):
     return [m for line in path.read_text().splitlines() if "loss" in (m := json.loads(line))] if path.exists() else []
 
-def ours():
-    out = a.work / "adapter"
-    shutil.rmtree(out, ignore_errors=True)
-    path, flags = rows()
-    command = [a.work / "finetune", "train", "--model", a.model, "--data", path, *flags, "--output-dir", out, "--batch-size", str(a.batch),
-               "--max-steps", str(a.steps + 1), "--init", "lora", "--optimizer", "adamw", "--val-split", "0", "--save-steps", "1000000",
-               "--target-modules", "q_proj,v_proj" if a.targets == "qv" else "all-linear", "--threads", str(a.threads), "--quiet"]
-    start = time.time()
-    child = subprocess.Popen(list(map(str, command)), stdout=subprocess.DEVNULL)
-    first = []
-    def watch():  # metrics.jsonl gets a line at the end of each step
-        while child.returncode is None and not first:
-            if steps_of(out / "metrics.jsonl"):
-                first.append(time.time() - start)
-            time.sleep(0.005)
-    thread = threading.Thread(target=watch); thread.start()
-    _, status, usage = os.wait4(child.pid, 0)
-    child.returncode = os.waitstatus_to_exitcode(status)
-    thread.join()
-    if child.returncode: sys.exit(f"finetune train: exit code {child.returncode}")
-    lines = steps_of(out / "metrics.jsonl")
-    seconds = lambda m, before: (m["tokens"] - before["tokens"]) / m["tokens_per_second"]
-    # as for the peer, the first step is not counted
-    ts = [seconds(m, before) for before, m in zip(lines, lines[1:])]
-    return dict(tok_s=(lines[-1]["tokens"] - lines[0]["tokens"]) / sum(ts), rss_mb=usage.ru_maxrss / 1024,
-                start_s=first[0] - seconds(lines[0], dict(tokens=0)), loss=lines[-1]["loss"])
-
-def peer():
-    command = [sys.executable, "-W", "ignore", a.peer, a.model, "--dtype", a.dtype, "--targets", a.targets, "--batch", a.batch, "--steps", a.steps, "--threads", a.threads]
-    command += ["--seq", a.tokens] if a.tokens else ["--gsm8k", rows()[0]]
-    done = subprocess.run(list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True)
-    return json.loads(done.stdout.splitlines()[-1])
-
 def main():
-    results = dict(ours=[], peer=[])
-    for r in range(a.rounds):
-        for name, run in (("ours", ours), ("peer", peer)):
-            results[name].append(run())
-            print(f"round {r + 1}, {name}: " + ", ".join(f"{k} {results[name][-1][k]:.2f}" for k in ("tok_s", "rss_mb", "start_s", "loss")), file=sys.stderr)
-    print(f"SmolLM2-135M, {f'{a.tokens} tokens a row' if a.tokens else 'GSM8K rows'}, batch {a.batch}, {a.steps} steps, targets {a.targets}, "
-          f"{a.threads} threads, median of {a.rounds} rounds\n")
-    print(f"| | finetune | PyTorch + PEFT, {a.dtype} | finetune / peer |\n|---|---|---|---|")
-    for key, label, digits in (("tok_s", "tokens/s", 0), ("rss_mb", "peak memory, MB", 0), ("start_s", "seconds to the first step", 2)):
-        x, y = (statistics.median(m[key] for m in results[name]) for name in ("ours", "peer"))
-        print(f"| {label} | {x:.{digits}f} | {y:.{digits}f} | {x / y:.2f} |")
+    print(f"SmolLM2-135M, {steps} steps, {os.cpu_count()} threads, medians of {rounds} rounds (lowest–highest ratio)\n")
+    print("| job | finetune | PyTorch + PEFT | speed | finetune, MB | peer, MB | memory | to the first step, s | peer, s |\n" + "|---" * 9 + "|")
+    for job in map(Job, jobs):
+        results = dict(ours=[], peer=[])
+        for r in range(rounds):
+            for name in results:
+                results[name].append(getattr(job, name)())
+                print(f"{job.name}, round {r + 1}, {name}: " + ", ".join(f"{k} {v:.2f}" for k, v in results[name][-1].items() if isinstance(v, float)), file=sys.stderr)
+        median = lambda who, key: statistics.median(m[key] for m in results[who]) if key in results[who][0] else float("nan")
+        key, unit = ("init_s", "s") if job.kind == "start" else ("tok_s", "tokens/s")
+        ratios = [o[key] / p[key] for o, p in zip(results["ours"], results["peer"])]
+        ratios = sorted(1 / x for x in ratios) if job.kind == "start" else sorted(ratios)
+        digits = 1 if job.kind == "start" else 0
+        print(f"| {job.name} | {median('ours', key):.{digits}f} {unit} | {median('peer', key):.{digits}f} {unit} | {statistics.median(ratios):.2f} × ({ratios[0]:.2f}–{ratios[-1]:.2f}) | "
+              f"{median('ours', 'rss_mb'):.0f} | {median('peer', 'rss_mb'):.0f} | 1/{median('peer', 'rss_mb') / median('ours', 'rss_mb'):.1f} | "
+              f"{median('ours', 'start_s'):.2f} | {median('peer', 'start_s'):.2f} |", flush=True)
 
 main()

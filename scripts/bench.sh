@@ -1,35 +1,38 @@
 #!/usr/bin/env bash
-# finetune against PyTorch + PEFT on this machine, the two in turn: tokens/s, peak memory, and the time from the
-# start of the program to the first step. Prints a markdown table of medians with ratios.
+# finetune against PyTorch + PEFT on this machine, in turn: tokens/s, peak memory, and the time from the start of the
+# program to the first step. Prints a markdown table of medians with ratios, a line a job.
 #
-#   scripts/bench.sh [-k ROUNDS] [-n STEPS] [-b BATCH] [-t qv|all] [-d fp32|bf16] [-s TOKENS] [-j THREADS]
+#   scripts/bench.sh [-k ROUNDS] [-n STEPS] [JOB…]
 #
-# Rows are GSM8K through the chat template; with -s each has exactly TOKENS tokens, all trained. -d is the peer's
-# dtype (finetune computes in float32). The same rows, plain LoRA and AdamW for both, no evaluation.
+# A JOB is dense (4 rows of 512 tokens, all trained), gsm8k (8 rows a step through the chat template) or start
+# (LoRA-One's start from 8 rows of 512 tokens, against that of the method's authors), followed by any of
+#   -all     every projection, rank 16, in place of q and v, rank 8
+#   -bf16    products in bfloat16
+#   -avx2    both without AVX-512
+#   -1       one thread
+#   -memory  finetune with half the memory it takes otherwise (--memory)
+# such as gsm8k-bf16-1. Without any, all that the README shows. finetune and the peer train plain LoRA with AdamW on
+# the same rows, without evaluation.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=scripts/paths.sh
 . scripts/paths.sh
 
-rounds=3 steps=6 batch=4 targets=qv dtype=fp32 tokens=0 threads=$(getconf _NPROCESSORS_ONLN)
-while getopts k:n:b:t:d:s:j: option; do
+rounds=5 steps=6
+while getopts k:n: option; do
 	case $option in
 	k) rounds=$OPTARG ;;
 	n) steps=$OPTARG ;;
-	b) batch=$OPTARG ;;
-	t) targets=$OPTARG ;;
-	d) dtype=$OPTARG ;;
-	s) tokens=$OPTARG ;;
-	j) threads=$OPTARG ;;
 	*) die "usage: see the head of scripts/bench.sh" ;;
 	esac
 done
+shift $((OPTIND - 1))
+[ $# -gt 0 ] || set -- dense dense-bf16 dense-all dense-all-bf16 gsm8k gsm8k-bf16 dense-avx2 gsm8k-avx2 dense-1 dense-memory gsm8k-memory start start-all
 need_smollm2
 need_peer
 unset OPENBLAS_CORETYPE OPENBLAS_L2_SIZE # they slow a current PyTorch down
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 go build -o "$work/finetune" ./cmd/finetune
-gsm8k train.jsonl 1 $(((steps + 1) * batch)) >"$work/rows.jsonl"
-"$python" -W ignore scripts/bench.py --work "$work" --model "$smollm2" --peer "$shared/tools/bench_peer.py" --rounds "$rounds" \
-	--steps "$steps" --batch "$batch" --targets "$targets" --dtype "$dtype" --tokens "$tokens" --threads "$threads"
+gsm8k train.jsonl 1 $(((steps + 1) * 8)) >"$work/gsm8k.jsonl"
+"$python" -W ignore scripts/bench.py "$work" "$smollm2" "$shared/tools/bench_peer.py" "$rounds" "$steps" "$@"

@@ -15,8 +15,9 @@ cd "$(dirname "$0")/.." || exit 1
 
 STATICCHECK=honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOFUMPT=mvdan.cc/gofumpt@v0.12.0
+GOVULNCHECK=golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
-sections=(format vet staticcheck modules generated builds test race purego avx2 generic neon demo identity fuzz e2e)
+sections=(format vet staticcheck modules vulnerabilities generated builds test race purego avx2 generic neon demo identity kill fuzz e2e)
 
 # numeric are the packages whose results do not depend on the instruction set.
 numeric=(./simd/... ./model/... ./loraone/... ./train/...)
@@ -43,6 +44,12 @@ check_vet() { # simd also as the others see it: asmdecl reads the assembly of th
 check_staticcheck() { go run "$STATICCHECK" ./... && (cd simd/_asm && go run "$STATICCHECK" .); }
 
 check_modules() { go mod tidy -diff && go mod verify; }
+
+check_vulnerabilities() { # GOVULNDB names a copy of the database, for a machine that does not reach it
+	timeout 300 go run "$GOVULNCHECK" ${GOVULNDB:+-db "$GOVULNDB"} ./... && return
+	grep -q 'fetching vulnerabilities' "$work/log" || return 1
+	skip "govulncheck does not reach its database"
+}
 
 check_generated() { # the committed assembly is what simd/_asm writes
 	local f status=0
@@ -102,6 +109,8 @@ check_demo() { # ten seconds are promised; a busy machine gets twice that
 }
 
 check_identity() { bash scripts/identity.sh >&3 2>&1; }
+
+check_kill() { bash scripts/kill.sh 10 >&3 2>&1; } # scripts/kill.sh 200 is the long form
 
 check_fuzz() {
 	local pkg target targets=0

@@ -26,6 +26,9 @@ type stopped string
 
 func (s stopped) Error() string { return string(s) }
 
+// ErrEndless is a template that does not seem to come to an end.
+var ErrEndless error = stopped("does not come to an end")
+
 // errInnerNamespace keeps values free of cycles.
 var errInnerNamespace = errors.New("a namespace inside of another value is not supported")
 
@@ -53,10 +56,10 @@ func newGuard(limit time.Duration, deadline time.Time) *guard {
 func (g *guard) spend(bytes int) error {
 	const callBytes, callsPerLook = 64, 64
 	if g.spent += bytes + callBytes; g.spent > maxSpent {
-		return stopped(fmt.Sprintf("has made more than %d MiB of values", maxSpent>>20))
+		return fmt.Errorf("%w: has made more than %d MiB of values", ErrEndless, maxSpent>>20)
 	}
 	if g.calls++; g.calls%callsPerLook == 0 && time.Now().After(g.deadline) {
-		return stopped(fmt.Sprintf("still running after %v", g.limit))
+		return fmt.Errorf("%w: still running after %v", ErrEndless, g.limit)
 	}
 	return nil
 }

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
+	"os"
+	"path/filepath"
 	"time"
 
 	"example.com/finetune/loraone"
 	"example.com/finetune/model/atomicfile"
+	"example.com/finetune/simd"
 )
 
 // begin brings the run to its first step, from a checkpoint or from nothing.
@@ -26,7 +28,7 @@ func (r *run) begin(ctx context.Context) error {
 	if longest, made := r.s.Data.Train.Stats.Longest, r.s.Model.Config.MaxPositionEmbeddings; longest > made {
 		r.s.Report(Warning{fmt.Sprintf("the longest row has %d tokens; the model was made for %d (max_position_embeddings): a lower max_length cuts it", longest, made)})
 	}
-	r.s.Report(Planned{Plan: r.plan, MappedBytes: r.s.Model.MappedBytes(), ResumedFrom: path})
+	r.s.Report(Planned{Plan: r.s.Plan, MappedBytes: r.s.Model.MappedBytes(), ResumedFrom: path})
 	r.started, r.saved = r.s.now(), r.s.now()
 	if st != nil {
 		return r.restore(path, st)
@@ -39,11 +41,8 @@ func (r *run) restore(path string, st *state) error {
 	if err := sameSettings(r.c, st.Settings); err != nil {
 		return err
 	}
-	if !slices.Equal(st.Base, r.st.Base) {
-		return hint(fmt.Errorf("the weights in %s are not those that %s was made with", r.s.Model.Dir, path), "--overwrite begins again")
-	}
-	if st.Data != r.st.Data || st.Total != r.st.Total {
-		return hint(fmt.Errorf("the rows are not those that %s was made from", path), "data, map and chat_template must be as they were; --overwrite begins again")
+	if err := sameInputs(path, st, &r.st); err != nil {
+		return err
 	}
 	best, err := loadTensors(path, r.opt, st.Evaluated >= 0)
 	if err != nil {
@@ -51,18 +50,31 @@ func (r *run) restore(path string, st *state) error {
 	}
 	r.st, r.best = *st, best
 	r.started = r.started.Add(-time.Duration(st.Seconds * float64(time.Second)))
-	if err := removeAdapter(r.c.OutputDir); err != nil {
+	if _, err := keepAdapter(r.c.OutputDir); err != nil {
 		return err
 	}
-	return r.open()
+	dir := r.path(checkpointsDir)
+	if err := settle(dir, path, st.Step); err != nil {
+		return err
+	}
+	if err := prune(dir, r.c.SaveTotalLimit); err != nil { // what an interruption has left
+		return err
+	}
+	if ownCheckpoint(r.c.OutputDir, path) {
+		r.last = filepath.Join(dir, stepName(st.Step))
+	}
+	if err := r.writeSettings(settingsFile); err != nil {
+		return err
+	}
+	if err := removeFrom(r.c.OutputDir, beginningFile); err != nil {
+		return err
+	}
+	return r.openMetrics()
 }
 
 // fresh starts the adapters and evaluates the model before and after.
 func (r *run) fresh(ctx context.Context) error {
-	if err := prepareOutput(r.c.OutputDir); err != nil {
-		return err
-	}
-	if err := r.open(); err != nil {
+	if err := r.clear(); err != nil {
 		return err
 	}
 	if r.st.Validated {
@@ -78,17 +90,26 @@ func (r *run) fresh(ctx context.Context) error {
 		r.adapters.StartLoRA(r.c.Seed)
 		return nil
 	}
-	indices := r.batches.initial(r.plan.InitSamples)
-	report, err := r.adapters.StartSpectral(ctx, r.engine, pick(r.s.Data.Train, indices), loraone.StartOptions{
-		Gamma: r.c.InitGamma, Seed: r.c.Seed, MicroBatch: r.s.MicroBatch,
+	indices := r.batches.initial(r.s.Plan.InitSamples)
+	r.engine.SetCompute(simd.ComputeF32) // the one gradient, whatever compute says
+	defer r.engine.SetCompute(r.c.compute())
+	seqs, err := r.s.Data.Train.Sequences(indices)
+	if err != nil {
+		return err
+	}
+	report, err := r.adapters.StartSpectral(ctx, r.engine, seqs, loraone.StartOptions{
+		Gamma: r.c.InitGamma, Seed: r.c.Seed,
 		Progress: func(done, total int) { r.s.Report(InitProgress{done, total}) },
 	})
 	var bad *loraone.NonFiniteError
 	if errors.As(err, &bad) {
-		return hint(fmt.Errorf("%v: %w", r.s.Data.Train.Origins[indices[bad.Sequence]], err), "the model's weights or this row are damaged")
+		return r.nonFinite(0, err, indices[bad.Sequence:bad.Sequence+1])
 	}
 	if err != nil {
 		return r.early(err)
+	}
+	if err := r.unchanged(); err != nil {
+		return err
 	}
 	r.st.Init = report
 	for _, m := range report.Modules {
@@ -107,15 +128,35 @@ func (r *run) early(err error) error {
 	return err
 }
 
-// open writes run.yaml and goes on with metrics.jsonl.
-func (r *run) open() error {
+// clear makes the folder that of a new run. The settings take it over in one step,
+// whatever of the run before is still there.
+func (r *run) clear() error {
+	if err := r.writeSettings(beginningFile); err != nil {
+		return err
+	}
+	kept, err := keepAdapter(r.c.OutputDir)
+	if err != nil {
+		return err
+	}
+	if err := clearOutput(r.c.OutputDir, kept); err != nil {
+		return err
+	}
+	if err := os.Rename(r.path(beginningFile), r.path(settingsFile)); err != nil {
+		return err
+	}
+	return r.openMetrics()
+}
+
+func (r *run) writeSettings(name string) error {
 	text, err := r.c.YAML()
 	if err != nil {
 		return err
 	}
-	if err := atomicfile.WriteFile(r.path(settingsFile), text); err != nil {
-		return err
-	}
+	return atomicfile.WriteFile(r.path(name), text)
+}
+
+// openMetrics goes on with metrics.jsonl where the state is.
+func (r *run) openMetrics() error {
 	m, short, err := openMetrics(r.path(metricsFile), r.st.Metrics)
 	if err != nil {
 		return err
@@ -124,5 +165,5 @@ func (r *run) open() error {
 		r.s.Report(Warning{"metrics.jsonl is shorter than the checkpoint says: lines are missing"})
 	}
 	r.metrics = m
-	return nil
+	return atomicfile.SyncDir(r.c.OutputDir)
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"unicode"
 )
 
 // cardMark is a line of every model card that a run writes, and PEFT too: a
@@ -25,11 +26,12 @@ func card(c *Config, p *Provenance, d *Data) []byte {
 	var b bytes.Buffer
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	line("---\n%s", cardMark)
-	if hubID(p.Base.Name) {
-		line("base_model: %s", p.Base.Name)
+	base := tame(shortName(p.Base.Name))
+	if hubID(p.Base.Name) && base == p.Base.Name {
+		line("base_model: %s", base)
 	}
 	line("tags:\n- lora\n- finetune\n---\n")
-	line("# LoRA adapter for %s\n", shortName(p.Base.Name))
+	line("# LoRA adapter for %s\n", base)
 	line("%s, %d trained parameters, made with finetune %s.\n", describe(c), p.Parameters, p.Version)
 	if p.Validated {
 		cardLosses(line, p)
@@ -38,8 +40,8 @@ func card(c *Config, p *Provenance, d *Data) []byte {
 	}
 	line("![Loss](%s)\n", plotFile)
 	cardData(line, p, d)
-	line("## Settings\n\n```yaml\n%s```\n", cardSettings(c))
-	cardUse(line, p)
+	line("## Settings\n\n```yaml\n%s```\n", bytes.ReplaceAll(cardSettings(c), []byte("```"), []byte("'''")))
+	cardUse(line, base)
 	return b.Bytes()
 }
 
@@ -61,7 +63,7 @@ func cardLosses(line func(string, ...any), p *Provenance) {
 func cardData(line func(string, ...any), p *Provenance, d *Data) {
 	line("## Data\n")
 	for i, f := range p.Data.Files {
-		line("- `%s`: %d rows of %v, SHA-256 `%s`", d.names()[i], f.Rows, f.Format, f.SHA256)
+		line("- `%s`: %d rows of %v, SHA-256 `%s`", tame(d.names()[i]), f.Rows, f.Format, f.SHA256)
 	}
 	t := p.Data.Train
 	line("- trained on %d rows: %d tokens, %d of them learned, the longest row %d", t.Kept, t.Tokens, t.Trained, t.Longest)
@@ -75,11 +77,11 @@ func cardData(line func(string, ...any), p *Provenance, d *Data) {
 	line("")
 }
 
-func cardUse(line func(string, ...any), p *Provenance) {
+func cardUse(line func(string, ...any), base string) {
 	line("## Use\n\n```python\nfrom peft import PeftModel\nfrom transformers import AutoModelForCausalLM\n")
-	line("base = AutoModelForCausalLM.from_pretrained(%q)", shortName(p.Base.Name))
+	line("base = AutoModelForCausalLM.from_pretrained(%q)", base)
 	line("model = PeftModel.from_pretrained(base, \"path/to/this/folder\")\n```\n")
-	line("```\nfinetune generate --model %s --adapter path/to/this/folder --prompt \"…\"\n```", shortName(p.Base.Name))
+	line("```\nfinetune generate --model %s --adapter path/to/this/folder --prompt \"…\"\n```", base)
 }
 
 // describe names the method in a few words.
@@ -112,6 +114,17 @@ func cardSettings(c *Config) []byte {
 func hubID(name string) bool {
 	owner, model, ok := strings.Cut(name, "/")
 	return ok && owner != "" && model != "" && !strings.ContainsAny(model, `/\`) && owner[0] != '.' && owner[0] != '~' && !has(name, "config.json")
+}
+
+// tame makes a name of somebody's file fit into a page: what would end its line, its
+// backticks or its quotes, or begin HTML, becomes a question mark.
+func tame(name string) string {
+	return strings.Map(func(r rune) rune {
+		if strings.ContainsRune("`\"<>&|", r) || !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, name)
 }
 
 // shortName is a Hub id, or the last part of a folder's path.

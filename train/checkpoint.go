@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -47,13 +46,29 @@ func tensors(o *optimizer, best [][]float32) []safetensors.Entry {
 	return list
 }
 
-// writeCheckpoint writes dir/step-000120 in one piece and returns its path.
+// Names in the folder of checkpoints: step-000120, step-000120.old while another
+// takes its place, and hidden ones for what is being written or removed.
+const (
+	stepPrefix  = "step-"
+	oldSuffix   = ".old"
+	workPrefix  = ".step-"
+	writingName = workPrefix + "new"
+	goingName   = workPrefix + "gone"
+)
+
+func stepName(step int) string { return fmt.Sprintf("%s%06d", stepPrefix, step) }
+
+// writeCheckpoint writes dir/step-000120 in one piece and returns its path. At no
+// time is there none of the two where it replaces another.
 func writeCheckpoint(dir string, st *state, o *optimizer, best [][]float32) (string, error) {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := atomicfile.MkdirAll(dir); err != nil {
 		return "", err
 	}
-	tmp, err := os.MkdirTemp(dir, ".step-*")
-	if err != nil {
+	tmp := filepath.Join(dir, writingName)
+	if err := os.RemoveAll(tmp); err != nil {
+		return "", err
+	}
+	if err := os.Mkdir(tmp, 0o777); err != nil {
 		return "", err
 	}
 	defer os.RemoveAll(tmp)
@@ -63,20 +78,11 @@ func writeCheckpoint(dir string, st *state, o *optimizer, best [][]float32) (str
 	if err := writeJSON(filepath.Join(tmp, stateFile), st); err != nil {
 		return "", err
 	}
-	sums := manifest{}
-	for _, name := range []string{tensorsFile, stateFile} {
-		if sums[name], err = hashFile(filepath.Join(tmp, name)); err != nil {
-			return "", err
-		}
-	}
-	if err := writeJSON(filepath.Join(tmp, manifestFile), sums); err != nil {
+	if err := seal(tmp); err != nil {
 		return "", err
 	}
-	if err := os.Chmod(tmp, 0o755); err != nil {
-		return "", err
-	}
-	path := filepath.Join(dir, fmt.Sprintf("step-%06d", st.Step))
-	if err := os.RemoveAll(path); err != nil { // of a run that went back to an older one
+	path := filepath.Join(dir, stepName(st.Step))
+	if err := makeWay(path); err != nil {
 		return "", err
 	}
 	if err := os.Rename(tmp, path); err != nil {
@@ -85,8 +91,44 @@ func writeCheckpoint(dir string, st *state, o *optimizer, best [][]float32) (str
 	return path, atomicfile.SyncDir(dir)
 }
 
+// seal writes the manifest of a checkpoint.
+func seal(dir string) (err error) {
+	sums := manifest{}
+	for _, name := range []string{tensorsFile, stateFile} {
+		if sums[name], err = hashFile(filepath.Join(dir, name)); err != nil {
+			return err
+		}
+	}
+	return writeJSON(filepath.Join(dir, manifestFile), sums)
+}
+
+// makeWay gives a checkpoint that stands at path its other name. What is no folder
+// is removed.
+func makeWay(path string) error {
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case !info.IsDir():
+		return os.Remove(path)
+	}
+	if err := os.RemoveAll(path + oldSuffix); err != nil {
+		return err
+	}
+	return os.Rename(path, path+oldSuffix)
+}
+
+// A saved is a checkpoint's folder, by its name.
+type saved struct {
+	step int
+	old  bool // replaced, or about to be
+	path string
+}
+
 // checkpoints lists the finished-looking checkpoints of dir, newest first.
-func checkpoints(dir string) ([]string, error) {
+func checkpoints(dir string) ([]saved, error) {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -94,65 +136,126 @@ func checkpoints(dir string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	steps := map[int]string{}
+	var list []saved
 	for _, e := range entries {
-		if number, ok := strings.CutPrefix(e.Name(), "step-"); ok && e.IsDir() {
-			if n, err := strconv.Atoi(number); err == nil {
-				steps[n] = filepath.Join(dir, e.Name())
-			}
+		number, ok := strings.CutPrefix(e.Name(), stepPrefix)
+		number, old := strings.CutSuffix(number, oldSuffix)
+		if n, err := strconv.Atoi(number); ok && e.IsDir() && err == nil {
+			list = append(list, saved{n, old, filepath.Join(dir, e.Name())})
 		}
 	}
-	var list []string
-	for _, n := range slices.Backward(slices.Sorted(maps.Keys(steps))) {
-		list = append(list, steps[n])
-	}
+	slices.SortFunc(list, func(a, b saved) int {
+		if a.step != b.step {
+			return b.step - a.step
+		}
+		return strings.Compare(a.path, b.path) // the replaced one comes second
+	})
 	return list, nil
 }
 
-// prune removes all but the newest keep checkpoints, and what an interrupted write
-// has left.
+// prune removes all but the newest keep checkpoints, those that were replaced, and
+// what an interrupted write has left. The best adapter so far lies within each.
 func prune(dir string, keep int) error {
 	list, err := checkpoints(dir)
 	if err != nil {
 		return err
 	}
-	left, err := filepath.Glob(filepath.Join(dir, ".step-*"))
+	for _, c := range list {
+		if !c.old && keep > 0 {
+			keep--
+			continue
+		}
+		if err := removeCheckpoint(dir, c.path); err != nil {
+			return err
+		}
+	}
+	return errors.Join(os.RemoveAll(filepath.Join(dir, writingName)), os.RemoveAll(filepath.Join(dir, goingName)))
+}
+
+// settle makes the checkpoint that a run goes on from the newest of dir and the only
+// one of its step: those beyond it are damaged or were gone back from. One that was
+// being replaced gets its name back.
+func settle(dir, from string, step int) error {
+	list, err := checkpoints(dir)
 	if err != nil {
 		return err
 	}
-	for _, path := range append(left, list[min(keep, len(list)):]...) {
-		if err := os.RemoveAll(path); err != nil {
-			return err
+	back := filepath.Base(from) == stepName(step)+oldSuffix
+	for _, c := range list {
+		if c.step > step || c.step == step && c.old != back {
+			if err := removeCheckpoint(dir, c.path); err != nil {
+				return err
+			}
 		}
+	}
+	if path := filepath.Join(dir, stepName(step)); back && has(path+oldSuffix, manifestFile) {
+		return os.Rename(path+oldSuffix, path)
 	}
 	return nil
 }
 
+// removeCheckpoint takes the name off a checkpoint first: none is ever half there.
+func removeCheckpoint(dir, path string) error {
+	gone := filepath.Join(dir, goingName)
+	if err := os.RemoveAll(gone); err != nil {
+		return err
+	}
+	if err := os.Rename(path, gone); err != nil {
+		return err
+	}
+	return os.RemoveAll(gone)
+}
+
+// A damagedError is a checkpoint that is not what was written.
+type damagedError struct{ error }
+
+func (e damagedError) Unwrap() error { return e.error }
+
+func damaged(format string, args ...any) error {
+	return damagedError{fmt.Errorf("checkpoint: "+format, args...)}
+}
+
 // verify reads a checkpoint's state after checking every file against the
-// manifest.
+// manifest. Where it is damaged the error is a damagedError.
 func verify(path string) (*state, error) {
 	var sums manifest
-	if err := readJSON(filepath.Join(path, manifestFile), &sums); err != nil {
-		return nil, fmt.Errorf("checkpoint: %w", err)
+	if err := readPart(path, manifestFile, &sums); err != nil {
+		return nil, err
 	}
 	for _, name := range []string{tensorsFile, stateFile} {
 		sum, err := hashFile(filepath.Join(path, name))
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, damaged("%w", err)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("checkpoint: %w", err)
 		}
 		if sum != sums[name] {
-			return nil, fmt.Errorf("checkpoint: %s: its checksum is not the one in %s", filepath.Join(path, name), manifestFile)
+			return nil, damaged("%s: its checksum is not the one in %s", filepath.Join(path, name), manifestFile)
 		}
 	}
-	var st state
-	if err := readJSON(filepath.Join(path, stateFile), &st); err != nil {
-		return nil, fmt.Errorf("checkpoint: %w", err)
+	st := new(state)
+	if err := readPart(path, stateFile, st); err != nil {
+		return nil, err
 	}
 	if st.Version != stateVersion {
-		return nil, fmt.Errorf("checkpoint: %s: layout %d, this version reads %d", path, st.Version, stateVersion)
+		return nil, hint(fmt.Errorf("checkpoint: %s: layout %d, this version reads %d", path, st.Version, stateVersion), "it is of another version of finetune, which can go on with it")
 	}
 	if st.Step < 0 || st.Step > st.Total || st.Evaluated < -1 || st.Evaluated > st.Step || st.Metrics < 0 {
-		return nil, fmt.Errorf("checkpoint: %s: step %d of %d, evaluated at %d, %d bytes of metrics: not a state of a run", path, st.Step, st.Total, st.Evaluated, st.Metrics)
+		return nil, damaged("%s: step %d of %d, evaluated at %d, %d bytes of metrics: not a state of a run", path, st.Step, st.Total, st.Evaluated, st.Metrics)
 	}
-	return &st, nil
+	return st, nil
+}
+
+// readPart reads a JSON file of a checkpoint.
+func readPart(path, name string, v any) error {
+	err := readJSON(filepath.Join(path, name), v)
+	var disk *fs.PathError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &disk) && !errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("checkpoint: %w", err) // it may be whole
+	}
+	return damaged("%w", err)
 }

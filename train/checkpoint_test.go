@@ -1,6 +1,7 @@
 package train
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -53,7 +54,7 @@ func TestCheckpointComesBack(t *testing.T) {
 
 func TestPruneKeepsTheNewest(t *testing.T) {
 	dir := t.TempDir()
-	for _, name := range []string{"step-000002", "step-000010", "step-1000000", "step-000009", ".step-123", "other"} {
+	for _, name := range []string{"step-000002", "step-000010", "step-1000000", "step-000009", "step-000010.old", ".step-gone", ".step-new", "other"} {
 		if err := os.Mkdir(filepath.Join(dir, name), 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -71,6 +72,99 @@ func TestPruneKeepsTheNewest(t *testing.T) {
 	}
 	if want := []string{"other", "step-000010", "step-1000000"}; !slices.Equal(names, want) {
 		t.Errorf("left %v, want %v", names, want)
+	}
+}
+
+// TestEveryDamageIsSeen flips bits all over a checkpoint and cuts every
+// file short at many places.
+func TestEveryDamageIsSeen(t *testing.T) {
+	t.Parallel()
+	p := simd.NewPool(1)
+	defer p.Close()
+	c := Default()
+	o := newOptimizer(&c, 10, []*loraone.Layer{layer("a")}, p)
+	path, err := writeCheckpoint(t.TempDir(), &state{Version: stateVersion, Step: 3, Total: 10}, o, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	entries, err := os.ReadDir(path)
+	if err != nil || len(entries) != 3 {
+		t.Fatalf("%v, %v", entries, err)
+	}
+	for _, e := range entries {
+		file := filepath.Join(path, e.Name())
+		good := []byte(content(t, file))
+		spoiled := func(what string, at int, bad []byte) {
+			put(t, file, string(bad))
+			var damage damagedError
+			if _, err := verify(path); !errors.As(err, &damage) {
+				t.Errorf("%s, %s at %d: %v", e.Name(), what, at, err)
+			}
+		}
+		each := 1 + len(good)/400
+		for i := 0; i < len(good); i += each {
+			bad := slices.Clone(good)
+			bad[i] ^= 1 << (i % 8)
+			spoiled("a bit", i, bad)
+		}
+		for n := 0; n < len(good)-1; n += 7 * each { // the manifest's last byte is its line's end
+			spoiled("cut", n, good[:n])
+		}
+		put(t, file, string(good))
+	}
+	if _, err := verify(path); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestReplacingACheckpoint stops between the two renames: the one that was to be
+// replaced is found, and gets its name back.
+func TestReplacingACheckpoint(t *testing.T) {
+	p := simd.NewPool(1)
+	defer p.Close()
+	c := Default()
+	o := newOptimizer(&c, 10, []*loraone.Layer{layer("a")}, p)
+	write := func(dir string, step int, loss float64) string {
+		path, err := writeCheckpoint(dir, &state{Version: stateVersion, Step: step, Total: 10, BestLoss: loss}, o, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	for what, after := range map[string]func(path string){
+		"nothing in its place":     func(string) {},
+		"something bad in it":      func(path string) { mkdir(t, path) },
+		"a newer one that is torn": func(path string) { mkdir(t, filepath.Join(filepath.Dir(path), "step-000004")) },
+	} {
+		out := t.TempDir()
+		dir := filepath.Join(out, checkpointsDir)
+		write(dir, 2, 0.2)
+		path := write(dir, 3, 0.3)
+		if err := makeWay(path); err != nil {
+			t.Fatal(err)
+		}
+		after(path)
+		from, st, _, err := findCheckpoint(&Config{OutputDir: out, Resume: true})
+		if err != nil || st == nil || st.BestLoss != 0.3 {
+			t.Fatalf("%s: %s, %+v, %v", what, from, st, err)
+		}
+		if err := settle(dir, from, st.Step); err != nil {
+			t.Fatal(err)
+		}
+		list, err := checkpoints(dir)
+		if err != nil || len(list) != 2 || list[0].path != path {
+			t.Errorf("%s: %+v, %v", what, list, err)
+		}
+		write(dir, 3, 0.4) // in place of the first
+		if err := prune(dir, 2); err != nil {
+			t.Fatal(err)
+		}
+		if list, err = checkpoints(dir); err != nil || len(list) != 2 || list[0].path != path {
+			t.Errorf("%s, replaced: %+v, %v", what, list, err)
+		}
+		if st, err := verify(path); err != nil || st.BestLoss != 0.4 {
+			t.Errorf("%s, replaced: %+v, %v", what, st, err)
+		}
 	}
 }
 

@@ -1,6 +1,9 @@
 package train
 
-import "example.com/finetune/loraone"
+import (
+	"example.com/finetune/loraone"
+	"example.com/finetune/simd"
+)
 
 // Learning rates used when learning_rate is not given, from runs of 40 steps of 8
 // GSM8K rows on SmolLM2-135M (scripts/gsm8k.sh) after LoRA-One's start. Held-out
@@ -58,6 +61,9 @@ type Config struct {
 	Map             Columns `yaml:"map"`
 	Seed            uint64  `yaml:"seed"`
 	Threads         int     `yaml:"threads"` // 0: all cores
+	Compute         string  `yaml:"compute"`
+	Memory          Size    `yaml:"memory"` // bytes a run may allocate; 0: what the fastest way takes
+	Profile         bool    `yaml:"profile"`
 	Packing         bool    `yaml:"packing"`
 	Progress        string  `yaml:"progress"`
 
@@ -80,7 +86,7 @@ func Default() Config {
 		Optimizer: "preconditioned-adamw", PreconditionReg: 1e-6,
 		LoggingSteps: 1, EvalSamples: 100, SaveSteps: 100, SaveTotalLimit: 2,
 		ValSplit: 0.05, TrainOn: "assistant", ChatTemplate: "auto",
-		Seed: 42, Progress: "auto",
+		Seed: 42, Compute: "f32", Progress: "auto",
 	}
 }
 
@@ -100,6 +106,12 @@ func (c *Config) resolved() *Config {
 	d := *c
 	d.LearningRate = c.Rate()
 	return &d
+}
+
+// compute returns what simd calls it.
+func (c *Config) compute() simd.Compute {
+	compute, _ := simd.ParseCompute(c.Compute) // validated
+	return compute
 }
 
 // Lora returns the adapter's configuration. base is base_model_name_or_path.

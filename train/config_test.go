@@ -113,53 +113,6 @@ func TestValidateNamesSettingsOfAdaptersAndText(t *testing.T) {
 	})
 }
 
-func TestYAMLSetsWhatItNames(t *testing.T) {
-	c := Default()
-	text := "model: m\nlearning_rate: 2e-4\nlora_r: 16\ntarget_modules: all-linear\ninit_samples: all\nmap: {prompt: question, completion: answer}\nseed: 7\nresume: true\n"
-	if err := c.parseYAML("run.yaml", []byte(text)); err != nil {
-		t.Fatal(err)
-	}
-	want := Default()
-	want.Model, want.LearningRate, want.LoraR, want.Seed, want.Resume = "m", 2e-4, 16, 7, true
-	want.TargetModules, want.InitSamples = Names{"all-linear"}, All
-	want.Map = Columns{"prompt": "question", "completion": "answer"}
-	if !reflect.DeepEqual(c, want) {
-		t.Errorf("got %+v\nwant %+v", c, want)
-	}
-	for in, want := range map[string]Names{"[q_proj, v_proj]": {"q_proj", "v_proj"}, "q_proj, k_proj": {"q_proj", "k_proj"}, "- q_proj\n- o_proj": {"q_proj", "o_proj"}} {
-		if err := c.parseYAML("run.yaml", []byte("target_modules:\n  "+strings.ReplaceAll(in, "\n", "\n  "))); err != nil || !slices.Equal(c.TargetModules, want) {
-			t.Errorf("%s: %v, %v", in, c.TargetModules, err)
-		}
-	}
-	if err := c.parseYAML("run.yaml", []byte("map: text=body\n")); err != nil || c.Map["text"] != "body" {
-		t.Errorf("map as text: %v, %v", c.Map, err)
-	}
-}
-
-func TestYAMLMistakes(t *testing.T) {
-	for _, x := range []struct{ in, want, hint string }{
-		{"model: m\nlearning_rte: 1\n", `run.yaml:2: unknown setting "learning_rte"`, "did you mean learning_rate?"},
-		{"zzz: 1\n", `run.yaml:1: unknown setting "zzz"`, ""},
-		{"model: m\nlora_r: many\n", `run.yaml:2: `, ""},
-		{"model: m\nmodel: n\n", `run.yaml:2: `, ""},
-		{"model: [\n", `run.yaml:1: `, ""},
-		{"model: m\ninit_samples: some\n", `"some", want a number or "all"`, ""},
-		{"map: {x: y}\n", `map: unknown field "x"`, ""},
-		{"- a\n", `run.yaml`, ""},
-	} {
-		c := Default()
-		err := c.parseYAML("run.yaml", []byte(x.in))
-		expect(t, x.in, err, x.want, x.hint, true)
-		if err != nil && strings.Count(err.Error(), "\n") > 0 {
-			t.Errorf("%q: an error of several lines:\n%v", x.in, err)
-		}
-	}
-	c := Default()
-	if err := c.ReadYAML(filepath.Join(t.TempDir(), "absent.yaml")); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("no file: %v", err)
-	}
-}
-
 func TestYAMLComesBack(t *testing.T) {
 	c := valid()
 	c.InitSamples, c.Map, c.Date, c.Overwrite, c.WarmupSteps = All, Columns{"text": "body"}, "2026-01-02", true, 100
@@ -198,4 +151,15 @@ func TestKeysAreTheTable(t *testing.T) {
 			t.Errorf("%s may change, but is no key", k)
 		}
 	}
+}
+
+func TestSizes(t *testing.T) {
+	for text, want := range map[string]Size{"2GB": 2e9, "1.5 GiB": 3 << 29, "800000000": 8e8, "0": 0} {
+		c := Default()
+		if err := c.parseYAML("run.yaml", []byte("memory: "+text)); err != nil || c.Memory != want {
+			t.Errorf("%s: %d, %v, want %d", text, c.Memory, err, want)
+		}
+	}
+	c := Default()
+	expect(t, "no size", c.parseYAML("run.yaml", []byte("memory: much")), `"much", want a size such as 2GB`, "", true)
 }

@@ -15,6 +15,11 @@
 //     holds no stream of random numbers, and a resumed run gets the same bits.
 //   - A loss is a sum of nats divided once by its tokens, never a mean of means.
 //     The micro-batch, the threads and the accumulation show in no result.
-//   - An adapter appears in the output folder in one piece at the end. Until then
-//     everything needed to go on lies in checkpoints/.
+//   - An adapter appears in the output folder at the end, written elsewhere and
+//     verified before; one that stands there is whole until then. Everything needed
+//     to go on lies in checkpoints/: whole, checked by checksums, the last one made
+//     before the adapter, each with the best adapter so far. A run that is killed
+//     anywhere goes on to the same bytes.
+//   - One run at a time writes into a folder, held by a lock of the system that ends
+//     with the process. Nothing is written through a link.
 package train

@@ -12,7 +12,7 @@ import (
 // chooseEval returns the indices of the validation rows used during training: a
 // seeded choice, in the file's order.
 func chooseEval(c *Config, valid *data.Set) []int {
-	n := len(valid.Sequences)
+	n := valid.Len()
 	list := newStream(c.Seed, "eval", 0).permutation(n)
 	if c.EvalSamples > 0 {
 		list = list[:min(n, c.EvalSamples)]
@@ -21,21 +21,12 @@ func chooseEval(c *Config, valid *data.Set) []int {
 	return list
 }
 
-// pick returns the sequences at these indices.
-func pick(set *data.Set, indices []int) []model.Sequence {
-	list := make([]model.Sequence, len(indices))
-	for i, k := range indices {
-		list[i] = set.Sequences[k]
-	}
-	return list
-}
-
 // MeanLoss returns the loss per target of the sequences, each counted by its
 // targets. progress may be nil. It stops between micro-batches when ctx ends.
-func MeanLoss(ctx context.Context, e *model.Engine, seqs []model.Sequence, microBatch int, progress func(done, total int)) (float64, error) {
+func MeanLoss(ctx context.Context, e *model.Engine, seqs []model.Sequence, progress func(done, total int)) (float64, error) {
 	var sum float64
 	targets, done := 0, 0
-	for _, mb := range model.MicroBatches(seqs, microBatch) {
+	for _, mb := range e.MicroBatches(seqs) {
 		if err := ctx.Err(); err != nil {
 			return 0, err
 		}

@@ -1,6 +1,10 @@
 package train
 
-import "time"
+import (
+	"time"
+
+	"example.com/finetune/model"
+)
 
 // The events that a run reports, by value.
 type (
@@ -43,6 +47,13 @@ type (
 	Saved struct {
 		Step int
 		Path string
+	}
+
+	// Profiled comes at the end, where settings ask for it: what the steps of this
+	// start have spent their time on.
+	Profiled struct {
+		Steps   int
+		Profile *model.Profile
 	}
 
 	// Warning is a remark that needs no answer.

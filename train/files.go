@@ -11,12 +11,17 @@ import (
 	"example.com/finetune/model/atomicfile"
 )
 
-func writeJSON(path string, v any) error {
+func encodeJSON(v any) ([]byte, error) {
 	text, err := json.MarshalIndent(v, "", "  ")
+	return append(text, '\n'), err
+}
+
+func writeJSON(path string, v any) error {
+	text, err := encodeJSON(v)
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	return atomicfile.WriteFile(path, append(text, '\n'))
+	return atomicfile.WriteFile(path, text)
 }
 
 func readJSON(path string, v any) error {

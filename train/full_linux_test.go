@@ -3,7 +3,6 @@ package train
 import (
 	"context"
 	"errors"
-	"os"
 	"path/filepath"
 	"testing"
 
@@ -61,13 +60,4 @@ func TestDiskFull(t *testing.T) {
 			t.Errorf("%s: the resumed run has another adapter", size)
 		}
 	}
-}
-
-func content(t *testing.T, path string) string {
-	t.Helper()
-	b, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(b)
 }

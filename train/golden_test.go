@@ -60,7 +60,7 @@ func TestCurvesMatchPyTorch(t *testing.T) {
 func startCurve(t *testing.T, c *golden.Case, name string, e *model.Engine, a *loraone.Adapters) {
 	t.Helper()
 	if name != "lora" {
-		if _, err := a.StartSpectral(t.Context(), e, c.Seqs(0, c.InitSamples), loraone.StartOptions{Gamma: c.Gamma, Seed: 1, MicroBatch: 64}); err != nil {
+		if _, err := a.StartSpectral(t.Context(), e, c.Seqs(0, c.InitSamples), loraone.StartOptions{Gamma: c.Gamma, Seed: 1}); err != nil {
 			t.Fatal(err)
 		}
 		return

@@ -1,7 +1,9 @@
 package train
 
 import (
+	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 
 	"example.com/finetune/simd"
@@ -16,11 +18,14 @@ type Data struct {
 	Files  []data.File
 	Split  bool // Valid was taken from the training file
 	Shared int  // training rows that are validation rows too
+
+	sequences string // digest of all of them
 }
 
 // LoadData reads, splits and tokenises the rows that the settings name. template
-// may be nil.
-func LoadData(c *Config, t *tokenizer.Tokenizer, template *tokenizer.Template, p *simd.Pool) (*Data, error) {
+// may be nil. progress is told of the bytes that were read, of all there are; it may
+// be nil. The data is to be closed.
+func LoadData(c *Config, t *tokenizer.Tokenizer, template *tokenizer.Template, p *simd.Pool, progress func(done, total int64)) (*Data, error) {
 	paths, err := data.Find(c.Data)
 	if err != nil {
 		return nil, err
@@ -29,64 +34,89 @@ func LoadData(c *Config, t *tokenizer.Tokenizer, template *tokenizer.Template, p
 		return nil, fmt.Errorf("%s: no train.jsonl in this folder", c.Data)
 	}
 	d := new(Data)
-	rows, valid, err := d.read(c, paths)
-	if err != nil {
-		return nil, err
-	}
-	o := data.Options{Template: template, TrainOn: c.TrainOn, MaxLength: c.MaxLength, Overlong: c.Overlong}
-	if d.Train, err = data.Encode(rows, t, o, p); err != nil {
-		return nil, err
-	}
-	if len(valid) > 0 {
-		if d.Valid, err = data.Encode(valid, t, o, p); err != nil {
-			return nil, fmt.Errorf("the validation rows: %w", err)
+	before, total := int64(0), size(paths.Train)+size(paths.Valid)
+	open := func(path string) (*data.Set, error) {
+		o := data.Options{Template: template, TrainOn: c.TrainOn, MaxLength: c.MaxLength, Overlong: c.Overlong}
+		set, err := data.Open(path, data.Columns(c.Map), t, o, p, func(bytes int64) {
+			if progress != nil {
+				progress(before+bytes, total)
+			}
+		})
+		if err != nil {
+			return nil, err
 		}
+		before += size(path)
+		d.Files = append(d.Files, set.File)
+		return set, nil
+	}
+	if err := d.load(c, paths, open); err != nil {
+		return nil, errors.Join(err, d.Close())
 	}
 	return d, nil
 }
 
-// read returns the rows of the training file and those for validation: of their
-// own file, else a part of the first.
-func (d *Data) read(c *Config, paths data.Paths) (rows, valid []data.Row, err error) {
-	columns := data.Columns(c.Map)
-	rows, file, err := data.ReadFile(paths.Train, columns)
-	if err != nil {
-		return nil, nil, err
+// load opens the training rows and those for validation: of their own file, else a
+// part of the first.
+func (d *Data) load(c *Config, paths data.Paths, open func(path string) (*data.Set, error)) (err error) {
+	if d.Train, err = open(paths.Train); err != nil {
+		return err
 	}
-	d.Files = append(d.Files, file)
 	if paths.Valid == "" {
-		rows, valid = data.Split(rows, c.ValSplit, c.Seed)
-		d.Split = len(valid) > 0
-		return rows, valid, nil
+		train, valid, err := d.Train.Split(c.ValSplit, c.Seed)
+		if err != nil {
+			return err
+		}
+		d.Train, d.Valid, d.Split = train, valid, valid != nil
+	} else if d.Valid, err = open(paths.Valid); err != nil {
+		return err
+	} else if d.Shared, err = d.Train.Shared(d.Valid); err != nil {
+		return err
 	}
-	if valid, file, err = data.ReadFile(paths.Valid, columns); err != nil {
-		return nil, nil, err
+	d.sequences, err = d.Train.Digest()
+	if err == nil && d.Valid != nil {
+		var valid string
+		valid, err = d.Valid.Digest()
+		d.sequences += " " + valid
 	}
-	d.Files = append(d.Files, file)
-	d.Shared = data.Shared(rows, valid)
-	return rows, valid, nil
+	return err
+}
+
+// size returns the bytes of a file, 0 for none.
+func size(path string) int64 {
+	info, err := os.Stat(path)
+	if err != nil {
+		return 0
+	}
+	return info.Size()
+}
+
+// Close gives the rows up.
+func (d *Data) Close() error {
+	var err error
+	for _, set := range []*data.Set{d.Train, d.Valid} {
+		if set != nil {
+			err = errors.Join(err, set.Close())
+		}
+	}
+	return err
 }
 
 // CheckVocabulary returns an error that names a row with a token the model does
 // not have.
 func (d *Data) CheckVocabulary(size int) error {
 	for _, set := range []*data.Set{d.Train, d.Valid} {
-		if set != nil && int(set.MaxID) >= size {
-			return hint(fmt.Errorf("%v: token id %d, but the model's vocab_size is %d", set.MaxIDAt, set.MaxID, size),
-				"tokenizer.json and config.json are of different models, or the chat template uses tokens the model lacks")
+		if set == nil {
+			continue
+		}
+		if err := data.CheckVocabulary(set.MaxID, set.MaxIDAt, size); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
 // digest identifies all sequences.
-func (d *Data) digest() string {
-	s := d.Train.Digest()
-	if d.Valid != nil {
-		s += " " + d.Valid.Digest()
-	}
-	return s
-}
+func (d *Data) digest() string { return d.sequences }
 
 // names lists the files without their folders.
 func (d *Data) names() []string {

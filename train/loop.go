@@ -2,10 +2,10 @@ package train
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"example.com/finetune/model"
 )
@@ -44,11 +44,11 @@ func (r *run) loop(ctx context.Context) error {
 
 func (r *run) evalDue() bool {
 	step := r.st.Step
-	return r.st.Validated && r.st.Evaluated < step && (step%r.plan.EvalEvery == 0 || step == r.st.Total)
+	return r.st.Validated && r.st.Evaluated < step && (step%r.s.Plan.EvalEvery == 0 || step == r.st.Total)
 }
 
 func (r *run) saveDue() bool {
-	return r.st.Step < r.st.Total && (r.st.Step%r.c.SaveSteps == 0 || r.s.now().Sub(r.saved) >= saveEvery)
+	return r.st.Step%r.c.SaveSteps == 0 || r.s.now().Sub(r.saved) >= saveEvery
 }
 
 // A batchLoss is the summed loss of a batch.
@@ -60,21 +60,33 @@ type batchLoss struct {
 // step runs one batch and updates the adapters.
 func (r *run) step() error {
 	start := r.s.now()
+	r.profile.At(model.Rest)
+	defer r.profile.At(model.Outside)
 	t, indices := r.st.Step, r.batches.batch(r.st.Step)
 	loss, err := r.backward(indices)
-	if err != nil {
-		return hint(fmt.Errorf("step %d: %w", t+1, err), "a lower learning_rate (%g) or max_grad_norm; the checkpoints before it are good", r.c.LearningRate)
+	var bad nonFiniteError
+	if errors.As(err, &bad) {
+		return r.nonFinite(t+1, bad, bad.rows)
 	}
+	if err != nil {
+		return err
+	}
+	r.profile.At(model.Optimizer)
 	norm, rate, err := r.opt.step(t, loss.targets)
 	if err != nil {
-		return hint(fmt.Errorf("step %d: %w; its rows are %s", t+1, err, r.rows(indices)), "a lower learning_rate (%g) or max_grad_norm; the checkpoints before it are good", r.c.LearningRate)
+		return r.nonFinite(t+1, err, indices)
 	}
+	r.last = ""
 	took := r.s.now().Sub(start)
 	r.steps++
-	r.busy += took
+	r.clock.trained += loss.tokens
+	r.clock.training += took
 	r.st.Step++
 	r.st.Tokens += loss.tokens
 	r.st.Window.add(loss, took.Seconds())
+	if rising := r.st.Rise.add(r.st.Step, loss.sum/float64(loss.targets)); rising != "" {
+		r.s.Report(Warning{rising})
+	}
 	r.st.Seconds = r.s.now().Sub(r.started).Seconds()
 	if r.st.Step%r.c.LoggingSteps == 0 || r.st.Step == r.st.Total {
 		return r.log(norm, rate)
@@ -87,12 +99,19 @@ func (r *run) backward(indices []int) (batchLoss, error) {
 	for _, l := range r.adapters.Layers {
 		l.ZeroGrad()
 	}
+	r.engine.Profile = r.profile
+	defer func() { r.engine.Profile = nil }()
 	var total batchLoss
 	done := 0
-	for _, mb := range model.MicroBatches(pick(r.s.Data.Train, indices), r.s.MicroBatch) {
+	seqs, err := r.s.Data.Train.Sequences(indices)
+	if err != nil {
+		return total, err
+	}
+	for _, mb := range r.engine.MicroBatches(seqs) {
 		for i, l := range r.engine.LossBackward(mb, nil) {
 			if !finite(l.Sum) {
-				return total, fmt.Errorf("the loss of %v is not finite", r.s.Data.Train.Origins[indices[done+i]])
+				row := indices[done+i]
+				return total, nonFiniteError{fmt.Errorf("the loss of %v is not finite", r.s.Data.Train.Origin(row)), []int{row}}
 			}
 			total.sum += l.Sum
 			total.targets += l.Targets
@@ -100,7 +119,7 @@ func (r *run) backward(indices []int) (batchLoss, error) {
 		}
 		done += len(mb)
 	}
-	return total, nil
+	return total, r.unchanged()
 }
 
 // rows names the rows of a batch, ten at most, in the file's order.
@@ -108,7 +127,7 @@ func (r *run) rows(indices []int) string {
 	sorted := slices.Sorted(slices.Values(indices))
 	var names []string
 	for _, i := range sorted[:min(10, len(sorted))] {
-		names = append(names, r.s.Data.Train.Origins[i].String())
+		names = append(names, r.s.Data.Train.Origin(i).String())
 	}
 	if more := len(sorted) - len(names); more > 0 {
 		names = append(names, fmt.Sprintf("and %d more", more))
@@ -125,11 +144,10 @@ func (r *run) log(norm, rate float64) error {
 	if w.Seconds > 0 {
 		pace = float64(w.Tokens) / w.Seconds
 	}
-	left := time.Duration(float64(r.busy) / float64(r.steps) * float64(st.Total-st.Step))
 	epoch := r.batches.passed(st.Step)
 	r.s.Report(Stepped{
 		Step: st.Step, Steps: st.Total, Epoch: epoch, Loss: loss, LearningRate: rate, GradNorm: norm,
-		Tokens: st.Tokens, TokensPerSecond: pace, Seconds: st.Seconds, Left: left,
+		Tokens: st.Tokens, TokensPerSecond: pace, Seconds: st.Seconds, Left: r.s.Plan.Left(st.Step, r.clock.pace()),
 	})
 	return r.metrics.add(Metric{
 		Step: st.Step, Epoch: epoch, Loss: &loss, LearningRate: &rate, GradNorm: &norm,
@@ -147,6 +165,7 @@ func (r *run) evaluate(ctx context.Context) error {
 			return err
 		}
 	}
+	r.last = ""
 	best := r.st.evaluated(loss)
 	if best {
 		r.keep()
@@ -162,7 +181,15 @@ func (r *run) evaluate(ctx context.Context) error {
 }
 
 func (r *run) evalLoss(ctx context.Context) (float64, error) {
-	loss, err := MeanLoss(ctx, r.engine, r.eval, r.s.MicroBatch, func(done, total int) { r.s.Report(EvalProgress{done, total}) })
+	start := r.s.now()
+	loss, err := MeanLoss(ctx, r.engine, r.eval, func(done, total int) { r.s.Report(EvalProgress{done, total}) })
+	if err == nil {
+		for _, s := range r.eval {
+			r.clock.evaluated += len(s.IDs)
+		}
+		r.clock.evaluation += r.s.now().Sub(start)
+		err = r.unchanged()
+	}
 	if err == nil && !finite(loss) {
 		err = hint(fmt.Errorf("step %d: the validation loss is not finite", r.st.Step), "a lower learning_rate (%g)", r.c.LearningRate)
 	}
@@ -180,18 +207,25 @@ func (r *run) keep() {
 	}
 }
 
-// save writes a checkpoint and removes the oldest beyond save_total_limit.
+// save writes a checkpoint, unless the last one is of the same state, and removes
+// the oldest beyond save_total_limit.
 func (r *run) save() (string, error) {
+	if r.last != "" {
+		return r.last, nil
+	}
 	if err := r.metrics.sync(); err != nil {
 		return "", err
 	}
 	r.st.Metrics = r.metrics.size
 	dir := r.path(checkpointsDir)
 	path, err := writeCheckpoint(dir, &r.st, r.opt, r.best)
-	if err != nil {
-		return "", fmt.Errorf("saving a checkpoint: %w", err)
+	if err == nil {
+		r.saved, r.last = r.s.now(), path
+		r.s.Report(Saved{r.st.Step, path})
+		err = prune(dir, r.c.SaveTotalLimit)
 	}
-	r.saved = r.s.now()
-	r.s.Report(Saved{r.st.Step, path})
-	return path, prune(dir, r.c.SaveTotalLimit)
+	if err != nil {
+		return "", hint(fmt.Errorf("saving a checkpoint: %w", err), "the checkpoints before it are good: --resume goes on from there")
+	}
+	return path, nil
 }

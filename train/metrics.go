@@ -31,15 +31,20 @@ type metrics struct {
 }
 
 // openMetrics cuts the file at path to the size bytes that a checkpoint knows of
-// and goes on behind them. short reports that there were fewer.
+// and goes on behind them. short reports that there were fewer: then it goes on
+// behind the last whole line.
 func openMetrics(path string, size int64) (m *metrics, short bool, err error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
+	if err := removeUnlessFile(path); err != nil {
+		return nil, false, err
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o666)
 	if err != nil {
 		return nil, false, err
 	}
 	info, err := f.Stat()
 	if err == nil && info.Size() < size {
-		short, size = true, info.Size()
+		short = true
+		size, err = wholeLines(f)
 	}
 	if err == nil {
 		err = f.Truncate(size)
@@ -52,6 +57,21 @@ func openMetrics(path string, size int64) (m *metrics, short bool, err error) {
 		return nil, false, fmt.Errorf("%s: %w", path, err)
 	}
 	return &metrics{f: f, size: size}, short, nil
+}
+
+// wholeLines returns how many bytes of f are lines with their end.
+func wholeLines(f *os.File) (size int64, err error) {
+	in := bufio.NewReader(f)
+	for {
+		line, err := in.ReadBytes('\n')
+		if errors.Is(err, io.EOF) {
+			return size, nil
+		}
+		if err != nil {
+			return 0, err
+		}
+		size += int64(len(line))
+	}
 }
 
 func (m *metrics) add(line Metric) error {

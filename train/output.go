@@ -6,6 +6,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
+
+	"example.com/finetune/model/atomicfile"
 )
 
 // What a run puts into its output folder. PEFT reads the first two.
@@ -20,6 +23,27 @@ const (
 	checkpointsDir     = "checkpoints"
 )
 
+// unfinishedFile stands beside the adapter of an earlier run while the run that is
+// to replace it is on its way.
+const (
+	unfinishedFile = "unfinished.txt"
+	unfinishedText = "The adapter in this folder is that of an earlier run.\n" +
+		"The run that is to replace it has not finished: \"finetune train -o FOLDER --resume\" goes on with it.\n"
+)
+
+// beginningFile holds the settings of a run that has taken the folder over and not
+// cleared it yet: what else is there, but for an adapter, is of the run before. It
+// becomes run.yaml.
+const beginningFile = ".run.yaml.new"
+
+// SettingsFile returns the path of the settings of the run in an output folder.
+func SettingsFile(dir string) string {
+	if has(dir, beginningFile) {
+		return filepath.Join(dir, beginningFile)
+	}
+	return filepath.Join(dir, settingsFile)
+}
+
 // A Found says what the output folder holds.
 type Found int
 
@@ -31,9 +55,18 @@ const (
 )
 
 // CheckOutput says what a run with these settings would find in its output folder.
-// A run that stands there is an error unless overwrite or resume is set. It opens
-// neither data nor weights.
+// A run that stands there is an error unless overwrite or resume is set, and one
+// that is at work there always is. It opens neither data nor weights, and writes
+// nothing.
 func CheckOutput(c *Config) (Found, error) {
+	if err := checkLock(c.OutputDir); err != nil {
+		return Nothing, err
+	}
+	return findRun(c)
+}
+
+// findRun is CheckOutput for the run that holds the lock.
+func findRun(c *Config) (Found, error) {
 	info, err := os.Stat(c.OutputDir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -43,25 +76,44 @@ func CheckOutput(c *Config) (Found, error) {
 	case !info.IsDir():
 		return Nothing, fmt.Errorf("output_dir: %s is not a folder", c.OutputDir)
 	}
-	finished := has(c.OutputDir, adapterConfigFile) && has(c.OutputDir, adapterWeightsFile)
-	list, err := checkpoints(filepath.Join(c.OutputDir, checkpointsDir))
-	switch {
-	case err != nil:
+	list, err := runCheckpoints(c.OutputDir)
+	if err != nil {
 		return Nothing, err
+	}
+	whole := has(c.OutputDir, adapterConfigFile) && has(c.OutputDir, adapterWeightsFile)
+	finished := whole && !has(c.OutputDir, unfinishedFile) && !has(c.OutputDir, beginningFile)
+	switch {
 	case c.Overwrite:
 		return Nothing, nil
-	case c.ResumeFrom != "":
+	case c.ResumeFrom != "" && ownCheckpoint(c.OutputDir, c.ResumeFrom):
 		return checkResumeFrom(c)
 	case finished && c.Resume:
 		return Finished, sameRun(c)
 	case finished:
 		return Nothing, hint(fmt.Errorf("%s holds an adapter already", c.OutputDir), "--overwrite replaces it, --output-dir names another folder")
-	case len(list) > 0 && c.Resume:
-		return Checkpoint, nil
-	case len(list) > 0:
+	case !whole && len(list) == 0:
+		return checkResumeFrom(c)
+	case !c.Resume:
 		return Nothing, hint(fmt.Errorf("%s holds an unfinished run", c.OutputDir), "--resume goes on with it, --overwrite replaces it")
+	case len(list) == 0:
+		return Nothing, nil
 	}
-	return Nothing, nil
+	return Checkpoint, nil
+}
+
+// ownCheckpoint reports whether a checkpoint is one of the run in dir.
+func ownCheckpoint(dir, checkpoint string) bool {
+	theirs, err := os.Stat(RunFolder(checkpoint))
+	if err != nil {
+		return false
+	}
+	ours, err := os.Stat(dir)
+	return err == nil && os.SameFile(ours, theirs) && strings.HasPrefix(filepath.Base(checkpoint), stepPrefix)
+}
+
+// RunFolder returns the output folder of the run that a checkpoint is of.
+func RunFolder(checkpoint string) string {
+	return filepath.Dir(filepath.Dir(filepath.Clean(checkpoint))) // output_dir/checkpoints/step-…
 }
 
 // checkResumeFrom verifies the checkpoint that is named, if one is.
@@ -91,27 +143,40 @@ func has(dir, name string) bool {
 	return err == nil
 }
 
-// prepareOutput makes the folder and removes what an earlier run has left: the
-// adapter first, so that at no time an old one stands beside new files.
-func prepareOutput(dir string) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("output_dir: %w", err)
+// keepAdapter marks an adapter that stands in the folder as that of an earlier run:
+// it stays until the new one takes its place. A half of one is removed. kept says
+// whether there is one.
+func keepAdapter(dir string) (kept bool, err error) {
+	if has(dir, adapterConfigFile) && has(dir, adapterWeightsFile) {
+		return true, atomicfile.WriteFile(filepath.Join(dir, unfinishedFile), []byte(unfinishedText))
 	}
-	stale := []string{adapterConfigFile, adapterWeightsFile, provenanceFile, plotFile, metricsFile, checkpointsDir}
-	if ownCard(dir) {
-		stale = append(stale, cardFile)
-	}
-	for _, name := range stale {
-		if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
-			return fmt.Errorf("output_dir: %w", err)
-		}
-	}
-	return nil
+	return false, removeFrom(dir, adapterConfigFile, adapterWeightsFile, provenanceFile, unfinishedFile)
 }
 
-// removeAdapter takes away a finished run's adapter before its run goes on.
-func removeAdapter(dir string) error {
-	for _, name := range []string{adapterConfigFile, adapterWeightsFile, provenanceFile} {
+// clearOutput removes what an earlier run has left, but for an adapter that is kept
+// and what describes it.
+func clearOutput(dir string, kept bool) error {
+	stale := []string{checkpointsDir, metricsFile}
+	if !kept {
+		stale = append(stale, plotFile)
+		if ownCard(dir) {
+			stale = append(stale, cardFile)
+		}
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return fmt.Errorf("output_dir: %w", err)
+	}
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), nonFinitePrefix) {
+			stale = append(stale, e.Name())
+		}
+	}
+	return removeFrom(dir, stale...)
+}
+
+func removeFrom(dir string, names ...string) error {
+	for _, name := range names {
 		if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
 			return fmt.Errorf("output_dir: %w", err)
 		}

@@ -1,7 +1,11 @@
 package train
 
 import (
+	"fmt"
+	"math"
 	"runtime"
+
+	"github.com/dustin/go-humanize"
 
 	"example.com/finetune/model"
 	"example.com/finetune/train/data"
@@ -14,29 +18,65 @@ type Plan struct {
 	Warmup               int // steps
 	EvalEvery            int // steps; 0 without validation rows
 	InitSamples          int // sequences of the initial gradient; 0 for init lora
-	EvalRows             int
-	Parameters           int   // trained
-	AllocatedBytes       int64 // of micro-batches, adapters and optimizer; the weights are mapped, not allocated
+	InitTokens           int // of those, about
+	EvalRows, EvalTokens int // of an evaluation, the tokens about
+	Parameters           int // trained
+	Layout               model.Layout
+	AllocatedBytes       int64 // at the highest; the weights are mapped, not allocated
 	Tokens               int   // a pass over the training rows
 }
 
-// NewPlan returns the plan of training with c. valid may be nil.
-func NewPlan(c *Config, m *model.Config, train, valid *data.Set) Plan {
-	b := newBatches(c, len(train.Sequences))
+// NewPlan returns the plan of training with c. valid may be nil. held is what the
+// process has allocated already. A budget that nothing fits into is an error.
+func NewPlan(c *Config, m *model.Config, train, valid *data.Set, held int64) (Plan, error) {
+	b := newBatches(c, train.Len())
 	p := Plan{
 		Steps: b.total, StepsPerEpoch: b.perEpoch, Warmup: newSchedule(c, b.total).warmup,
 		Parameters: c.Lora("").Parameters(m), Tokens: train.Stats.Tokens,
 	}
-	p.AllocatedBytes = int64(p.Parameters)*4*6 + // value, transposed copy, gradient, two moments, best
-		m.TrainingBytes(max(MicroBatch, train.Stats.Longest), threads(c))
-	if valid != nil && len(valid.Sequences) > 0 {
+	if valid != nil && valid.Len() > 0 {
 		p.EvalEvery = evalEvery(c, b.total)
 		p.EvalRows = len(chooseEval(c, valid))
+		p.EvalTokens = valid.Stats.Tokens * p.EvalRows / valid.Stats.Kept
 	}
 	if c.Init == "loraone" {
-		p.InitSamples = c.InitSamples.of(len(train.Sequences))
+		p.InitSamples = c.InitSamples.of(train.Len())
+		p.InitTokens = train.Stats.Tokens * p.InitSamples / train.Stats.Kept
 	}
-	return p
+	err := p.fit(c, m, longest(train, valid), held)
+	return p, err
+}
+
+// fit chooses the layout of the engine's memory.
+func (p *Plan) fit(c *Config, m *model.Config, longest int, held int64) error {
+	lora, n := c.Lora(""), int64(p.Parameters)
+	other := held + lora.TrainingBytes(m, max(longest, model.MostTokens)) + 4*2*n // two moments
+	start := int64(0)
+	if p.InitSamples > 0 {
+		start = lora.StartBytes(m)
+	}
+	other += max(start, 4*n) // the best adapter, when the start's gradients are gone
+	budget := int64(c.Memory)
+	if budget == 0 {
+		budget = math.MaxInt64
+	}
+	var ok bool
+	p.Layout, ok = m.FitLayout(budget-other, longest, threads(c))
+	p.AllocatedBytes = other + m.TrainingBytes(p.Layout, longest, threads(c))
+	if ok {
+		return nil
+	}
+	return hint(fmt.Errorf("memory is %s, and this run takes %s at least: %s for the longest row (%d tokens), %s for the adapters, %s held already",
+		humanize.Bytes(uint64(budget)), humanize.Bytes(uint64(p.AllocatedBytes)), humanize.Bytes(uint64(p.AllocatedBytes-other)), longest,
+		humanize.Bytes(uint64(other-held)), humanize.Bytes(uint64(held))), "a lower max_length cuts long rows; fewer target_modules or a lower lora_r makes the adapters smaller")
+}
+
+func longest(train, valid *data.Set) int {
+	n := train.Stats.Longest
+	if valid != nil {
+		n = max(n, valid.Stats.Longest)
+	}
+	return n
 }
 
 // evalEvery returns after how many steps to evaluate.

@@ -1,12 +1,10 @@
 package train
 
 import (
-	"fmt"
 	"path/filepath"
 	"runtime"
 
 	"example.com/finetune/loraone"
-	"example.com/finetune/model/safetensors"
 	"example.com/finetune/simd"
 	"example.com/finetune/train/data"
 )
@@ -57,34 +55,15 @@ func ReadProvenance(dir string) (*Provenance, error) {
 	return p, nil
 }
 
-// A fileHash is a weight file's name and SHA-256, which for a file of the Hub is
-// the one shown there.
-type fileHash struct {
-	Name   string `json:"name"`
-	SHA256 string `json:"sha256"`
-}
-
-// hashBase hashes the weight files of a model folder.
-func hashBase(dir string, p *simd.Pool) ([]fileHash, error) {
-	set, err := safetensors.OpenDir(dir)
+// finishedResult is what the finished run in dir came to.
+func finishedResult(dir string) (*Result, error) {
+	p, err := ReadProvenance(dir)
 	if err != nil {
 		return nil, err
 	}
-	paths := set.Files()
-	if err := set.Close(); err != nil {
-		return nil, err
-	}
-	list, errs := make([]fileHash, len(paths)), make([]error, len(paths))
-	p.Run(len(paths), func(_, i int) {
-		list[i].Name = filepath.Base(paths[i])
-		list[i].SHA256, errs[i] = hashFile(paths[i])
-	})
-	for _, err := range errs {
-		if err != nil {
-			return nil, fmt.Errorf("hashing the model: %w", err)
-		}
-	}
-	return list, nil
+	result := p.result(dir)
+	result.Finished = true
+	return result, nil
 }
 
 // provenance gathers what finetune.json says.

@@ -18,13 +18,13 @@ import (
 // are shown and kept. model, data, map, chat_template and date are held by the
 // digests of weights and sequences instead.
 var free = []string{
-	"model", "data", "output_dir", "map", "chat_template", "date", "threads", "packing", "progress",
+	"model", "data", "output_dir", "map", "chat_template", "date", "threads", "memory", "profile", "packing", "progress",
 	"logging_steps", "save_steps", "save_total_limit",
 }
 
 // findCheckpoint returns the checkpoint that the settings ask to go on from: the
-// given one, or the newest that verifies; "" for none. Checkpoints passed over are
-// returned as errors.
+// given one, or the newest that is whole; "" for none. The damaged ones that were
+// passed over are returned as errors.
 func findCheckpoint(c *Config) (path string, st *state, passed []error, err error) {
 	if c.ResumeFrom != "" {
 		st, err = verify(c.ResumeFrom)
@@ -33,21 +33,59 @@ func findCheckpoint(c *Config) (path string, st *state, passed []error, err erro
 	if !c.Resume {
 		return "", nil, nil, nil
 	}
-	list, err := checkpoints(filepath.Join(c.OutputDir, checkpointsDir))
+	list, err := runCheckpoints(c.OutputDir)
 	if err != nil {
 		return "", nil, nil, err
 	}
-	for _, path := range list {
-		st, err := verify(path)
-		if err == nil {
-			return path, st, passed, nil
+	for _, found := range list {
+		st, err := verify(found.path)
+		var damage damagedError
+		switch {
+		case err == nil:
+			return found.path, st, passed, nil
+		case !errors.As(err, &damage):
+			return "", nil, nil, hint(err, "--resume-from names another checkpoint in %s", filepath.Dir(found.path))
 		}
 		passed = append(passed, err)
 	}
-	if len(passed) > 0 {
-		return "", nil, nil, hint(fmt.Errorf("no good checkpoint among %d: %w", len(list), errors.Join(passed...)), "--overwrite starts again from the beginning")
+	return "", nil, passed, nil
+}
+
+// runCheckpoints lists the checkpoints of the run in an output folder, newest first.
+func runCheckpoints(dir string) ([]saved, error) {
+	if has(dir, beginningFile) {
+		return nil, nil
 	}
-	return "", nil, nil, nil
+	return checkpoints(filepath.Join(dir, checkpointsDir))
+}
+
+// sameInputs returns an error that names what has changed since a checkpoint was
+// made: a weight file, a file of rows, or how rows become tokens.
+func sameInputs(path string, then, now *state) error {
+	if name := changed(then.Base, now.Base); name != "" {
+		return hint(fmt.Errorf("%s of the base model is not the file that %s was made with", name, path), "put the old file back, or begin again with --overwrite")
+	}
+	if then.Data == now.Data && then.Total == now.Total {
+		return nil
+	}
+	if name := changed(then.Files, now.Files); name != "" {
+		return hint(fmt.Errorf("%s is not the file that %s was made from", name, path), "put the old file back, or begin again with --overwrite")
+	}
+	return hint(fmt.Errorf("the rows have other tokens than those that %s was made from", path), "tokenizer, chat_template, map and date must be as they were; --overwrite begins again")
+}
+
+// changed returns the name of the first file that differs between two lists, "" for
+// none.
+func changed(then, now []fileHash) string {
+	for i, f := range now {
+		if i >= len(then) || f != then[i] {
+			return f.Name
+		}
+	}
+	if len(then) > len(now) {
+		return then[len(now)].Name
+	}
+	return ""
 }
 
 // settings returns the settings by key, as run.yaml holds them.
@@ -123,15 +161,21 @@ func loadTensors(path string, o *optimizer, hasBest bool) (best [][]float32, err
 			best = append(best, make([]float32, len(x)))
 		}
 	}
-	for _, e := range tensors(o, best) {
-		t, ok := f.Tensor(e.Name)
-		if !ok {
-			return nil, fmt.Errorf("checkpoint: %s: no tensor %s", path, e.Name)
+	err = f.Guard(func() error {
+		for _, e := range tensors(o, best) {
+			t, ok := f.Tensor(e.Name)
+			if !ok {
+				return fmt.Errorf("checkpoint: %s: no tensor %s", path, e.Name)
+			}
+			if t.DType != "F32" || !slices.Equal(t.Shape, e.Shape) {
+				return fmt.Errorf("checkpoint: %s: %s is %s %v, want F32 %v", path, e.Name, t.DType, t.Shape, e.Shape)
+			}
+			simd.Convert(e.Data, t.Data, simd.F32)
 		}
-		if t.DType != "F32" || !slices.Equal(t.Shape, e.Shape) {
-			return nil, fmt.Errorf("checkpoint: %s: %s is %s %v, want F32 %v", path, e.Name, t.DType, t.Shape, e.Shape)
-		}
-		simd.Convert(e.Data, t.Data, simd.F32)
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	for _, l := range o.layers {
 		l.Sync()

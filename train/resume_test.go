@@ -7,11 +7,14 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"example.com/finetune/model"
 )
 
 // TestResumedRunIsTheSame interrupts a run at many places; going on gives the
 // bits of a run that was never interrupted.
 func TestResumedRunIsTheSame(t *testing.T) {
+	t.Parallel()
 	o := newOffice(t)
 	dir := t.TempDir()
 	whole := filepath.Join(dir, "whole")
@@ -55,9 +58,80 @@ func TestResumedRunIsTheSame(t *testing.T) {
 	}
 }
 
+// TestDamagedMetrics: the adapter does not depend on the report, which goes on behind
+// what is whole of it.
+func TestDamagedMetrics(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	dir := t.TempDir()
+	whole := filepath.Join(dir, "whole")
+	o.run(t, o.config(whole))
+	for what, c := range map[string]struct {
+		harm func(path string) error
+		want string
+	}{
+		"cut":     {func(path string) error { return os.Truncate(path, 300) }, "metrics.jsonl is shorter than the checkpoint says: lines are missing"},
+		"gone":    {os.Remove, "metrics.jsonl is shorter than the checkpoint says: lines are missing"},
+		"damaged": {func(path string) error { return os.WriteFile(path, make([]byte, 5000), 0o644) }, "loss.svg is not drawn: "},
+	} {
+		config := o.config(filepath.Join(dir, what))
+		o.interrupt(t, config, func(e any) bool { s, ok := e.(Stepped); return ok && s.Step == 5 })
+		path := filepath.Join(config.OutputDir, "metrics.jsonl")
+		if err := c.harm(path); err != nil {
+			t.Fatal(err)
+		}
+		config.Resume = true
+		s := o.session(t, config)
+		var warned []string
+		s.Report = func(e any) {
+			if w, ok := e.(Warning); ok {
+				warned = append(warned, w.Text)
+			}
+		}
+		if _, err := s.Run(context.Background()); err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+		if len(warned) != 1 || !strings.HasPrefix(warned[0], c.want) {
+			t.Errorf("%s: warned %q, want %q", what, warned, c.want)
+		}
+		sameFile(t, what, whole, config.OutputDir, "adapter_model.safetensors")
+		if _, err := ReadMetrics(path); err != nil && what != "damaged" {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
+
+// TestEarlyStoppingComesBack: the count of evaluations without improvement, the best
+// adapter and the watch over the loss are a part of the state.
+func TestEarlyStoppingComesBack(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	put(t, filepath.Join(o.data, "valid.jsonl"), `{"prompt": "ab", "completion": "QZJ"}`+"\n") // what is learned is no help
+	dir := t.TempDir()
+	config := func(name string) Config {
+		c := o.config(filepath.Join(dir, name))
+		c.LearningRate, c.LRSchedulerType, c.MaxSteps, c.EvalSteps, c.EarlyStopping = 0.02, "constant", 60, 1, 4
+		return c
+	}
+	whole := o.run(t, config("whole"))
+	if !whole.Stopped || whole.Steps < 4 {
+		t.Fatalf("%+v", whole)
+	}
+	c := config("stopped")
+	for step := 1; step < whole.Steps; step += 2 {
+		o.interrupt(t, c, func(e any) bool { s, ok := e.(Evaluated); return ok && s.Step == step })
+		c.Resume = true
+	}
+	if result := o.run(t, c); result.Steps != whole.Steps || result.BestStep != whole.BestStep || result.BestLoss != whole.BestLoss {
+		t.Errorf("%+v, want %+v", result, whole)
+	}
+	sameFile(t, "interrupted", filepath.Join(dir, "whole"), c.OutputDir, "adapter_model.safetensors")
+	sameFile(t, "interrupted", filepath.Join(dir, "whole"), c.OutputDir, "metrics.jsonl")
+}
+
 func TestInterruptedBeforeAnythingIsSaved(t *testing.T) {
 	o := newOffice(t)
-	o.micro = 1
+	o.layout = model.Layout{MicroBatch: 1, Logits: 64}
 	c := o.config(filepath.Join(t.TempDir(), "out"))
 	stopped := o.interrupt(t, c, func(e any) bool { p, ok := e.(EvalProgress); return ok && p.Done < p.Total })
 	if stopped.Path != "" || stopped.Step != 0 {
@@ -70,6 +144,7 @@ func TestInterruptedBeforeAnythingIsSaved(t *testing.T) {
 }
 
 func TestResumePassesOverDamage(t *testing.T) {
+	t.Parallel()
 	o := newOffice(t)
 	dir := t.TempDir()
 	whole := filepath.Join(dir, "whole")
@@ -86,7 +161,7 @@ func TestResumePassesOverDamage(t *testing.T) {
 		if err != nil || len(list) != 2 {
 			t.Fatalf("%s: checkpoints %v, %v", name, list, err)
 		}
-		if err := damage(list[0]); err != nil {
+		if err := damage(list[0].path); err != nil {
 			t.Fatal(err)
 		}
 		c.Resume = true
@@ -144,24 +219,83 @@ func TestResumeRefusesAnotherRun(t *testing.T) {
 	refused("another length", other, "max_length was 64", "start with --max-length 64 to go on, or with --overwrite to begin again")
 	other = c
 	other.Model = tinyModel(t, 2)
-	refused("another model", other, "the weights in ", "--overwrite begins again")
+	refused("another model", other, "model.safetensors of the base model is not the file that ", "put the old file back, or begin again with --overwrite")
 	other = c
 	other.Data = t.TempDir()
 	put(t, filepath.Join(other.Data, "train.jsonl"), strings.Repeat(`{"text": "the"}`+"\n", 27))
 	put(t, filepath.Join(other.Data, "valid.jsonl"), `{"text": "the"}`+"\n")
-	refused("other rows", other, "the rows are not those that ", "data, map and chat_template must be as they were; --overwrite begins again")
-	for _, name := range []string{"step-000000", "step-000002"} {
-		if err := os.RemoveAll(filepath.Join(c.OutputDir, "checkpoints", name, "manifest.json")); err != nil {
-			t.Fatal(err)
-		}
-	}
-	refused("nothing good", c, "no good checkpoint among 1: checkpoint: ", "--overwrite starts again from the beginning")
+	refused("other rows", other, "train.jsonl is not the file that ", "put the old file back, or begin again with --overwrite")
+	other = c
+	other.Map = Columns{"prompt": "completion", "completion": "prompt"}
+	refused("other tokens", other, "the rows have other tokens than those that ", "tokenizer, chat_template, map and date must be as they were; --overwrite begins again")
 	other = c
 	other.Resume, other.ResumeFrom = false, filepath.Join(dir, "absent")
+	refused("no such checkpoint", other, "holds an unfinished run", "--resume goes on with it, --overwrite replaces it")
+	other.OutputDir = filepath.Join(dir, "another")
 	refused("no such checkpoint", other, "checkpoint: open ", "")
+	state := filepath.Join(c.OutputDir, "checkpoints", "step-000002", "state.json")
+	text := strings.Replace(content(t, state), fmt.Sprintf(`"version": %d`, stateVersion), `"version": 99`, 1)
+	put(t, state, text)
+	if err := seal(filepath.Dir(state)); err != nil {
+		t.Fatal(err)
+	}
+	refused("another layout", c, "step-000002: layout 99, this version reads 2", "--resume-from names another checkpoint in "+filepath.Join(c.OutputDir, "checkpoints"))
+}
+
+func content(t testing.TB, path string) string {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// TestResumeBeginsWhereNothingIsGood: one command in a loop is enough.
+func TestResumeBeginsWhereNothingIsGood(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	dir := t.TempDir()
+	whole := filepath.Join(dir, "whole")
+	o.run(t, o.config(whole))
+	for name, made := range map[string]func(c Config){
+		"nothing":       func(Config) {},
+		"empty folders": func(c Config) { mkdir(t, filepath.Join(c.OutputDir, "checkpoints")) },
+		"half a start": func(c Config) {
+			mkdir(t, filepath.Join(c.OutputDir, "checkpoints", ".step-new"))
+			put(t, filepath.Join(c.OutputDir, "metrics.jsonl"), `{"step":`)
+			put(t, filepath.Join(c.OutputDir, ".run.yaml.tmp-0123abcd"), "model")
+		},
+		"half an adapter": func(c Config) {
+			mkdir(t, filepath.Join(c.OutputDir, ".adapter.new"))
+			put(t, filepath.Join(c.OutputDir, "adapter_model.safetensors"), "torn")
+		},
+		"damage alone": func(c Config) {
+			o.interrupt(t, c, func(e any) bool { s, ok := e.(Stepped); return ok && s.Step == 2 })
+			if err := os.Remove(filepath.Join(c.OutputDir, "checkpoints", "step-000002", "manifest.json")); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		c := o.config(filepath.Join(dir, name))
+		made(c)
+		c.Resume = true
+		o.run(t, c)
+		checkNames(t, c.OutputDir)
+		sameFile(t, name, whole, c.OutputDir, "adapter_model.safetensors")
+		sameFile(t, name, whole, c.OutputDir, "metrics.jsonl")
+	}
+}
+
+func mkdir(t testing.TB, path string) {
+	t.Helper()
+	if err := os.MkdirAll(path, 0o755); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func TestSettingsThatShowInNoResultMayChange(t *testing.T) {
+	t.Parallel()
 	o := newOffice(t)
 	dir := t.TempDir()
 	whole := filepath.Join(dir, "whole")

@@ -2,6 +2,7 @@ package train
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"math"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"example.com/finetune/model"
 	"example.com/finetune/train/data"
 )
 
@@ -39,7 +41,7 @@ func TestRunWritesItsFolder(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := "Planned Evaluated Stepped Stepped Stepped Saved Stepped Evaluated Stepped Stepped Saved Stepped Stepped Evaluated Stepped Saved Stepped Stepped Stepped Saved Evaluated Stepped Stepped Evaluated"
+	want := "Planned Evaluated Stepped Stepped Stepped Saved Stepped Evaluated Stepped Stepped Saved Stepped Stepped Evaluated Stepped Saved Stepped Stepped Stepped Saved Evaluated Stepped Stepped Evaluated Saved"
 	if got := strings.Join(kinds, " "); got != want {
 		t.Errorf("events\n got %s\nwant %s", got, want)
 	}
@@ -48,7 +50,7 @@ func TestRunWritesItsFolder(t *testing.T) {
 	}
 	checkNames(t, c.OutputDir)
 	list, err := checkpoints(filepath.Join(c.OutputDir, "checkpoints"))
-	if err != nil || len(list) != 2 || filepath.Base(list[0]) != "step-000012" || filepath.Base(list[1]) != "step-000009" {
+	if err != nil || len(list) != 2 || filepath.Base(list[0].path) != "step-000014" || filepath.Base(list[1].path) != "step-000012" {
 		t.Errorf("checkpoints %v, %v", list, err)
 	}
 	checkMetrics(t, c.OutputDir, result)
@@ -134,17 +136,30 @@ func checkProvenance(t *testing.T, c Config, result *Result) {
 }
 
 // TestBitsDependOnSettingsAlone runs the same settings on other threads, with
-// other micro-batches and with accumulation.
+// other layouts of memory and with accumulation.
 func TestBitsDependOnSettingsAlone(t *testing.T) {
+	t.Parallel()
 	o := newOffice(t)
 	dir := t.TempDir()
 	first := filepath.Join(dir, "first")
 	o.run(t, o.config(first))
-	for _, v := range []struct{ threads, micro, batch, accumulate int }{
-		{1, 0, 4, 1}, {2, 64, 4, 1}, {3, 256, 4, 1}, {2, 1024, 4, 1}, {1, 1, 4, 1}, {2, 0, 1, 4}, {2, 100, 2, 2},
+	layout := func(tokens, logits int, recompute bool) model.Layout {
+		return model.Layout{MicroBatch: tokens, Logits: logits, Recompute: recompute}
+	}
+	for _, v := range []struct {
+		threads, batch, accumulate int
+		layout                     model.Layout
+	}{
+		{1, 4, 1, layout(512, 256, false)},
+		{2, 4, 1, layout(64, 1, false)},
+		{3, 4, 1, layout(256, 7, false)},
+		{2, 4, 1, layout(1024, 256, false)},
+		{1, 4, 1, layout(1, 256, false)},
+		{2, 1, 4, layout(512, 256, true)},
+		{2, 2, 2, layout(100, 30, true)},
 	} {
-		name := fmt.Sprintf("%d threads, micro-batch %d, batch %d×%d", v.threads, v.micro, v.batch, v.accumulate)
-		o.threads, o.micro = v.threads, v.micro
+		name := fmt.Sprintf("%d threads, %+v, batch %d×%d", v.threads, v.layout, v.batch, v.accumulate)
+		o.threads, o.layout = v.threads, v.layout
 		c := o.config(filepath.Join(dir, name))
 		c.BatchSize, c.GradientAccumulationSteps = v.batch, v.accumulate
 		o.run(t, c)
@@ -154,6 +169,7 @@ func TestBitsDependOnSettingsAlone(t *testing.T) {
 }
 
 func TestSeedsDiffer(t *testing.T) {
+	t.Parallel()
 	o := newOffice(t)
 	dir := t.TempDir()
 	var adapters []string
@@ -242,6 +258,11 @@ func TestDivergenceStopsBeforeTheAdapterIsTouched(t *testing.T) {
 	expect(t, "a rate of 1e30", err, "step 2: ", "a lower learning_rate (1e+30) or max_grad_norm; the checkpoints before it are good", false)
 	if err == nil || !strings.Contains(err.Error(), "train.jsonl:") || !strings.Contains(err.Error(), "not finite") {
 		t.Errorf("no row named: %v", err)
+	}
+	lines := strings.Split(strings.TrimSpace(content(t, filepath.Join(c.OutputDir, "nonfinite-step-000002.jsonl"))), "\n")
+	var bad suspect
+	if err := json.Unmarshal([]byte(lines[0]), &bad); err != nil || !strings.Contains(bad.Row, "train.jsonl:") || len(bad.Tokens) == 0 || len(bad.Tokens) != len(bad.Learn) {
+		t.Errorf("%+v, %v", bad, err)
 	}
 	noAdapter(t, c.OutputDir)
 	path, st, passed, err := findCheckpoint(&Config{OutputDir: c.OutputDir, Resume: true})

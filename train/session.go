@@ -9,13 +9,9 @@ import (
 
 	"example.com/finetune/loraone"
 	"example.com/finetune/model"
+	"example.com/finetune/model/atomicfile"
 	"example.com/finetune/simd"
 )
-
-// MicroBatch is the tokens of a micro-batch unless a Session says otherwise:
-// enough rows to keep the kernels busy, few enough to stay small in memory. It
-// shows in no result.
-const MicroBatch = 512
 
 // saveEvery is the longest time between two checkpoints.
 const saveEvery = 5 * time.Minute
@@ -30,7 +26,7 @@ type Session struct {
 	Model        *model.Model
 	Pool         *simd.Pool
 	Data         *Data
-	MicroBatch   int             // tokens; 0: the constant MicroBatch
+	Plan         Plan            // from NewPlan
 	Report       func(event any) // told of the events of events.go; may be nil
 
 	now func() time.Time // time.Now; tests set it
@@ -52,7 +48,7 @@ type run struct {
 	adapters *loraone.Adapters
 	opt      *optimizer
 	batches  *batches
-	plan     Plan
+	profile  *model.Profile // of the steps; nil unless it is asked for
 	eval     []model.Sequence
 	metrics  *metrics
 
@@ -60,13 +56,15 @@ type run struct {
 	best    [][]float32 // the parameters at st.BestStep; nil before the first evaluation
 	started time.Time   // st.Seconds ago
 	saved   time.Time   // the last checkpoint
+	last    string      // its path while st is as it is there, else ""
+	running bool        // begin is done: st can be saved
 	steps   int         // since this start
-	busy    time.Duration
+	clock   stopwatch
 }
 
 // Run trains and leaves the adapter in the output folder. When ctx ends it finishes
 // the step, saves a checkpoint and returns an *InterruptedError. After any other
-// error the folder holds no adapter, and the checkpoints so far.
+// error the folder holds the checkpoints so far, and the adapter that it held before.
 func (s *Session) Run(ctx context.Context) (*Result, error) {
 	if err := s.Config.Validate(); err != nil {
 		return nil, err
@@ -76,32 +74,93 @@ func (s *Session) Run(ctx context.Context) (*Result, error) {
 		return nil, err
 	}
 	if found == Finished {
-		p, err := ReadProvenance(s.Config.OutputDir)
-		if err != nil {
-			return nil, err
-		}
-		result := p.result(s.Config.OutputDir)
-		result.Finished = true
-		return result, nil
+		return finishedResult(s.Config.OutputDir)
 	}
 	r, err := s.newRun()
 	if err != nil {
 		return nil, err
 	}
 	defer r.adapters.Detach()
-	err = s.Model.Guard(func() error {
-		if err := r.begin(ctx); err != nil {
-			return err
-		}
-		return r.loop(ctx)
-	})
-	if closing := r.close(); err == nil {
-		err = closing
-	}
+	held, err := r.lock()
 	if err != nil {
 		return nil, err
 	}
-	return r.finish()
+	defer held.release()
+	if found, err = findRun(&s.Config); err != nil {
+		return nil, err
+	}
+	if found == Finished { // by another run, since
+		return finishedResult(s.Config.OutputDir)
+	}
+	return r.guarded(ctx)
+}
+
+// lock makes the output folder and keeps other runs out of it.
+func (r *run) lock() (*lock, error) {
+	dir := r.c.OutputDir
+	if err := atomicfile.MkdirAll(dir); err != nil {
+		return nil, fmt.Errorf("output_dir: %w", err)
+	}
+	held, err := lockFolder(dir)
+	if errors.Is(err, errNoLocks) {
+		r.s.Report(Warning{fmt.Sprintf("the file system of %s has no locks: nothing keeps a second run out of it", dir)})
+		err = nil
+	}
+	if err == nil {
+		err = atomicfile.Sweep(dir)
+	}
+	if err != nil {
+		held.release()
+		return nil, fmt.Errorf("output_dir: %w", err)
+	}
+	return held, nil
+}
+
+// guarded runs. A weight file that was lost or changed under the run is an error,
+// after which the state is saved: no step has taken anything from it.
+func (r *run) guarded(ctx context.Context) (result *Result, err error) {
+	var changed error
+	fault := true
+	err = r.s.Model.Guard(func() error {
+		err := r.train(ctx)
+		if err == nil {
+			result, err = r.finish()
+		}
+		fault = false
+		if errors.As(err, new(changedError)) {
+			changed, err = err, nil // Guard says so itself
+		}
+		return err
+	})
+	if result != nil { // verified and in its place, whatever came after
+		return result, r.close()
+	}
+	if err == nil {
+		err = changed
+	}
+	if r.running && (fault || changed != nil) {
+		if _, e := r.save(); e == nil {
+			err = hint(fmt.Errorf("%w; saved after step %d", err, r.st.Step), "--resume goes on once the file is as it was")
+		}
+	}
+	return nil, errors.Join(err, r.close())
+}
+
+// train takes the run to its last step and leaves a checkpoint of it.
+func (r *run) train(ctx context.Context) error {
+	if err := r.begin(ctx); err != nil {
+		return err
+	}
+	r.running = true
+	err := r.loop(ctx)
+	if r.profile != nil {
+		r.s.Report(Profiled{Steps: r.steps, Profile: r.profile})
+	}
+	if err != nil {
+		return err
+	}
+	_, err = r.save()
+	return err
 }
 
 func (s *Session) newRun() (*run, error) {
@@ -111,32 +170,43 @@ func (s *Session) newRun() (*run, error) {
 	if s.Report == nil {
 		s.Report = func(any) {}
 	}
-	if s.MicroBatch == 0 {
-		s.MicroBatch = MicroBatch
-	}
 	if err := s.Data.CheckVocabulary(s.Model.Config.VocabSize); err != nil {
 		return nil, err
 	}
 	r := &run{s: s, c: s.Config.resolved()}
 	valid := s.Data.Valid
 	if valid != nil {
-		r.eval = pick(valid, chooseEval(r.c, valid))
+		var err error
+		if r.eval, err = valid.Sequences(chooseEval(r.c, valid)); err != nil {
+			return nil, err
+		}
 	} else if r.c.EarlyStopping > 0 {
 		return nil, hint(errors.New("early_stopping_patience needs validation rows"), "put a valid.jsonl beside train.jsonl, or set val_split")
 	}
-	r.plan = NewPlan(r.c, s.Model.Config, s.Data.Train, valid)
 	var err error
 	if r.adapters, err = loraone.Attach(s.Model, r.c.Lora(s.baseName())); err != nil {
 		return nil, err
 	}
 	r.engine = model.NewEngine(s.Model, s.Pool)
-	r.batches = newBatches(r.c, len(s.Data.Train.Sequences))
+	r.engine.Layout = s.Plan.Layout
+	r.engine.SetCompute(r.c.compute())
+	if r.c.Profile {
+		r.profile = model.NewProfile()
+	}
+	r.batches = newBatches(r.c, s.Data.Train.Len())
 	r.opt = newOptimizer(r.c, r.batches.total, r.adapters.Layers, s.Pool)
 	r.st = state{Version: stateVersion, Total: r.batches.total, Validated: len(r.eval) > 0, Evaluated: -1, Data: s.Data.digest()}
 	if r.st.Settings, err = r.c.settings(); err != nil {
 		return nil, err
 	}
-	r.st.Base, err = hashBase(s.Model.Dir, s.Pool)
+	for _, f := range s.Data.Files {
+		r.st.Files = append(r.st.Files, fileHash{filepath.Base(f.Path), f.SHA256})
+	}
+	paths, err := weightFiles(s.Model.Dir)
+	if err != nil {
+		return nil, err
+	}
+	r.st.Base, err = hashFiles(paths, s.Pool)
 	return r, err
 }
 

@@ -25,14 +25,17 @@ type state struct {
 
 	Metrics int64 `json:"metrics_bytes"` // of metrics.jsonl
 
+	Rise rise `json:"rise"`
+
 	Base     []fileHash           `json:"base"`
+	Files    []fileHash           `json:"files"`    // of rows
 	Data     string               `json:"data"`     // digests of the training and validation sequences
 	Settings map[string]any       `json:"settings"` // key → value, as in run.yaml
 	Init     *loraone.StartReport `json:"init,omitempty"`
 }
 
 // stateVersion is the layout of a checkpoint.
-const stateVersion = 1
+const stateVersion = 2
 
 // A window is what has happened since the last log line.
 type window struct {

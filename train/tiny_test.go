@@ -104,7 +104,7 @@ func tinyData(t testing.TB) string {
 type office struct {
 	model, data string
 	threads     int
-	micro       int
+	layout      model.Layout // zero: the plan's
 	clock       func() time.Time
 }
 
@@ -130,7 +130,7 @@ func (o *office) session(t testing.TB, c Config) *Session {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := LoadData(&c, tok, nil, p)
+	d, err := LoadData(&c, tok, nil, p, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,7 +143,14 @@ func (o *office) session(t testing.TB, c Config) *Session {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { m.Close() })
-	return &Session{Config: c, Version: "test", Model: m, Pool: p, Data: d, MicroBatch: o.micro, now: o.clock}
+	plan, err := NewPlan(&c, m.Config, d.Train, d.Valid, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o.layout != (model.Layout{}) {
+		plan.Layout = o.layout
+	}
+	return &Session{Config: c, Version: "test", Model: m, Pool: p, Data: d, Plan: plan, now: o.clock}
 }
 
 // run runs c and fails the test where that fails.
@@ -156,8 +163,16 @@ func (o *office) run(t testing.TB, c Config) *Result {
 	return result
 }
 
-// interrupt runs c until when says so of an event, and wants an interruption.
+// interrupt is stop for a folder without an adapter, which then has none.
 func (o *office) interrupt(t testing.TB, c Config, when func(event any) bool) *InterruptedError {
+	t.Helper()
+	stopped := o.stop(t, c, when)
+	noAdapter(t, c.OutputDir)
+	return stopped
+}
+
+// stop runs c until when says so of an event, and wants an interruption.
+func (o *office) stop(t testing.TB, c Config, when func(event any) bool) *InterruptedError {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -172,7 +187,6 @@ func (o *office) interrupt(t testing.TB, c Config, when func(event any) bool) *I
 	if !errors.As(err, &stopped) {
 		t.Fatalf("got %v, want an interruption", err)
 	}
-	noAdapter(t, c.OutputDir)
 	return stopped
 }
 

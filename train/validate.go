@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"example.com/finetune/simd"
 	"example.com/finetune/train/data"
 )
 
@@ -26,7 +27,7 @@ func usage(hint, format string, args ...any) error {
 // Validate checks every setting by itself; no file is opened. Its errors have
 // Usage() true.
 func (c *Config) Validate() error {
-	for _, check := range []func(*Config) error{checkFolders, checkLength, checkOptimizer, checkLora, checkText, checkReports} {
+	for _, check := range []func(*Config) error{checkFolders, checkLength, checkOptimizer, checkLora, checkText, checkCompute, checkReports} {
 		if err := check(c); err != nil {
 			return err
 		}
@@ -58,6 +59,8 @@ func checkLength(c *Config) error {
 		return usage("", "batch_size is %d, want at least 1", c.BatchSize)
 	case c.GradientAccumulationSteps < 1:
 		return usage("", "gradient_accumulation_steps is %d, want at least 1", c.GradientAccumulationSteps)
+	case c.Memory < 0:
+		return usage("", "memory is %d, want a number of bytes", c.Memory)
 	case c.Threads < 0:
 		return usage("", "threads is %d, want a count, or 0 for all cores", c.Threads)
 	}
@@ -137,6 +140,13 @@ func checkText(c *Config) error {
 		return usage("", "val_split is %v, want a share of the rows from 0 to below 1", c.ValSplit)
 	case c.ChatTemplate == "":
 		return usage("", "chat_template is empty, want auto, none or a file")
+	}
+	return nil
+}
+
+func checkCompute(c *Config) error {
+	if _, err := simd.ParseCompute(c.Compute); err != nil {
+		return usage("--compute f32 runs everywhere", "compute: %v", err)
 	}
 	return nil
 }

@@ -5,8 +5,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/goccy/go-yaml"
-
 	"example.com/finetune/train/data"
 )
 
@@ -25,20 +23,6 @@ func (n *Names) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// UnmarshalYAML reads a list or a text.
-func (n *Names) UnmarshalYAML(text []byte) error {
-	var list []string
-	if err := yaml.Unmarshal(text, &list); err == nil {
-		*n = list
-		return nil
-	}
-	var s string
-	if err := yaml.Unmarshal(text, &s); err != nil {
-		return fmt.Errorf("%q is neither a list of names nor a text", text)
-	}
-	return n.UnmarshalText([]byte(s))
-}
-
 // A Count is a number of rows, or all of them.
 type Count int
 
@@ -54,19 +38,10 @@ func (c *Count) UnmarshalText(text []byte) error {
 	}
 	n, err := strconv.Atoi(s)
 	if err != nil {
-		return fmt.Errorf(`%q, want a number or "all"`, s)
+		return fmt.Errorf(`%.60q, want a number or "all"`, s)
 	}
 	*c = Count(n)
 	return nil
-}
-
-// UnmarshalYAML reads a number or "all".
-func (c *Count) UnmarshalYAML(text []byte) error {
-	var s string
-	if err := yaml.Unmarshal(text, &s); err != nil {
-		return fmt.Errorf(`%q, want a number or "all"`, text)
-	}
-	return c.UnmarshalText([]byte(s))
 }
 
 // MarshalYAML returns the number, or "all".
@@ -102,16 +77,5 @@ func (c *Columns) UnmarshalText(text []byte) error {
 	return err
 }
 
-// UnmarshalYAML reads a map, or a text as a flag takes it.
-func (c *Columns) UnmarshalYAML(text []byte) error {
-	var m map[string]string
-	if err := yaml.Unmarshal(text, &m); err == nil {
-		*c = m
-		return data.Columns(m).Check()
-	}
-	var s string
-	if err := yaml.Unmarshal(text, &s); err != nil {
-		return fmt.Errorf("%q is neither field=column pairs nor a map", text)
-	}
-	return c.UnmarshalText([]byte(s))
-}
+// check returns an error for a field that no format has.
+func (c Columns) check() error { return data.Columns(c).Check() }

@@ -10,6 +10,7 @@ import (
 	"github.com/guptarohit/asciigraph"
 
 	"example.com/finetune/loraone/peft"
+	"example.com/finetune/model"
 	"example.com/finetune/train"
 )
 
@@ -55,7 +56,7 @@ func (demoCommand) Run(u *ui) error {
 		return err
 	}
 	defer j.close()
-	if err := j.readRows(); err != nil {
+	if err := j.readRows(u); err != nil {
 		return err
 	}
 	if err := j.loadModel(); err != nil {
@@ -82,7 +83,7 @@ to learn one thing: in every story, a little robot named Bip comes and helps.
 %s    stories260K, %s/model
 %s     %d short stories with Bip, %s; %d more to validate
 
-`, u.bold("model"), demoDir, u.bold("data"), s.Kept, many(s.Tokens, "token"), len(j.data.Valid.Sequences))
+`, u.bold("model"), demoDir, u.bold("data"), s.Kept, many(s.Tokens, "token"), j.data.Valid.Len())
 	if err != nil {
 		return err
 	}
@@ -114,7 +115,7 @@ func (j *job) trainDemo(u *ui) error {
 
 // tell shows the prompt and how the model goes on from it.
 func (j *job) tell(u *ui, when string) error {
-	w := writer{model: j.model, pool: j.pool, tok: j.tok}
+	w := writer{engine: model.NewEngine(j.model, j.pool), tok: j.tok}
 	eos, _ := j.tok.EOS()
 	var text strings.Builder
 	n, err := w.write(j.tok.Encode(demoPrompt, true).IDs, []int32{eos}, demoTokens, func(s string) error {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"strconv"
 
@@ -71,16 +70,17 @@ func (c *evalCommand) Run(u *ui) error {
 	if lost := s.Rows - s.Kept; lost > 0 || s.Cut > 0 {
 		u.warnf("%s cut to max_length, %s dropped", many(s.Cut, "row"), many(lost, "row"))
 	}
-	report, err := c.measure(u, r, set.Sequences)
+	defer set.Close()
+	seqs, err := set.All()
+	if err != nil {
+		return err
+	}
+	report, err := c.measure(u, r, seqs)
 	if err != nil {
 		return err
 	}
 	if c.JSON {
-		text, err := json.Marshal(report)
-		if err != nil {
-			return err
-		}
-		return u.printf("%s\n", text)
+		return u.printJSON(report)
 	}
 	return printReport(u, report)
 }
@@ -128,11 +128,7 @@ func (c *evalCommand) read(r *reading, path string) (*data.Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	rows, _, err := data.ReadFile(path, data.Columns(config.Map))
-	if err != nil {
-		return nil, err
-	}
-	set, err := data.Encode(rows, r.tok, data.Options{Template: template, TrainOn: config.TrainOn, MaxLength: config.MaxLength, Overlong: "truncate"}, r.pool)
+	set, err := data.Open(path, data.Columns(config.Map), r.tok, data.Options{Template: template, TrainOn: config.TrainOn, MaxLength: config.MaxLength, Overlong: "truncate"}, r.pool, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -154,7 +150,7 @@ func (r *reading) columns() train.Columns {
 
 // measure computes the losses of all rows, without and with the adapter.
 func (c *evalCommand) measure(u *ui, r *reading, seqs []model.Sequence) (*evalReport, error) {
-	engine := model.NewEngine(r.model, r.pool)
+	engine := r.engine()
 	p := newProgress(u, "auto")
 	defer p.end()
 	var base, adapter []model.Loss
@@ -182,7 +178,7 @@ func (c *evalCommand) measure(u *ui, r *reading, seqs []model.Sequence) (*evalRe
 // rowLosses returns the loss of each sequence.
 func rowLosses(e *model.Engine, seqs []model.Sequence, progress func(done int)) []model.Loss {
 	losses := make([]model.Loss, 0, len(seqs))
-	for _, batch := range model.MicroBatches(seqs, train.MicroBatch) {
+	for _, batch := range e.MicroBatches(seqs) {
 		losses = append(losses, e.Loss(batch)...)
 		progress(len(losses))
 	}

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"example.com/finetune/model"
-	"example.com/finetune/simd"
 	"example.com/finetune/tokenizer"
 )
 
@@ -175,7 +174,7 @@ func endOfTurn(template *tokenizer.Template, t *tokenizer.Tokenizer) (int32, boo
 // write streams the text that follows ids to standard output.
 func (c *generateCommand) write(u *ui, r *reading, ids, ends []int32, limit int) error {
 	start := time.Now()
-	w := writer{r.model, r.pool, r.tok, model.Sampler{Temperature: c.Temperature, TopP: c.TopP, TopK: c.TopK, Seed: c.Seed}}
+	w := writer{r.engine(), r.tok, model.Sampler{Temperature: c.Temperature, TopP: c.TopP, TopK: c.TopK, Seed: c.Seed}}
 	n, err := w.write(ids, ends, limit, func(text string) error { return u.printf("%s", text) })
 	u.debugf("%s after a prompt of %s, %.1f tokens/s", many(n, "token"), many(len(ids), "token"), float64(n)/time.Since(start).Seconds())
 	return err
@@ -183,8 +182,7 @@ func (c *generateCommand) write(u *ui, r *reading, ids, ends []int32, limit int)
 
 // A writer makes text with a model.
 type writer struct {
-	model   *model.Model
-	pool    *simd.Pool
+	engine  *model.Engine
 	tok     *tokenizer.Tokenizer
 	sampler model.Sampler
 }
@@ -192,7 +190,7 @@ type writer struct {
 // write hands the text that follows ids to emit as it comes, and returns its
 // tokens: at most limit, and none that is in ends.
 func (w *writer) write(ids, ends []int32, limit int, emit func(string) error) (n int, err error) {
-	d := model.NewDecoder(model.NewEngine(w.model, w.pool), len(ids)+limit)
+	d := model.NewDecoder(w.engine, len(ids)+limit)
 	stream := w.tok.NewStream(true)
 	for _, id := range ids { // the words to come may depend on them, as a leading space does
 		stream.Next(id)

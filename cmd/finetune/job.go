@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"runtime"
+	"runtime/debug"
 	"time"
 
 	"example.com/finetune/model"
@@ -9,6 +11,7 @@ import (
 	"example.com/finetune/simd"
 	"example.com/finetune/tokenizer"
 	"example.com/finetune/train"
+	"example.com/finetune/train/data"
 )
 
 // A job is a training run on its way from settings to a session. Paths stay as
@@ -22,6 +25,7 @@ type job struct {
 	template *tokenizer.Template
 	pool     *simd.Pool
 	data     *train.Data
+	plan     train.Plan
 	model    *model.Model
 }
 
@@ -65,19 +69,50 @@ func loadTemplate(dir, which, date string, t *tokenizer.Tokenizer) (*tokenizer.T
 	return template, err
 }
 
-// readRows reads and tokenises the data.
-func (j *job) readRows() (err error) {
+// readRows reads and tokenises the data, and plans the run.
+func (j *job) readRows(u *ui) (err error) {
 	j.pool = simd.NewPool(j.config.Threads)
-	if j.data, err = train.LoadData(j.config, j.tok, j.template, j.pool); err != nil {
+	watch := newByteProgress(u, data.Paths{})
+	told := watch.begin(j.config.Data)
+	j.data, err = train.LoadData(j.config, j.tok, j.template, j.pool, func(done, total int64) {
+		watch.total = total
+		told(done)
+	})
+	watch.progress.end()
+	if err != nil {
 		return err
 	}
-	return j.data.CheckVocabulary(j.shape.VocabSize)
+	if err := j.data.CheckVocabulary(j.shape.VocabSize); err != nil {
+		return err
+	}
+	j.plan, err = train.NewPlan(j.config, j.shape, j.data.Train, j.data.Valid, heldBytes())
+	if err == nil && j.config.Memory > 0 {
+		debug.SetMemoryLimit(int64(j.config.Memory))
+	}
+	return err
+}
+
+// heldBytes returns what the process has allocated, after giving back what it
+// can.
+func heldBytes() int64 {
+	debug.FreeOSMemory()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.Sys - m.HeapReleased)
 }
 
 // loadModel maps the weights.
 func (j *job) loadModel() (err error) {
 	j.model, err = model.Load(j.dir, j.shape)
 	return err
+}
+
+// session returns a run that is ready to start.
+func (j *job) session(c train.Config) *train.Session {
+	return &train.Session{
+		Config: c, Version: version(), BaseModel: j.id, ChatTemplate: j.template != nil,
+		Model: j.model, Pool: j.pool, Data: j.data, Plan: j.plan,
+	}
 }
 
 // finished returns the result of the finished run in the output folder.
@@ -89,6 +124,9 @@ func (j *job) finished() (*train.Result, error) {
 func (j *job) close() {
 	if j.pool != nil {
 		j.pool.Close()
+	}
+	if j.data != nil {
+		_ = j.data.Close()
 	}
 	if j.model != nil {
 		_ = j.model.Close() // read only: nothing can be lost

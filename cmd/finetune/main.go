@@ -30,7 +30,10 @@ const (
 // its name, with its flags as fields and a Run method.
 type commandLine struct {
 	Demo     demoCommand     `cmd:"" help:"See the whole job in seconds, on a tiny model inside this program."`
+	Check    checkCommand    `cmd:"" help:"Check a file of rows against a model, before training on it."`
+	Init     initCommand     `cmd:"" help:"Write a run.yaml whose settings suit the data and the model."`
 	Train    trainCommand    `cmd:"" help:"Train a LoRA-One adapter on your data."`
+	Plan     planCommand     `cmd:"" help:"Say what a run would take, before it starts."`
 	Eval     evalCommand     `cmd:"" help:"Measure loss and perplexity of base and adapter on held-out rows."`
 	Generate generateCommand `cmd:"" help:"Write text with a model, with or without an adapter."`
 	Version  versionCommand  `cmd:"" help:"Name the version, the Go version and the kernels in use."`
@@ -71,13 +74,22 @@ func exitCode(err error) int {
 // errHelp ends a command line that names no command, once the help is printed.
 var errHelp = errors.New("no command")
 
+// newCommandLine holds the defaults, for the help pages.
+func newCommandLine() *commandLine {
+	run := runFlags{Settings: settingFlags(train.Default())}
+	return &commandLine{
+		Check: checkCommand{Rows: defaultRows()}, Init: initCommand{Rows: defaultRows()},
+		Train: trainCommand{run}, Plan: planCommand{runFlags: run},
+	}
+}
+
 func dispatch(args []string, u *ui) error {
 	helped := false // set in place of kong's own exit after printing the help
 	out := u.stdout
 	if len(args) == 0 {
 		args, out = []string{"--help"}, u.stderr
 	}
-	cli := &commandLine{Train: trainCommand{Settings: settingFlags(train.Default())}} // for the help page
+	cli := newCommandLine()
 	parser, err := kong.New(cli,
 		kong.Name("finetune"),
 		kong.Description("Adapts a small LLaMA-style language model to your data on a laptop's CPU."),

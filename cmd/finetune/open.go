@@ -20,6 +20,7 @@ import (
 type modelFlags struct {
 	Model   string `short:"m" aliases:"model-name-or-path" placeholder:"DIR" help:"Folder of the model, or the id of one in the Hub cache (default: the adapter's base)."`
 	Adapter string `aliases:"adapter-path" placeholder:"DIR" help:"Folder of an adapter; without it the model is used alone."`
+	Compute string `placeholder:"WORD" default:"f32" help:"f32, or bf16 for products of bfloat16 numbers where the CPU has them (default f32)."`
 	Threads int    `placeholder:"N" help:"Threads (0: all cores). The result does not depend on it."`
 }
 
@@ -31,6 +32,7 @@ type reading struct {
 	tok      *tokenizer.Tokenizer
 	pool     *simd.Pool
 	model    *model.Model
+	compute  simd.Compute
 	adapters *loraone.Adapters // nil without an adapter
 	origin   *train.Provenance // nil without an adapter, or for one of another program
 }
@@ -64,10 +66,13 @@ func (f *modelFlags) openSmall() (*reading, error) {
 		return nil, usageErrorf("--threads is %d, want a count, or 0 for all cores", f.Threads)
 	}
 	r := new(reading)
+	var err error
+	if r.compute, err = simd.ParseCompute(f.Compute); err != nil {
+		return nil, usageErrorf("%v", err).hint("--compute f32 runs everywhere")
+	}
 	if err := r.findBase(f); err != nil {
 		return nil, err
 	}
-	var err error
 	if r.config, err = model.ReadConfig(r.dir); err != nil {
 		return nil, err
 	}
@@ -105,6 +110,13 @@ func (r *reading) findBase(f *modelFlags) (err error) {
 		return errorf("%s: its base model is not where it was: %w", filepath.Clean(f.Adapter), err).hint("--model names the folder of the base")
 	}
 	return nil
+}
+
+// engine returns an engine on the model.
+func (r *reading) engine() *model.Engine {
+	e := model.NewEngine(r.model, r.pool)
+	e.SetCompute(r.compute)
+	return e
 }
 
 // setting returns what a key of the adapter's training was, as text; "" when

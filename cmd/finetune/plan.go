@@ -1,58 +1,144 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 
+	"github.com/alecthomas/kong"
+
 	"example.com/finetune/train"
 	"example.com/finetune/train/data"
 )
 
+type planCommand struct {
+	JSON bool `name:"json" group:"Files:" help:"Print one JSON object."`
+
+	runFlags
+}
+
+func (planCommand) Help() string {
+	return `Says what a run with these settings would take: rows and tokens, steps, memory, and the time, from a trial of its first batch. ` +
+		`Nothing is written.
+
+For example:
+
+    finetune plan --model SmolLM2-135M-Instruct --data rows.jsonl
+    finetune plan --config run.yaml --memory 800MB
+`
+}
+
+// A planReport is what plan --json prints: times in seconds.
+type planReport struct {
+	Rows             int     `json:"rows"`
+	TokensPerEpoch   int     `json:"tokens_per_epoch"`
+	Steps            int     `json:"steps"`
+	StepsPerEpoch    int     `json:"steps_per_epoch"`
+	WarmupSteps      int     `json:"warmup_steps"`
+	EvalEvery        int     `json:"eval_every"`
+	EvalRows         int     `json:"eval_rows"`
+	InitSamples      int     `json:"init_samples"`
+	Parameters       int     `json:"parameters"`
+	MappedBytes      int64   `json:"mapped_bytes"`
+	AllocatedBytes   int64   `json:"allocated_bytes"`
+	MicroBatch       int     `json:"micro_batch"`
+	Recompute        bool    `json:"recompute"`
+	TokensPerSecond  float64 `json:"tokens_per_second"`
+	SecondsOfStart   float64 `json:"seconds_of_start"`
+	SecondsOfTheRest float64 `json:"seconds_of_the_rest"`
+}
+
+// Run reads rows and weights as train would, and tries one batch.
+func (c *planCommand) Run(u *ui, ctx *kong.Context) error {
+	config := (*train.Config)(&c.Settings)
+	if err := c.settle(config, typed(ctx)); err != nil {
+		return err
+	}
+	config.Resume, config.ResumeFrom, config.Overwrite = false, "", true // the output folder does not matter
+	j, err := newJob(config)
+	if err != nil {
+		return err
+	}
+	defer j.close()
+	if err := j.readRows(u); err != nil {
+		return err
+	}
+	if !c.JSON {
+		var failed error
+		printPlan(j, func(format string, args ...any) { failed = errors.Join(failed, u.printf(format+"\n", args...)) }, u.warnf)
+		if failed != nil {
+			return failed
+		}
+	}
+	if err := j.loadModel(); err != nil {
+		return err
+	}
+	s := j.session(*config)
+	pace, err := s.Trial(context.Background())
+	if err != nil {
+		return err
+	}
+	start, rest := j.plan.Start(pace), j.plan.Left(0, pace)
+	if c.JSON {
+		p := j.plan
+		return u.printJSON(planReport{
+			j.data.Train.Stats.Kept, p.Tokens, p.Steps, p.StepsPerEpoch, p.Warmup, p.EvalEvery, p.EvalRows, p.InitSamples, p.Parameters,
+			weightBytes(j.dir), p.AllocatedBytes, p.Layout.MicroBatch, p.Layout.Recompute, pace.Training, start.Seconds(), rest.Seconds(),
+		})
+	}
+	return u.printf("time     about %s at %s tokens/s: %s to the first step, %s from there\n", duration(start+rest),
+		count(int(pace.Training)), duration(start), duration(rest))
+}
+
 // printPlan says what will be done, before any weight is read.
-func printPlan(u *ui, j *job) {
-	c := j.config
-	plan := train.NewPlan(c, j.shape, j.data.Train, j.data.Valid)
+func printPlan(j *job, say, warn func(format string, args ...any)) {
+	c, plan := j.config, j.plan
 	mapped := weightBytes(j.dir)
 	name := j.id
 	if name == "" {
 		name = c.Model
 	}
-	u.infof("model    %s: %s, %d layers of width %s, vocabulary %s, %s of weights", name, j.shape.ModelType,
+	say("model    %s: %s, %d layers of width %s, vocabulary %s, %s of weights", name, j.shape.ModelType,
 		j.shape.NumHiddenLayers, count(j.shape.HiddenSize), count(j.shape.VocabSize), bytesText(mapped))
-	planRows(u, j)
+	planRows(j, say, warn)
 	start := "ordinary LoRA start"
 	if plan.InitSamples > 0 {
 		start = "LoRA-One start from the gradient of " + many(plan.InitSamples, "row")
 	}
-	u.infof("adapter  rank %d, alpha %g, on %s: %s trained; %s", c.LoraR, c.LoraAlpha, strings.Join(c.TargetModules, ", "),
+	say("adapter  rank %d, alpha %g, on %s: %s trained; %s", c.LoraR, c.LoraAlpha, strings.Join(c.TargetModules, ", "),
 		many(plan.Parameters, "parameter"), start)
-	u.infof("run      %s of %s, %d an epoch; %s, learning rate %g %s, %s of warm-up; seed %d", many(plan.Steps, "step"),
+	say("run      %s of %s, %d an epoch; %s, learning rate %g %s, %s of warm-up; seed %d", many(plan.Steps, "step"),
 		many(c.BatchSize*c.GradientAccumulationSteps, "row"), plan.StepsPerEpoch, c.Optimizer, c.Rate(), c.LRSchedulerType, many(plan.Warmup, "step"), c.Seed)
-	u.infof("memory   %s mapped, about %s allocated; %s on %s", bytesText(mapped), bytesText(plan.AllocatedBytes),
-		many(j.pool.Threads(), "thread"), kernels())
-	u.infof("output   %s", c.OutputDir)
+	again := ""
+	if plan.Layout.Recompute {
+		again = ", the forward pass computed twice"
+	}
+	say("memory   %s mapped, about %s allocated; micro-batches of %s%s; %s on %s", bytesText(mapped), bytesText(plan.AllocatedBytes),
+		many(plan.Layout.MicroBatch, "token"), again, many(j.pool.Threads(), "thread"), kernels())
+	say("output   %s", c.OutputDir)
 }
 
 // planRows says what became of the rows.
-func planRows(u *ui, j *job) {
+func planRows(j *job, say, warn func(format string, args ...any)) {
 	d := j.data
 	template := ""
 	if f := d.Files[0].Format; j.template != nil && f != data.Text {
 		template = " through the chat template"
 	}
-	u.infof("data     %s: %s of %v%s", d.Files[0].Path, many(d.Files[0].Rows, "row"), d.Files[0].Format, template)
+	say("data     %s: %s of %v%s", d.Files[0].Path, many(d.Files[0].Rows, "row"), d.Files[0].Format, template)
 	s := d.Train.Stats
-	u.infof("         training on %s: %s, %s trained, the longest row %s", many(s.Kept, "row"), many(s.Tokens, "token"), count(s.Trained), count(s.Longest))
+	say("         training on %s: %s, %s trained, the longest row %s", many(s.Kept, "row"), many(s.Tokens, "token"), count(s.Trained), count(s.Longest))
 	if d.Valid != nil {
 		from := "taken from the same file (val_split " + fmt.Sprint(j.config.ValSplit) + ")"
 		if !d.Split {
 			from = "from " + d.Files[len(d.Files)-1].Path
 		}
-		u.infof("         validating on %s %s", many(len(d.Valid.Sequences), "row"), from)
+		say("         validating on %s %s", many(d.Valid.Len(), "row"), from)
 	} else {
-		u.infof("         no validation rows: the last step is what will be saved")
+		say("         no validation rows: the last step is what will be saved")
 	}
 	for _, n := range []struct {
 		rows int
@@ -64,11 +150,11 @@ func planRows(u *ui, j *job) {
 		{d.Shared, "in training and validation alike"},
 	} {
 		if n.rows > 0 {
-			u.warnf("%s %s", many(n.rows, "row"), n.what)
+			warn("%s %s", many(n.rows, "row"), n.what)
 		}
 	}
 	if s.SkippedTurns > 0 {
-		u.warnf("%s not trained: the chat template does not show where they stand", many(s.SkippedTurns, "answer"))
+		warn("%s not trained: the chat template does not show where they stand", many(s.SkippedTurns, "answer"))
 	}
 }
 

@@ -2,8 +2,10 @@ package main
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
+	"example.com/finetune/model"
 	"example.com/finetune/train"
 )
 
@@ -38,6 +40,8 @@ func (r *reporter) report(event any) {
 		r.evaluated(e)
 	case train.Stepped:
 		r.stepped(e)
+	case train.Profiled:
+		r.profiled(e)
 	case train.Saved:
 		r.u.debugf("step %d  saved in %s", e.Step, e.Path)
 	}
@@ -70,4 +74,30 @@ func (r *reporter) stepped(e train.Stepped) {
 		words = append(words, duration(e.Left)+" left")
 	}
 	r.progress.show(steps, e.Step, e.Steps, append(words, fmt.Sprintf("lr %.2g", e.LearningRate), fmt.Sprintf("norm %.3g", e.GradNorm))...)
+}
+
+// profiled writes where the time of the steps went.
+func (r *reporter) profiled(e train.Profiled) {
+	r.progress.end()
+	var all model.Spent
+	for _, part := range model.Parts {
+		all.Time += e.Profile.Spent(part).Time
+		all.Ops += e.Profile.Spent(part).Ops
+	}
+	if all.Time == 0 {
+		return
+	}
+	r.u.infof("%-14s %9s  %6s  %8s", "part of a step", "time", "share", "GFLOP/s")
+	line := func(name string, s model.Spent) {
+		speed := ""
+		if s.Ops > 0 {
+			speed = fmt.Sprintf("%.0f", s.Ops/float64(s.Time.Nanoseconds()))
+		}
+		r.u.infof("%s", strings.TrimRight(fmt.Sprintf("%-14s %7.1f ms  %5.1f%%  %8s", name,
+			float64(s.Time.Microseconds())/1000/float64(e.Steps), 100*s.Time.Seconds()/all.Time.Seconds(), speed), " "))
+	}
+	for _, part := range model.Parts {
+		line(part.String(), e.Profile.Spent(part))
+	}
+	line("the whole step", all)
 }

@@ -76,7 +76,11 @@ func samplePrompt(j *job) string {
 	if j.data.Valid != nil {
 		set = j.data.Valid
 	}
-	for _, s := range set.Sequences {
+	for i := range min(set.Len(), 100) {
+		s, err := set.Sequence(i)
+		if err != nil {
+			break
+		}
 		text := ""
 		if j.data.Files[0].Format == data.Text {
 			words := strings.Fields(j.tok.Decode(s.IDs, true))

@@ -23,10 +23,14 @@ func TestMain(m *testing.M) {
 	})
 }
 
-// TestScript runs the scripts. $MODEL and $DATA are the demo's, $ADAPTER is one
-// that a run of two steps made.
+// TestScript runs the scripts. $MODEL and $DATA are the demo's, $CHECK has rows with
+// mistakes and a chat template.
 func TestScript(t *testing.T) {
 	model, err := filepath.Abs(filepath.Join("demo", "model"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	check, err := filepath.Abs(filepath.Join("testdata", "check"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,6 +45,7 @@ func TestScript(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("MODEL", model)
 			e.Setenv("DATA", filepath.Join(filepath.Dir(model), "data"))
+			e.Setenv("CHECK", check)
 			e.Setenv("HF_HUB_CACHE", filepath.Join(e.WorkDir, "hub"))
 			return nil
 		},

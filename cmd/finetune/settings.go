@@ -17,6 +17,14 @@ type setting struct {
 	aliases                  string // spellings of other programs, with commas; a single letter is a short flag
 }
 
+// runFlags are the flags of the commands that know a run: a file of settings, and
+// every setting.
+type runFlags struct {
+	ConfigFile string `name:"config" short:"c" group:"Files:" placeholder:"FILE" help:"Settings from a YAML file (see the run.yaml of any run); flags go over them."`
+
+	Settings settingFlags `embed:""`
+}
+
 // settingFlags are train.Config's keys as flags. The type has no Validate method:
 // kong would call it before the file of settings is read.
 type settingFlags train.Config
@@ -38,7 +46,7 @@ func settings() map[string]setting {
 		"data":        {groupFiles, "File of rows, or a folder with train, valid and test files.", "PATH", "dataset"},
 		"output_dir":  {groupFiles, "Folder for the adapter.", "DIR", "adapter-path,o"},
 		"overwrite":   {groupFiles, "Replace a run that stands in the output folder.", "", ""},
-		"resume":      {groupFiles, "Go on from the newest good checkpoint in the output folder, from the beginning if there is none.", "", ""},
+		"resume":      {groupFiles, "Go on with the run in the output folder and its settings, from the newest good checkpoint, or from the beginning if there is none.", "", ""},
 		"resume_from": {groupFiles, "Go on from this checkpoint.", "DIR", "resume-from-checkpoint"},
 
 		"num_train_epochs":            {groupLength, "Passes over the rows.", "N", "epochs,num-epochs"},
@@ -79,9 +87,12 @@ func settings() map[string]setting {
 		"eval_samples":            {groupReport, "Validation rows used during training (0: all).", "N", ""},
 		"logging_steps":           {groupReport, "Steps between reports.", "N", "steps-per-report"},
 		"save_steps":              {groupReport, "Steps between checkpoints; five minutes at most.", "N", "save-every"},
-		"save_total_limit":        {groupReport, "Checkpoints kept.", "N", ""},
+		"save_total_limit":        {groupReport, "Checkpoints kept, each with the best adapter so far.", "N", ""},
 		"early_stopping_patience": {groupReport, "Stop after so many evaluations without improvement (0: never).", "N", ""},
 		"threads":                 {groupReport, "Threads (0: all cores). The result does not depend on it.", "N", ""},
+		"compute":                 {groupReport, "f32, or bf16 for products of bfloat16 numbers where the CPU has them: faster, and other bits.", "WORD", ""},
+		"memory":                  {groupReport, "Budget for what is allocated besides the mapped weights, such as 2GB: smaller micro-batches, then computing twice. The result does not depend on it.", "SIZE", ""},
+		"profile":                 {groupReport, "Say where the time of a step goes.", "", ""},
 		"progress":                {groupReport, "auto (bar on a terminal, log elsewhere), bar, log or none.", "WORD", ""},
 	}
 }
@@ -138,6 +149,8 @@ func defaultText(v any) string {
 	case train.Names:
 		return strings.Join(v, ",")
 	case train.Columns:
+		return ""
+	case train.Size:
 		return ""
 	}
 	return fmt.Sprint(v)

@@ -29,7 +29,7 @@ func TestSettingsAreDescribed(t *testing.T) {
 
 // No command has a flag twice, aliases included.
 func TestFlagsAreUnique(t *testing.T) {
-	parser, err := kong.New(&commandLine{Train: trainCommand{Settings: settingFlags(train.Default())}}, kong.PostBuild(describeSettings))
+	parser, err := kong.New(newCommandLine(), kong.PostBuild(describeSettings))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"os"
@@ -12,11 +13,7 @@ import (
 	"example.com/finetune/train"
 )
 
-type trainCommand struct {
-	ConfigFile string `name:"config" short:"c" group:"Files:" placeholder:"FILE" help:"Settings from a YAML file (see the run.yaml of any run); flags go over them."`
-
-	Settings settingFlags `embed:""`
-}
+type trainCommand struct{ runFlags }
 
 func (trainCommand) Help() string {
 	return `Reads rows of messages, of prompt and completion, or of text, and leaves an adapter that Hugging Face PEFT loads as it is. ` +
@@ -27,7 +24,7 @@ For example:
     finetune train --model SmolLM2-135M-Instruct --data rows.jsonl
     finetune train -m model --data folder -o my-adapter --epochs 3 --lora-r 16
     finetune train --config my-adapter/run.yaml --seed 7 -o other-adapter
-    finetune train --config my-adapter/run.yaml --resume
+    finetune train -o my-adapter --resume
 `
 }
 
@@ -37,15 +34,10 @@ var errInterrupted = errors.New("interrupted")
 // Run goes from what is cheap to what is expensive: settings, small files, rows,
 // and only then weights.
 func (c *trainCommand) Run(u *ui, ctx *kong.Context) error {
-	set := typed(ctx)
 	config := (*train.Config)(&c.Settings)
-	*config = train.Default()
-	if c.ConfigFile != "" {
-		if err := config.ReadYAML(c.ConfigFile); err != nil {
-			return err
-		}
+	if err := c.settle(config, typed(ctx)); err != nil {
+		return err
 	}
-	set()
 	j, err := newJob(config)
 	if err != nil {
 		return err
@@ -59,10 +51,10 @@ func (c *trainCommand) Run(u *ui, ctx *kong.Context) error {
 		}
 		return printResult(u, j, result)
 	}
-	if err := j.readRows(); err != nil {
+	if err := j.readRows(u); err != nil {
 		return err
 	}
-	printPlan(u, j)
+	printPlan(j, u.infof, u.warnf)
 	if err := j.loadModel(); err != nil {
 		return err
 	}
@@ -75,18 +67,52 @@ func (c *trainCommand) Run(u *ui, ctx *kong.Context) error {
 	return printResult(u, j, result)
 }
 
+// settle sets the settings: those of the file, else of the run that is to go on, and
+// over them the flags, which set takes from the command line.
+func (f *runFlags) settle(config *train.Config, set func()) error {
+	*config = train.Default()
+	if f.ConfigFile != "" {
+		if err := config.ReadYAML(f.ConfigFile); err != nil {
+			return err
+		}
+		set()
+		return nil
+	}
+	config.OutputDir = ""
+	set()
+	given := config.OutputDir
+	resume, folder := config.Resume || config.ResumeFrom != "", cmp.Or(given, train.Default().OutputDir)
+	if config.ResumeFrom != "" {
+		folder = train.RunFolder(config.ResumeFrom)
+	}
+	*config = train.Default()
+	file := train.SettingsFile(folder)
+	if _, err := os.Stat(file); resume && err == nil {
+		if err := config.ReadYAML(file); err != nil {
+			return err
+		}
+	}
+	config.OutputDir = cmp.Or(given, folder) // it may have been moved
+	set()
+	if resume && config.Model == "" && config.Data == "" {
+		return errorf("%s: no run to go on with: it has no run.yaml", folder).hint("--model and --data begin one")
+	}
+	return nil
+}
+
 // interrupted tells how to go on with a run that was stopped; other errors pass.
 func interrupted(u *ui, j *job, err error) error {
 	var stopped *train.InterruptedError
 	if !errors.As(err, &stopped) {
 		return err
 	}
+	dir := j.config.OutputDir
 	if stopped.Path == "" {
 		u.line(levelError, "finetune: interrupted before the first step: nothing was saved, and nothing is lost")
-		return errInterrupted
+	} else {
+		u.line(levelError, "finetune: interrupted after step "+count(stopped.Step)+", saved in "+filepath.Join(dir, "checkpoints", filepath.Base(stopped.Path)))
 	}
-	u.line(levelError, "finetune: interrupted after step "+count(stopped.Step)+", saved in "+filepath.Join(j.config.OutputDir, "checkpoints", filepath.Base(stopped.Path)))
-	u.line(levelError, "finetune: go on with: "+program()+" train --config "+quote(filepath.Join(j.config.OutputDir, "run.yaml"))+" --resume")
+	u.line(levelError, "finetune: go on with: "+program()+" train -o "+quote(dir)+" --resume")
 	return errInterrupted
 }
 
@@ -98,10 +124,10 @@ func runDate(c *train.Config) (string, error) {
 	}
 	old := train.Default()
 	dir := c.OutputDir
-	if c.ResumeFrom != "" { // output_dir/checkpoints/step-…
-		dir = filepath.Dir(filepath.Dir(filepath.Clean(c.ResumeFrom)))
+	if c.ResumeFrom != "" {
+		dir = train.RunFolder(c.ResumeFrom)
 	}
-	file := filepath.Join(dir, "run.yaml")
+	file := train.SettingsFile(dir)
 	if _, err := os.Stat(file); (c.Resume || c.ResumeFrom != "") && err == nil {
 		if err := old.ReadYAML(file); err != nil {
 			return "", err
@@ -125,10 +151,8 @@ func (j *job) run(ctx context.Context, r runReporter) (*train.Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := train.Session{
-		Config: config, Version: version(), BaseModel: j.id, ChatTemplate: j.template != nil,
-		Model: j.model, Pool: j.pool, Data: j.data, Report: r.report,
-	}
+	s := j.session(config)
+	s.Report = r.report
 	defer r.end()
 	return s.Run(ctx)
 }

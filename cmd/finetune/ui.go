@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -89,11 +90,18 @@ func (u *ui) printf(format string, args ...any) error {
 }
 
 // bold sets a heading apart on a terminal.
-func (u *ui) bold(text string) string {
+func (u *ui) bold(text string) string { return u.style("1", text) }
+
+// yellow is for what deserves a look, red for what is wrong.
+func (u *ui) yellow(text string) string { return u.style("33", text) }
+func (u *ui) red(text string) string    { return u.style("31", text) }
+
+// style sets text apart where stdout is a terminal.
+func (u *ui) style(code, text string) string {
 	if !u.colours {
 		return text
 	}
-	return "\x1b[1m" + text + "\x1b[0m"
+	return "\x1b[" + code + "m" + text + "\x1b[0m"
 }
 
 // fail prints an error and its hint. Where the error is a list, its lines stand
@@ -137,4 +145,13 @@ func errorf(format string, args ...any) commandError {
 func isUsage(err error) bool {
 	var u interface{ Usage() bool }
 	return errors.As(err, &u) && u.Usage()
+}
+
+// printJSON writes one object on a line of standard output.
+func (u *ui) printJSON(v any) error {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	return u.printf("%s\n", text)
 }

@@ -19,10 +19,12 @@ const (
 )
 
 // maxRank bounds r where no model bounds it yet (Load compares it with the shapes),
-// maxAlpha keeps the scale a float32.
+// maxAlpha keeps the scale a float32, and maxTargets is some times the projections of
+// the largest models.
 const (
-	maxRank  = 1 << 17
-	maxAlpha = 1e30
+	maxRank    = 1 << 17
+	maxAlpha   = 1e30
+	maxTargets = 1 << 13
 )
 
 // A Config is what adapter_config.json says, as far as it matters to a reader.
@@ -93,6 +95,8 @@ func parseConfig(f *strictjson.Fields) (Config, error) {
 		f.Text("target_modules", "")
 	} else if c.TargetModules = f.Texts("target_modules"); c.TargetModules != nil && len(c.TargetModules) == 0 {
 		f.Wrong("target_modules", "at least one")
+	} else if len(c.TargetModules) > maxTargets {
+		f.Wrong("target_modules", fmt.Sprintf("at most %d", maxTargets))
 	}
 	if err := f.Err(); err != nil {
 		return Config{}, err

@@ -10,7 +10,8 @@
 //
 // # Replacing an adapter
 //
-// Both files are written under other names, flushed and read back first. Where the
+// Both files are written into a hidden folder, flushed and read back first: until
+// then nothing of the old adapter changes ([Prepare]). Where the
 // configuration stays the same, the new weights then take their name in one step.
 // Where it changes, the old configuration is removed before and the new one put in
 // place after: two names cannot change in one step, and a folder that for a moment

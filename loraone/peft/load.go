@@ -86,14 +86,14 @@ func (r *reader) mistake(format string, args ...any) {
 // module reads the pair of one projection, if the adapter has one for it.
 func (r *reader) module(l *model.Linear) {
 	nameA, nameB := keyA(l.Name), keyB(l.Name)
-	a, okA := r.file.Tensor(nameA)
-	b, okB := r.file.Tensor(nameB)
+	a, okA := r.file.Info(nameA)
+	b, okB := r.file.Info(nameB)
 	targeted := r.targets(l.Name)
 	switch {
 	case !okA && !okB && (!targeted || r.config.TargetModules == nil):
 		return // a pattern is not interpreted: the tensors say what it meant
 	case !targeted:
-		r.mistake("tensors of %s, which is not among target_modules %v", l.Name, r.config.TargetModules)
+		r.mistake("tensors of %s, which is not among target_modules", l.Name)
 	}
 	r.seen[nameA], r.seen[nameB] = true, true
 	shapedA := r.shaped(nameA, a, okA, r.config.R, l.W.Cols)
@@ -135,6 +135,7 @@ func (r *reader) values(dst []float32, t safetensors.Tensor) {
 		if t.DType != d.String() {
 			continue
 		}
+		t, _ = r.file.Tensor(t.Name)
 		simd.Convert(dst, t.Data, d)
 		if i := slices.IndexFunc(dst, notFinite); i >= 0 {
 			r.mistake("tensor %s holds %v", t.Name, dst[i])

@@ -36,7 +36,7 @@ func someTensors() map[string]safetensors.Entry {
 }
 
 // folder writes an adapter as PEFT would: its configuration and its tensors.
-func folder(t *testing.T, config []byte, all map[string]safetensors.Entry) string {
+func folder(t testing.TB, config []byte, all map[string]safetensors.Entry) string {
 	t.Helper()
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, configName), config, 0o644); err != nil {
@@ -128,7 +128,15 @@ func TestConfigRefused(t *testing.T) {
 		{m{"r": 0}, `r is 0, want an integer from 1`},
 		{m{"r": 4.5}, `r is 4.5, want an integer`},
 		{m{"r": "4"}, `r is "4", want an integer`},
-		{m{"r": 1 << 40}, `r is 1099511627776, want an integer`},
+		{m{"r": int64(1) << 40}, `r is 1099511627776, want an integer`},
+		{m{"r": 1_000_000_000}, `r is 1000000000, want an integer from 1 to 131072`},
+		{m{"r": -4}, `r is -4, want an integer from 1`},
+		{m{"r": json.RawMessage("4e0")}, `r is 4e0, want an integer from 1`},
+		{m{"r": []int{4}}, `r is [4], want an integer from 1`},
+		{m{"lora_alpha": "NaN"}, `lora_alpha is "NaN", want a number`},
+		{m{"lora_alpha": "Infinity"}, `lora_alpha is "Infinity", want a number`},
+		{m{"lora_alpha": json.RawMessage("1e400")}, `lora_alpha is 1e400, want a number`},
+		{m{"lora_alpha": true}, `lora_alpha is true, want a number`},
 		{m{"lora_alpha": nil}, `lora_alpha is missing`},
 		{m{"lora_alpha": "16"}, `lora_alpha is "16", want a number`},
 		{m{"lora_alpha": -1e31}, `lora_alpha is -1e+31, want a number of at most 1e+30`},
@@ -164,15 +172,18 @@ func TestConfigRefused(t *testing.T) {
 		{m{"task_type": "SEQ_CLS"}, `task_type is "SEQ_CLS", want "CAUSAL_LM"`},
 		{m{"target_modules": []string{}}, `target_modules is [], want at least one`},
 		{m{"target_modules": []any{"q_proj", 1}}, `target_modules is ["q_proj",1], want a list of strings`},
+		{m{"target_modules": make([]string, 9000)}, `target_modules is ["","","",`},
+		{m{"target_modules": m{"q_proj": 1}}, `target_modules is {"q_proj":1}, want a list of strings`},
 		{m{"target_modules": 3}, `target_modules is 3, want a list of strings`},
 		{m{"base_model_name_or_path": 3}, `base_model_name_or_path is 3, want a string`},
 	} {
-		m := small(t)
-		dir := folder(t, adapterConfig(t, test.changes), someTensors())
-		_, err := Load(dir, m)
-		if err == nil || !strings.Contains(err.Error(), filepath.Join(dir, configName)+": "+test.want) {
-			t.Errorf("%v: %v, want %s", test.changes, err, test.want)
-		}
+		t.Run(test.want, func(t *testing.T) {
+			dir := folder(t, adapterConfig(t, test.changes), someTensors())
+			_, err := Load(dir, small(t))
+			if err == nil || !strings.Contains(err.Error(), filepath.Join(dir, configName)+": "+test.want) {
+				t.Errorf("%v: %v, want %s", test.changes, err, test.want)
+			}
+		})
 	}
 	_, err := Load(folder(t, adapterConfig(t, m{"use_dora": true, "bias": "all", "r": nil}), nil), small(t))
 	if err == nil || strings.Count(err.Error(), configName) != 3 {
@@ -261,12 +272,40 @@ func TestWrongFiles(t *testing.T) {
 		`{"peft_type": "LORA"`:                  "unexpected end",
 		`[]`:                                    "not a JSON object",
 		`{"fine_tune_type": "lora"}`:            `peft_type is null, want "LORA"`, // mlx-lm's
+		``:                                      "not a JSON object",
+		`{"lora_alpha": NaN}`:                   "invalid character 'N'", // Python's json writes it
+		"{\n\"r\": 4,\n\"R\xff\": 4}":           "line 3: invalid UTF-8",
+		`{"a": ` + strings.Repeat("[", 20000):   "exceeded max depth",
+		`{"peft_type": "LORA"} {}`:              "after top-level value",
+		`{"peft_type": ["LORA"]}`:               `peft_type is ["LORA"], want`,
+		`{"Peft_Type": "LORA"}`:                 `peft_type is null, want "LORA"`,
 	} {
-		if err := os.WriteFile(filepath.Join(dir, configName), []byte(text), 0o644); err != nil {
+		t.Run(want, func(t *testing.T) {
+			path := filepath.Join(dir, configName)
+			if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := ReadConfig(dir); err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), want) {
+				t.Errorf("%.40s: %v, want %s", text, err, want)
+			}
+		})
+	}
+}
+
+// TestLinksOutOfAnAdapter: a folder from elsewhere names no file of this machine.
+func TestLinksOutOfAnAdapter(t *testing.T) {
+	for _, name := range []string{configName, weightsName} {
+		dir := folder(t, adapterConfig(t, nil), someTensors())
+		outside := filepath.Join(t.TempDir(), "outside")
+		if err := os.Rename(filepath.Join(dir, name), outside); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := ReadConfig(dir); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v, want %s", text, err, want)
+		if err := os.Symlink(outside, filepath.Join(dir, name)); err != nil {
+			t.Skip(err)
+		}
+		_, err := Load(dir, small(t))
+		if err == nil || !strings.Contains(err.Error(), filepath.Join(dir, name)+": a link to ") {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
@@ -318,6 +357,40 @@ func FuzzAdapterConfig(f *testing.F) {
 		c, err := parseConfig(fields)
 		if err == nil && (c.R < 1 || math.IsNaN(c.Scale()) || math.IsInf(c.Scale(), 0)) {
 			t.Fatalf("taken: %+v", c)
+		}
+	})
+}
+
+// FuzzLoad: an adapter's folder is refused and the model stays as it was, or every
+// layer fits its projection and is finite.
+func FuzzLoad(f *testing.F) {
+	for _, changes := range []map[string]any{nil, {"use_rslora": true, "target_modules": ".*"}, {"target_modules": nil, "lora_alpha": -1e30}, {"r": 2}} {
+		dir := folder(f, adapterConfig(f, changes), someTensors())
+		weights, err := os.ReadFile(filepath.Join(dir, weightsName))
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(adapterConfig(f, changes), weights)
+	}
+	dir := f.TempDir()
+	f.Fuzz(func(t *testing.T, config, weights []byte) {
+		for name, data := range map[string][]byte{configName: config, weightsName: weights} {
+			if err := os.WriteFile(filepath.Join(dir, name), data, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		m := small(t)
+		a, err := Load(dir, m)
+		if err != nil {
+			if !strings.Contains(err.Error(), dir) || m.Blocks[0].QProj.Adapter != nil {
+				t.Fatalf("%v; %v", err, m.Blocks[0].QProj.Adapter)
+			}
+			return
+		}
+		for _, l := range a.Layers {
+			if len(l.A) != l.R*l.In || len(l.Bt) != l.R*l.Out || slices.ContainsFunc(l.A, notFinite) || slices.ContainsFunc(l.Bt, notFinite) || notFinite(l.Scale) {
+				t.Fatalf("taken: %s, %d values for %d×%d, scale %v", l.Name, len(l.A), l.R, l.In, l.Scale)
+			}
 		}
 	})
 }

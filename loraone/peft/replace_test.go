@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"example.com/finetune/loraone"
@@ -48,18 +49,11 @@ func TestInterruptedReplace(t *testing.T) {
 			mustSave(t, dir, attached(t, m, someTargets))
 			a := attached(t, m, next)
 			a.Layers[0].A[0] = 77
-			tensors, err := fold(a)
+			p, err := Prepare(dir, a)
 			if err != nil {
 				t.Fatal(err)
 			}
-			config, err := configJSON(a)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := prepare(dir, tensors, config); err != nil {
-				t.Fatal(err)
-			}
-			steps := publish(dir, config)
+			steps := p.steps()
 			for _, step := range steps[:n] {
 				if err := step(); err != nil {
 					t.Fatal(err)
@@ -73,6 +67,9 @@ func TestInterruptedReplace(t *testing.T) {
 			default:
 				t.Errorf("%+v, after step %d: %v", next, n, err)
 			}
+			if got := files(t, dir); n >= len(steps)-1 && len(got) != 2 {
+				t.Errorf("%+v, after step %d: files %v", next, n, got)
+			}
 			mustSave(t, dir, attached(t, m, someTargets))
 			if got := files(t, dir); !slices.Equal(got, []string{configName, weightsName}) {
 				t.Errorf("files %v", got)
@@ -84,24 +81,70 @@ func TestInterruptedReplace(t *testing.T) {
 	}
 }
 
-func TestFailedSaveKeepsTheOld(t *testing.T) {
+// TestFailedVerificationKeepsTheOld spoils what was written before it is read back.
+func TestFailedVerificationKeepsTheOld(t *testing.T) {
+	next := loraone.Config{R: 2, Alpha: 1, TargetModules: []string{"o_proj"}}
+	for want, spoil := range map[string]func(dir string) error{
+		"read back, tensor ":                        func(dir string) error { return flip(filepath.Join(dir, weightsName), -1) },
+		"reading back: ":                            func(dir string) error { return flip(filepath.Join(dir, weightsName), 0) },
+		configName + ": read back, it is not what ": func(dir string) error { return flip(filepath.Join(dir, configName), 9) },
+		"reading back: open ":                       func(dir string) error { return os.Remove(filepath.Join(dir, configName)) },
+	} {
+		dir, m := t.TempDir(), small(t)
+		mustSave(t, dir, attached(t, m, someTargets))
+		_, err := prepare(dir, attached(t, m, next), func(dir string) {
+			if err := spoil(dir); err != nil {
+				t.Fatal(err)
+			}
+		})
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
+		if a, err := Load(dir, m); err != nil || a.Config.R != 4 {
+			t.Errorf("%s: the old adapter is gone: %v", want, err)
+		}
+		if got := files(t, dir); !slices.Equal(got, []string{configName, weightsName}) {
+			t.Errorf("%s: files %v", want, got)
+		}
+	}
+}
+
+// flip changes a bit of a file, at an offset from its start or, below zero, its end.
+func flip(path string, at int) error {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	if at < 0 {
+		at += len(text)
+	}
+	text[at] ^= 1
+	return os.WriteFile(path, text, 0o644)
+}
+
+// TestPendingIsNoAdapterYet: until Publish the old one stands, and Load reads both.
+func TestPendingIsNoAdapterYet(t *testing.T) {
 	dir, m := t.TempDir(), small(t)
 	mustSave(t, dir, attached(t, m, someTargets))
-	// A folder stands where the new configuration is to be written.
-	if err := os.Mkdir(filepath.Join(dir, pending(configName)), 0o755); err != nil {
+	elsewhere := t.TempDir()
+	if err := os.Symlink(elsewhere, filepath.Join(dir, pendingDir)); err != nil {
+		t.Skip(err)
+	}
+	p, err := Prepare(dir, attached(t, m, loraone.Config{R: 2, Alpha: 1, TargetModules: []string{"o_proj"}}))
+	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, pending(configName), "x"), nil, 0o644); err != nil {
-		t.Fatal(err)
+	for from, rank := range map[string]int{dir: 4, p.Dir(): 2} {
+		if a, err := Load(from, m); err != nil || a.Config.R != rank {
+			t.Errorf("%s: %v", from, err)
+		}
 	}
-	if err := Save(dir, attached(t, m, loraone.Config{R: 2, Alpha: 1, TargetModules: []string{"o_proj"}})); err == nil {
-		t.Fatal("no error")
-	}
-	if a, err := Load(dir, m); err != nil || a.Config.R != 4 {
-		t.Errorf("the old adapter is gone: %v", err)
-	}
-	if got := files(t, dir); !slices.Equal(got, []string{pending(configName), configName, weightsName}) {
+	p.Discard()
+	if got := files(t, dir); !slices.Equal(got, []string{configName, weightsName}) {
 		t.Errorf("files %v", got)
+	}
+	if got := files(t, elsewhere); len(got) != 0 {
+		t.Errorf("written through a link: %v", got)
 	}
 }
 

@@ -17,31 +17,69 @@ import (
 	"example.com/finetune/simd"
 )
 
-// pending is put around a file's name until it is verified: hidden, and no
-// *.safetensors, which TGI would load.
-func pending(name string) string { return "." + name + ".new" }
+// pendingDir is where an adapter lies until it is verified: hidden, and in a folder
+// of its own, where TGI, which loads every *.safetensors, does not look.
+const (
+	pendingDir    = ".adapter.new"
+	pendingConfig = ".adapter_config.json.new" // for its last step
+)
+
+// A Pending adapter is written and read back, and not yet in its place. Exactly one
+// of Publish and Discard ends it; Discard after Publish does nothing.
+type Pending struct {
+	dir    string
+	config []byte
+}
 
 // Save writes the adapters into dir, which is made where it is not there, and
 // replaces an adapter that is there; see the package's comment for the order. A
-// value that is not finite is an error, and nothing is written.
+// value that is not finite is an error. After an error the old adapter is still
+// there, unless the disk failed between two renames.
 func Save(dir string, a *loraone.Adapters) error {
+	p, err := Prepare(dir, a)
+	if err != nil {
+		return err
+	}
+	defer p.Discard()
+	return p.Publish()
+}
+
+// Prepare writes the adapters into a hidden folder in dir and compares every bit
+// that it reads back with what is in memory. Nothing that stands in dir changes.
+func Prepare(dir string, a *loraone.Adapters) (*Pending, error) {
+	return prepare(dir, a, func(string) {})
+}
+
+// prepare calls written between writing and reading back.
+func prepare(dir string, a *loraone.Adapters, written func(dir string)) (*Pending, error) {
 	tensors, err := fold(a)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	config, err := configJSON(a)
+	p := &Pending{dir: dir}
+	if p.config, err = configJSON(a); err != nil {
+		return nil, err
+	}
+	if err = p.write(tensors); err == nil {
+		written(p.Dir())
+		err = p.verify(tensors)
+	}
 	if err != nil {
-		return err
+		p.Discard()
+		return nil, err
 	}
-	if err := os.MkdirAll(dir, 0o777); err != nil {
-		return err
-	}
-	defer os.Remove(filepath.Join(dir, pending(weightsName))) // there only after an error
-	defer os.Remove(filepath.Join(dir, pending(configName)))
-	if err := prepare(dir, tensors, config); err != nil {
-		return err
-	}
-	for _, step := range publish(dir, config) {
+	return p, nil
+}
+
+// Dir is the folder that holds the pending adapter, as Load reads it.
+func (p *Pending) Dir() string { return filepath.Join(p.dir, pendingDir) }
+
+// Discard removes what is pending.
+func (p *Pending) Discard() { _ = os.RemoveAll(p.Dir()) } // what stays is swept by the next Prepare
+
+// Publish puts the pending adapter in the place of the one in dir.
+func (p *Pending) Publish() error {
+	for _, step := range p.steps() {
 		if err := step(); err != nil {
 			return err
 		}
@@ -49,36 +87,53 @@ func Save(dir string, a *loraone.Adapters) error {
 	return nil
 }
 
-// prepare writes the pending files and reads them back.
-func prepare(dir string, tensors []safetensors.Entry, config []byte) error {
-	path := filepath.Join(dir, pending(weightsName))
-	if err := safetensors.Write(path, tensors, nil); err != nil {
+func (p *Pending) write(tensors []safetensors.Entry) error {
+	p.Discard() // what an interrupted run has left, or a link that somebody put there
+	if err := os.MkdirAll(p.Dir(), 0o777); err != nil {
 		return err
 	}
-	if err := verify(path, tensors); err != nil {
+	if err := safetensors.Write(filepath.Join(p.Dir(), weightsName), tensors, nil); err != nil {
 		return err
 	}
-	path = filepath.Join(dir, pending(configName))
-	if err := atomicfile.WriteFile(path, config); err != nil {
+	return atomicfile.WriteFile(filepath.Join(p.Dir(), configName), p.config)
+}
+
+// verify reads the pending files back.
+func (p *Pending) verify(tensors []safetensors.Entry) error {
+	if err := verify(filepath.Join(p.Dir(), weightsName), tensors); err != nil {
 		return err
 	}
-	if back, err := os.ReadFile(path); err != nil || !bytes.Equal(back, config) {
-		return fmt.Errorf("%s: read back, it is not what was written (%v)", path, err)
+	path := filepath.Join(p.Dir(), configName)
+	back, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("reading back: %w", err)
+	}
+	if !bytes.Equal(back, p.config) {
+		return fmt.Errorf("%s: read back, it is not what was written", path)
 	}
 	return nil
 }
 
-// publish returns the steps that give the pending files their names, weights first,
+// steps returns what gives the pending files their place, weights first,
 // configuration last. After any of them the folder holds the old adapter, the new
 // one, or none.
-func publish(dir string, config []byte) []func() error {
-	configPath := filepath.Join(dir, configName)
-	rename := func(name string) func() error {
-		return func() error { return os.Rename(filepath.Join(dir, pending(name)), filepath.Join(dir, name)) }
+func (p *Pending) steps() []func() error {
+	configPath := filepath.Join(p.dir, configName)
+	place := func() error {
+		return os.Rename(filepath.Join(p.Dir(), weightsName), filepath.Join(p.dir, weightsName))
 	}
-	flush := func() error { return atomicfile.SyncDir(dir) }
-	steps := []func() error{rename(weightsName), flush, rename(configName), flush}
-	if old, err := os.ReadFile(configPath); err == nil && bytes.Equal(old, config) {
+	flush := func() error { return atomicfile.SyncDir(p.dir) }
+	// The folder goes before the last step: a whole adapter has no remains beside it.
+	staged := filepath.Join(p.dir, pendingConfig)
+	stage := func() error {
+		if err := os.Rename(filepath.Join(p.Dir(), configName), staged); err != nil {
+			return err
+		}
+		return os.RemoveAll(p.Dir())
+	}
+	configure := func() error { return os.Rename(staged, configPath) }
+	steps := []func() error{place, stage, flush, configure, flush}
+	if old, err := os.ReadFile(configPath); err == nil && bytes.Equal(old, p.config) {
 		return steps
 	}
 	remove := func() error {

@@ -5,5 +5,5 @@
 // cross file systems), is flushed to the disk, and takes the name; then the folder
 // is flushed, without which the rename itself may be lost. Temporary names begin
 // with a dot and never end as the file does: no reader of *.safetensors picks up
-// what an interrupted run left behind.
+// what an interrupted run left behind. [Sweep] removes it.
 package atomicfile

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+
+	"example.com/finetune/model/infile"
 )
 
 // validID matches the ids the Hub gives: an optional organisation and a name. The
@@ -80,7 +82,7 @@ func repoFolder(id string) string { return "models--" + strings.ReplaceAll(id, "
 // snapshot returns the folder of the commit that refs/main names.
 func snapshot(repo string) (string, error) {
 	ref := filepath.Join(repo, "refs", "main")
-	data, err := os.ReadFile(ref)
+	data, err := infile.Read(ref, 1024)
 	if err != nil {
 		return "", err
 	}

@@ -117,6 +117,12 @@ func TestErrors(t *testing.T) {
 		{"org/name", "..", "want a commit"},
 		{"org/name", "", "want a commit"},
 		{"org/name", "0000", "snapshots"},
+		{"org/name", `..\..\x`, "want a commit"},
+		{"org/name", "a/b", "want a commit"},
+		{"org/name", "0\n1", "want a commit"},
+		{"org/name", "\x00", "want a commit"},
+		{"org/name", strings.Repeat("0", 1000), "want a commit"},
+		{"org/name", strings.Repeat("0", 5000), "5000 bytes, want at most 1024"},
 	} {
 		write(t, filepath.Join(repo, "refs", "main"), test.ref)
 		_, _, err := Resolve(test.arg)

@@ -11,7 +11,11 @@
 // # Whom a folder is trusted
 //
 // A header and an index are not trusted: nothing is allocated by their word before
-// it is compared with the file's size, and an index names files of its own folder
-// only. Links in the folder are followed: the snapshots of the Hub's cache are made
-// of them, and whoever can put a link there could put a file there.
+// it is compared with the file's size, an index names files of its own folder only,
+// and links stay in it (see package infile).
+//
+// # Files that change under the map
+//
+// A fault becomes an error that names the file, see [Set.Guard]; so does a change of
+// the file that makes no fault.
 package safetensors

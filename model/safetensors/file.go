@@ -5,13 +5,15 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math"
-	"os"
 	"slices"
 	"unsafe"
 
 	"github.com/edsrzf/mmap-go"
 	st "github.com/nlpodyssey/safetensors"
+
+	"example.com/finetune/model/infile"
 )
 
 // A Tensor is a view into a mapped file, valid until that file is closed.
@@ -22,75 +24,66 @@ type Tensor struct {
 	Data  []byte // little-endian, aligned to the element size; must not be written
 }
 
+// maxCopies bounds what is copied because it lies at odd addresses: the weights of a
+// model of four billion parameters. Files whose header is not padded are old and small.
+const maxCopies = 16 << 30
+
 // A File is one mapped safetensors file.
 type File struct {
 	path     string
+	info     fs.FileInfo // as it was opened
 	mapped   mmap.MMap
 	tensors  st.SafeTensors
 	metadata map[string]string
 }
 
-// Open maps a file and checks its header. Errors name the file, and the tensor
-// where there is one.
+// Open maps a file, a member of its folder (see [infile.OpenMember]), and checks its
+// header. Errors name the file, and the tensor where there is one.
 func Open(path string) (*File, error) {
 	if err := littleEndian(); err != nil {
 		return nil, err
 	}
-	file, err := os.Open(path)
+	file, err := infile.OpenMember(path)
 	if err != nil {
 		return nil, err
 	}
 	defer file.Close() // the map stays
-	header, err := headerSize(file)
+	info, err := file.Stat()
 	if err != nil {
-		return nil, withPath(path, err)
+		return nil, err
+	}
+	switch size := info.Size(); {
+	case size == 0:
+		return nil, withPath(path, errors.New("the file is empty"))
+	case size > math.MaxInt:
+		return nil, withPath(path, fmt.Errorf("%d bytes: too large for this 32-bit program", size))
 	}
 	mapped, err := mmap.Map(file, mmap.RDONLY, 0)
 	if err != nil {
 		return nil, withPath(path, fmt.Errorf("mapping it: %w", err))
 	}
-	f := &File{path: path, mapped: mapped}
-	if err := f.Guard(func() error { return f.read(header) }); err != nil {
+	f := &File{path: path, info: info, mapped: mapped}
+	if err := f.Guard(f.read); err != nil {
 		f.Close()
 		return nil, err
 	}
 	return f, nil
 }
 
-// headerSize looks at the file before it is mapped.
-func headerSize(file *os.File) (uint64, error) {
-	info, err := file.Stat()
-	if err != nil {
+// headerSize returns the length of the header of a whole file.
+func headerSize(data []byte) (uint64, error) {
+	if err := otherFormat(data); err != nil {
 		return 0, err
 	}
-	size := info.Size()
-	switch {
-	case info.IsDir():
-		return 0, errors.New("is a folder, want a safetensors file")
-	case !info.Mode().IsRegular():
-		return 0, errors.New("not a regular file")
-	case size == 0:
-		return 0, errors.New("the file is empty")
-	case size > math.MaxInt:
-		return 0, fmt.Errorf("%d bytes: too large for this 32-bit program", size)
+	if len(data) < 8 {
+		return 0, fmt.Errorf("%d bytes, want at least the 8 of the header's length", len(data))
 	}
-	var start [16]byte
-	n, err := file.ReadAt(start[:min(size, 16)], 0)
-	if int64(n) < min(size, 16) {
-		return 0, err
-	}
-	if err := otherFormat(start[:n]); err != nil {
-		return 0, err
-	}
-	if size < 8 {
-		return 0, fmt.Errorf("%d bytes, want at least the 8 of the header's length", size)
-	}
-	header := binary.LittleEndian.Uint64(start[:])
+	header := binary.LittleEndian.Uint64(data)
 	if header > maxHeader {
 		return 0, fmt.Errorf("a header of %d bytes, want at most %d: not a safetensors file", header, maxHeader)
 	}
-	if header > uint64(size)-8 {
-		return 0, fmt.Errorf("a header of %d bytes in a file of %d: the file is cut short", header, size)
+	if header > uint64(len(data))-8 {
+		return 0, fmt.Errorf("a header of %d bytes in a file of %d: the file is cut short", header, len(data))
 	}
 	return header, nil
 }
@@ -109,16 +102,19 @@ func otherFormat(start []byte) error {
 }
 
 // read checks the header and takes the tensors.
-func (f *File) read(header uint64) error {
-	if uint64(len(f.mapped)) < 8+header {
-		return withPath(f.path, fmt.Errorf("%d bytes mapped, want at least %d: the file is cut short", len(f.mapped), 8+header))
+func (f *File) read() error {
+	header, err := headerSize(f.mapped)
+	if err != nil {
+		return withPath(f.path, err)
 	}
-	var err error
 	f.metadata, err = checkHeader(f.mapped[8:8+header], uint64(len(f.mapped))-8-header)
 	if err != nil {
 		return withPath(f.path, err)
 	}
 	f.tensors, err = st.Deserialize(f.mapped)
+	if err == nil {
+		err = f.checkCopies()
+	}
 	if err != nil {
 		return withPath(f.path, err)
 	}
@@ -138,9 +134,8 @@ func (f *File) Names() []string {
 // Metadata returns the strings of __metadata__; nil where there is none.
 func (f *File) Metadata() map[string]string { return f.metadata }
 
-// Tensor returns the named tensor. Its Data is a view into the map, unless the file
-// holds it at an odd address: then it is a copy, made by each call.
-func (f *File) Tensor(name string) (Tensor, bool) {
+// Info returns the named tensor without its data.
+func (f *File) Info(name string) (Tensor, bool) {
 	v, ok := f.tensors.Tensor(name)
 	if !ok {
 		return Tensor{}, false
@@ -149,6 +144,17 @@ func (f *File) Tensor(name string) (Tensor, bool) {
 	for i, d := range v.Shape() {
 		t.Shape[i] = int(d) // bounded by the file's size, or beside a 0
 	}
+	return t, true
+}
+
+// Tensor returns the named tensor. Its Data is a view into the map, unless the file
+// holds it at an odd address: then it is a copy, made by each call.
+func (f *File) Tensor(name string) (Tensor, bool) {
+	t, ok := f.Info(name)
+	if !ok {
+		return Tensor{}, false
+	}
+	v, _ := f.tensors.Tensor(name)
 	t.Data = aligned(v.Data(), uintptr(v.DType().Size()))
 	return t, true
 }
@@ -157,13 +163,32 @@ func (f *File) Tensor(name string) (Tensor, bool) {
 // lie at a multiple of size.
 func aligned(data []byte, size uintptr) []byte {
 	data = data[:len(data):len(data)]
-	if len(data) == 0 || uintptr(unsafe.Pointer(&data[0]))%size == 0 {
+	if isAligned(data, size) {
 		return data
 	}
 	words := make([]uint64, (len(data)+7)/8)
 	c := unsafe.Slice((*byte)(unsafe.Pointer(&words[0])), len(data))
 	copy(c, data)
 	return c
+}
+
+func isAligned(data []byte, size uintptr) bool {
+	return len(data) == 0 || uintptr(unsafe.Pointer(&data[0]))%size == 0
+}
+
+// checkCopies refuses a file with too much at odd addresses, before any of it is
+// copied.
+func (f *File) checkCopies() error {
+	var sum uint64
+	for _, t := range f.tensors.Tensors() {
+		if v := t.TensorView; !isAligned(v.Data(), uintptr(v.DType().Size())) {
+			sum += v.DataLen()
+		}
+	}
+	if sum > maxCopies {
+		return hintError{fmt.Errorf("%d bytes lie at odd addresses and would have to be copied, want at most %d", sum, uint64(maxCopies)), alignHint}
+	}
+	return nil
 }
 
 // Bytes returns the size of the map.

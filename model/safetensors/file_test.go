@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"unsafe"
@@ -167,6 +168,34 @@ func TestMisaligned(t *testing.T) {
 	}
 }
 
+// TestMisalignedAndHuge: four terabytes that are a hole in the disk are not copied,
+// nor looked at.
+func TestMisalignedAndHuge(t *testing.T) {
+	if strconv.IntSize == 32 {
+		t.Skip("no such address space")
+	}
+	const header = `{"a":{"dtype":"F32","shape":[1099511627776],"data_offsets":[0,4398046511104]}}`
+	for pad, want := range map[string]string{" ": "4398046511104 bytes lie at odd addresses", "  ": ""} { // 79 bytes, 80
+		data := bytesOf(header+pad, 0)
+		path := write(t, filepath.Join(t.TempDir(), "x.safetensors"), data)
+		if err := os.Truncate(path, int64(len(data))+4<<40); err != nil {
+			t.Skip(err)
+		}
+		f, err := Open(path)
+		if want != "" {
+			wantError(t, header, err, path, want)
+			continue
+		}
+		if err != nil {
+			t.Skip(err) // no such address space
+		}
+		if x, ok := f.Info("a"); !ok || int64(x.Shape[0]) != int64(1)<<40 || x.Data != nil {
+			t.Errorf("%+v", x)
+		}
+		f.Close()
+	}
+}
+
 func TestTruncatedAnywhere(t *testing.T) {
 	whole := bytesOf(`{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}`, 8)
 	if _, err := open(t, whole); err != nil {
@@ -184,7 +213,7 @@ func TestTruncatedAnywhere(t *testing.T) {
 func TestNotAFile(t *testing.T) {
 	dir := t.TempDir()
 	_, err := Open(dir)
-	wantError(t, "folder", err, dir, "is a folder")
+	wantError(t, "folder", err, dir, "a folder, want a file")
 	_, err = Open(filepath.Join(dir, "none"))
 	if !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("missing file: %v", err)

@@ -1,13 +1,18 @@
 package safetensors
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
+
+	st "github.com/nlpodyssey/safetensors"
 )
 
+// a4 is the entry of a tensor of 4 bytes.
 const a4 = `"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}`
 
 func TestHeadersTaken(t *testing.T) {
@@ -85,6 +90,17 @@ func TestHeadersRefused(t *testing.T) {
 		{`tensor t.x: data_offsets are [0 4 8]`, entry(`{"dtype":"F32","shape":[1],"data_offsets":[0,4,8]}`), 4},
 		{`tensor t.x: data_offsets are [4 0]`, entry(`{"dtype":"F32","shape":[1],"data_offsets":[4,0]}`), 4},
 		{`tensor t.x: 4 bytes for shape [2] of F32`, entry(`{"dtype":"F32","shape":[2],"data_offsets":[0,4]}`), 4},
+		{`for shape [9223372036854775807 9223372036854775807 0] of F32`, entry(`{"dtype":"F32","shape":[9223372036854775807,9223372036854775807,0],"data_offsets":[0,0]}`), 0},
+		{`tensor t.x: shape: 9223372036854775808 found`, entry(`{"dtype":"F32","shape":[9223372036854775808],"data_offsets":[0,4]}`), 4},
+		{`tensor t.x: data_offsets: 18446744073709551615 found`, entry(`{"dtype":"F32","shape":[1],"data_offsets":[0,18446744073709551615]}`), 4},
+		{`tensor t.x: 9223372036854775803 bytes for shape [1]`, entry(`{"dtype":"F32","shape":[1],"data_offsets":[4,9223372036854775807]}`), 4},
+		{`tensor t.x: data_offsets: -4 found`, entry(`{"dtype":"F32","shape":[1],"data_offsets":[-4,0]}`), 4},
+		{`tensor t.x: dtype "F8_E5M2" is not supported`, entry(`{"dtype":"F8_E5M2","shape":[4],"data_offsets":[0,4]}`), 4},
+		{`tensor t.x: dtype "F4" is not supported`, entry(`{"dtype":"F4","shape":[8],"data_offsets":[0,4]}`), 4},
+		{`tensor t.x: dtype "" is not supported`, entry(`{"dtype":"","shape":[1],"data_offsets":[0,4]}`), 4},
+		{`the header is not JSON`, `{"a":` + strings.Repeat("[", 20000) + strings.Repeat("]", 20000) + `}`, 0},
+		{`the header is not JSON`, `{"a":{"dtype":"F32","shape":[01],"data_offsets":[0,4]}}`, 4},
+		{`begins with "\xef"`, "\ufeff{" + a4 + "}", 4},
 		{`for shape [4611686018427387904 4] of F32`, entry(`{"dtype":"F32","shape":[4611686018427387904,4],"data_offsets":[0,0]}`), 0},
 		{`tensor t.x ends at 8, but there are 4 bytes of data`, entry(`{"dtype":"F32","shape":[2],"data_offsets":[0,8]}`), 4},
 		{`tensor t.x begins at 4, want 0: a hole behind the header`, entry(`{"dtype":"F32","shape":[1],"data_offsets":[4,8]}`), 8},
@@ -99,8 +115,10 @@ func TestHeadersRefused(t *testing.T) {
 		{`__metadata__: "x" is not a string`, `{"__metadata__":{"x":{"y":"z"}},` + a4 + `}`, 4},
 		{`__metadata__: "x" stands twice`, `{"__metadata__":{"x":"1","x":"2"},` + a4 + `}`, 4},
 	} {
-		_, err := open(t, bytesOf(test.header, test.data))
-		wantError(t, test.header, err, test.want, "x.safetensors: ")
+		t.Run(test.want, func(t *testing.T) {
+			_, err := open(t, bytesOf(test.header, test.data))
+			wantError(t, test.header, err, test.want, "x.safetensors: ")
+		})
 	}
 }
 
@@ -159,28 +177,73 @@ func TestHeaderMemory(t *testing.T) {
 	wantError(t, "metadata", err, "more than 10000 entries")
 }
 
-func FuzzHeader(f *testing.F) {
-	for _, s := range []string{
+// fuzzSeeds are headers, good and bad, for 4 bytes of data.
+func fuzzSeeds() []string {
+	return []string{
 		`{}`, `{` + a4 + `}`, `{"__metadata__":{"format":"pt"},` + a4 + `}  `,
 		`{"a":{"dtype":"BF16","shape":[2,0],"data_offsets":[0,0]}}`,
 		`{"a":{"dtype":{"shape":[1]},"shape":[1],"data_offsets":[0,4]}}`,
 		`{"a":{"dtype":"F64","shape":[],"data_offsets":[0,8]},"a":1}`,
-	} {
-		f.Add(bytesOf(s, 4))
+		`{"a":{"dtype":"U8","shape":[3],"data_offsets":[0,3]},"b":{"dtype":"U8","shape":[],"data_offsets":[3,4]}}`,
+		`{"a":{"dtype":"U8","shape":[4294967296,4294967297],"data_offsets":[0,4]}}`,
 	}
-	dir := f.TempDir()
-	f.Fuzz(func(t *testing.T, data []byte) {
-		file, err := Open(write(t, dir+"/x.safetensors", data))
+}
+
+// FuzzHeader: what is taken, the library takes as well, and it fills the data.
+func FuzzHeader(f *testing.F) {
+	for _, s := range fuzzSeeds() {
+		f.Add([]byte(s), uint16(4))
+	}
+	f.Fuzz(func(t *testing.T, header []byte, size uint16) {
+		if _, err := checkHeader(header, uint64(size)); err != nil {
+			return
+		}
+		file, err := st.Deserialize(bytesOf(string(header), int(size)))
 		if err != nil {
+			t.Fatalf("taken, but: %v", err)
+		}
+		var total uint64
+		for _, x := range file.Tensors() {
+			total += x.TensorView.DataLen()
+		}
+		if total != uint64(size) {
+			t.Fatalf("tensors of %d bytes in %d", total, size)
+		}
+	})
+}
+
+// touch reads every byte.
+func touch(data []byte) {
+	if bytes.Count(data, []byte{1}) < 0 {
+		panic("never")
+	}
+}
+
+// FuzzOpen: a whole file is refused, or every byte of it can be read.
+func FuzzOpen(f *testing.F) {
+	for _, s := range fuzzSeeds() {
+		f.Add(bytesOf(s, 4))
+		f.Add(bytesOf(s, 3))
+	}
+	f.Add([]byte("PK\x03\x04 and more"))
+	f.Add([]byte("version https://git-lfs.github.com/spec/v1\n"))
+	path := filepath.Join(f.TempDir(), "x.safetensors")
+	f.Fuzz(func(t *testing.T, data []byte) {
+		file, err := Open(write(t, path, data))
+		if err != nil {
+			if !strings.Contains(err.Error(), path) {
+				t.Fatalf("%v: no file named", err)
+			}
 			return
 		}
 		defer file.Close()
 		total := 0
 		for _, n := range file.Names() {
 			x, ok := file.Tensor(n)
-			if !ok {
-				t.Fatalf("%q is a name and no tensor", n)
+			if !ok || x.Name != n || cap(x.Data) > (len(x.Data)+7)/8*8 {
+				t.Fatalf("%q: %v, %+v", n, ok, x)
 			}
+			touch(x.Data)
 			total += len(x.Data)
 		}
 		if header := binary.LittleEndian.Uint64(data); uint64(total)+8+header != uint64(len(data)) {

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"unicode"
 
 	"example.com/finetune/model/strictjson"
 )
@@ -54,8 +55,8 @@ func weightMap(f *strictjson.Fields) (map[string]string, error) {
 
 // bareName reports whether a shard's name stays in its folder, on every system.
 func bareName(name string) bool {
-	return strings.HasSuffix(name, ".safetensors") && len(name) > len(".safetensors") &&
-		!strings.ContainsAny(name, "/\\:\x00")
+	return strings.HasSuffix(name, ".safetensors") && len(name) > len(".safetensors") && len(name) <= 255 &&
+		!strings.ContainsAny(name, `/\:`) && !strings.ContainsFunc(name, unicode.IsControl)
 }
 
 // openShards maps the shards of an index. Each tensor must be in the shard that the

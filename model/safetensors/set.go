@@ -111,6 +111,15 @@ func (s *Set) Names() []string {
 	return names
 }
 
+// Info returns the named tensor without its data.
+func (s *Set) Info(name string) (Tensor, bool) {
+	f, ok := s.of[name]
+	if !ok {
+		return Tensor{}, false
+	}
+	return f.Info(name)
+}
+
 // Tensor returns the named tensor; see [File.Tensor].
 func (s *Set) Tensor(name string) (Tensor, bool) {
 	f, ok := s.of[name]
@@ -138,16 +147,40 @@ func (s *Set) Bytes() int64 {
 	return n
 }
 
-// Guard calls f and turns a fault in its reading of these files into an error.
-func (s *Set) Guard(f func() error) error {
-	return Guard(func(address uintptr) string {
-		for _, file := range s.files {
-			if name := file.owner(address); name != "" {
-				return name
-			}
+// At returns the path of the file that is mapped at an address, "" for none.
+func (s *Set) At(address uintptr) string {
+	for _, f := range s.files {
+		if path := f.at(address); path != "" {
+			return path
 		}
-		return ""
-	}, f)
+	}
+	return ""
+}
+
+// Guard calls g and turns a fault in its reading of these files into an error, as it
+// does a change of a file meanwhile.
+func (s *Set) Guard(g func() error) error { return s.GuardAs(s.At, g) }
+
+// GuardAs is Guard, and name says for an error what is mapped at an address: "" for
+// what is not of these files.
+func (s *Set) GuardAs(name func(address uintptr) string, g func() error) error {
+	err := guard(name, g)
+	if changed := s.Unchanged(); changed != nil {
+		return errors.Join(err, changed)
+	}
+	return err
+}
+
+// Unchanged returns an error for every file that was written to since it was opened,
+// which not every fault shows: behind the end of a shortened file, a page's rest
+// reads as zeros. Another file that took the name is no change: the map keeps the
+// old one.
+func (s *Set) Unchanged() error {
+	var errs []error
+	for _, f := range s.files {
+		errs = append(errs, f.unchanged())
+	}
+	return errors.Join(errs...)
 }
 
 // Close unmaps all files.

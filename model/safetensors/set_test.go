@@ -88,28 +88,49 @@ func TestSingleFileComesFirst(t *testing.T) {
 	}
 }
 
-// TestLinks: the Hub's cache is made of links out of the folder.
+// TestLinks: the Hub's cache is made of links to the repository's blobs; links to
+// elsewhere are refused, in the index, in a shard and in the single file.
 func TestLinks(t *testing.T) {
-	dir, _ := sharded(t)
-	snapshot := filepath.Join(t.TempDir(), "snapshot")
-	if err := os.Mkdir(snapshot, 0o755); err != nil {
-		t.Fatal(err)
+	shards, _ := sharded(t)
+	repo := filepath.Join(t.TempDir(), "models--org--name")
+	blobs, snapshot := filepath.Join(repo, "blobs"), filepath.Join(repo, "snapshots", "0123")
+	for _, dir := range []string{blobs, snapshot} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
 	}
-	for _, n := range []string{"s1.safetensors", "s2.safetensors", indexName} {
-		if err := os.Symlink(filepath.Join(dir, n), filepath.Join(snapshot, n)); err != nil {
+	relink := func(name, target string) {
+		t.Helper()
+		os.Remove(filepath.Join(snapshot, name))
+		if err := os.Symlink(target, filepath.Join(snapshot, name)); err != nil {
 			t.Skip(err)
 		}
+	}
+	names := []string{"s1.safetensors", "s2.safetensors", indexName}
+	for _, n := range names {
+		if err := os.Rename(filepath.Join(shards, n), filepath.Join(blobs, n)); err != nil {
+			t.Fatal(err)
+		}
+		relink(n, "../../blobs/"+n)
 	}
 	s, err := OpenDir(snapshot)
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.Close()
-	if err := os.Symlink("nowhere", filepath.Join(snapshot, singleName)); err != nil {
-		t.Fatal(err)
+	for _, n := range names {
+		relink(n, "../../../"+n)
+		write(t, filepath.Join(repo, "..", n), nil)
+		_, err = OpenDir(snapshot)
+		wantError(t, n, err, filepath.Join(snapshot, n), "out of its folder: refused")
+		relink(n, "../../blobs/"+n)
 	}
+	relink(singleName, "nowhere")
 	_, err = OpenDir(snapshot)
 	wantError(t, "a link to nowhere is not passed over", err, singleName)
+	relink(singleName, "../../../s1.safetensors")
+	_, err = OpenDir(snapshot)
+	wantError(t, "the single file", err, singleName, "out of its folder: refused")
 }
 
 func TestIndexMistakes(t *testing.T) {
@@ -131,12 +152,14 @@ func TestIndexMistakes(t *testing.T) {
 			}
 		},
 	} {
-		dir, of := sharded(t)
-		of = maps.Clone(of)
-		change(dir, of)
-		writeIndex(t, dir, of)
-		_, err := OpenDir(dir)
-		wantError(t, want, err, want, indexName)
+		t.Run(want, func(t *testing.T) {
+			dir, of := sharded(t)
+			of = maps.Clone(of)
+			change(dir, of)
+			writeIndex(t, dir, of)
+			_, err := OpenDir(dir)
+			wantError(t, want, err, want, indexName)
+		})
 	}
 }
 
@@ -157,10 +180,13 @@ func TestIndexNamesOnlyItsFolder(t *testing.T) {
 	for _, name := range []string{
 		"", ".", "..", ".safetensors", "../x.safetensors", "a/b.safetensors", "./x.safetensors", "/etc/x.safetensors",
 		`..\\x.safetensors`, `C:x.safetensors`, "x.safetensors/", "x.safetensors/..", "x.bin", "pytorch_model.bin",
-		`x\u0000.safetensors`, "x.safetensors ", "x.SAFETENSORS",
+		`x\u0000.safetensors`, "x.safetensors ", "x.SAFETENSORS", `\u001b[2Jx.safetensors`, `x\n.safetensors`,
+		strings.Repeat("x", 300) + ".safetensors", "//host/x.safetensors", "~/x.safetensors", "..%2fx.safetensors/",
 	} {
-		_, err := parseIndex(`{"weight_map": {"a.weight": "` + name + `"}}`)
-		wantError(t, name, err, "weight_map.a.weight is ", "want the bare name")
+		t.Run(name, func(t *testing.T) {
+			_, err := parseIndex(`{"weight_map": {"a.weight": "` + name + `"}}`)
+			wantError(t, name, err, "weight_map.a.weight is ", "want the bare name")
+		})
 	}
 	of, err := parseIndex(`{"weight_map": {"a": "model-00001-of-00002.safetensors"}}`)
 	if err != nil || of["a"] != "model-00001-of-00002.safetensors" {
@@ -174,15 +200,33 @@ func TestIndexSyntax(t *testing.T) {
 		{`{"weight_map": []}`, "weight_map is [], want an object"},
 		{`{"weight_map": {"a": 1}}`, "weight_map.a is 1, want"},
 		{`{"weight_map": {"a": null}}`, "weight_map.a is null, want"},
+		{`{"weight_map": {"a": ["x.safetensors", "y.safetensors"]}}`, `weight_map.a is ["x.safetensors", "y.safetensors"], want`},
+		{`{"weight_map": {"a": {"file": "x.safetensors"}}}`, "weight_map.a is {"},
+		{`{"weight_map": null}`, "weight_map is missing"},
+		{`{"weight_map": {}}`, "weight_map is empty"},
+		{`{"Weight_Map": {"a": "x.safetensors"}}`, "weight_map is missing"},
+		{manyShards(5000), "5000 shards, want at most 4096"},
+		{`{"weight_map": ` + strings.Repeat("[", 20000), "exceeded max depth"},
+		{"{\"weight_map\": {\"a\": \"x\xff.safetensors\"}}", "invalid UTF-8"},
 		{"{\"weight_map\":\n{\"a\": \"x.safetensors\",\n\"a\": \"y.safetensors\"}}", `line 3: key "a" twice`},
 		{`{"weight_map": {}, "weight_map": {}}`, `key "weight_map" twice`},
 		{"{\n\"weight_map\": {", "line 2: unexpected end"},
 		{`[]`, "not a JSON object"},
 		{``, "not a JSON object"},
 	} {
-		_, err := parseIndex(test[0])
-		wantError(t, test[0], err, test[1], "index")
+		t.Run(test[1], func(t *testing.T) {
+			_, err := parseIndex(test[0])
+			wantError(t, test[1], err, test[1], "index")
+		})
 	}
+}
+
+func manyShards(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, `,"t%d":"%d.safetensors"`, i, i)
+	}
+	return `{"weight_map": {` + b.String()[1:] + `}}`
 }
 
 func parseIndex(text string) (map[string]string, error) {

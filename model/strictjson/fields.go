@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
+
+	"example.com/finetune/model/infile"
 )
 
 // maxShown is how many mistakes an error spells out (as for rows of data).
@@ -16,7 +18,7 @@ const maxShown = 10
 
 // maxFile bounds what is read: the largest such files, indexes of sharded models,
 // have a few megabytes.
-const maxFile = 64 << 20
+const maxFile = 16 << 20
 
 // Fields are an object's members, read one at a time. A member that is absent or
 // null gives the default. Mistakes are collected for Err.
@@ -24,22 +26,19 @@ type Fields struct {
 	name     string // of the file, for errors
 	prefix   string // of keys in a nested object: "rope_scaling."
 	members  map[string]json.RawMessage
-	mistakes *[]string
+	mistakes *mistakes
 }
 
-// ReadFile returns the fields of the JSON object in a file.
+// mistakes are the first few in words, and how many there are.
+type mistakes struct {
+	shown []string
+	count int
+}
+
+// ReadFile returns the fields of the JSON object in a file, a member of a model's or
+// adapter's folder.
 func ReadFile(path string) (*Fields, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s: not a regular file", path)
-	}
-	if info.Size() > maxFile {
-		return nil, fmt.Errorf("%s: %d bytes, want at most %d", path, info.Size(), maxFile)
-	}
-	data, err := os.ReadFile(path)
+	data, err := infile.ReadMember(path, maxFile)
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +51,7 @@ func Parse(name string, data []byte) (*Fields, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	return &Fields{name: name, members: members, mistakes: new([]string)}, nil
+	return &Fields{name: name, members: members, mistakes: new(mistakes)}, nil
 }
 
 // Keys returns the keys, sorted.
@@ -89,35 +88,36 @@ func (f *Fields) Raw(key string) string {
 func (f *Fields) Need(keys ...string) {
 	for _, k := range keys {
 		if !f.Has(k) {
-			f.Mistake("%s%s is missing", f.prefix, k)
+			f.Mistake("%s is missing", shorten(f.prefix+k))
 		}
 	}
 }
 
 // Wrong notes that a member is not what was wanted.
 func (f *Fields) Wrong(key, want string) {
-	f.Mistake("%s%s is %s, want %s", f.prefix, key, shorten(f.Raw(key)), want)
+	f.Mistake("%s is %s, want %s", shorten(f.prefix+key), shorten(f.Raw(key)), want)
 }
 
 // Mistake notes a mistake in words.
 func (f *Fields) Mistake(format string, args ...any) {
-	*f.mistakes = append(*f.mistakes, fmt.Sprintf(format, args...))
+	if f.mistakes.count++; f.mistakes.count <= maxShown {
+		f.mistakes.shown = append(f.mistakes.shown, fmt.Sprintf(format, args...))
+	}
 }
 
 // Err returns the mistakes so far, one a line, each with the file's name.
 func (f *Fields) Err() error {
-	list := *f.mistakes
-	if len(list) == 0 {
+	if f.mistakes.count == 0 {
 		return nil
 	}
 	var b strings.Builder
-	for i, m := range list[:min(len(list), maxShown)] {
+	for i, m := range f.mistakes.shown {
 		if i > 0 {
 			b.WriteByte('\n')
 		}
 		b.WriteString(f.name + ": " + m)
 	}
-	if n := len(list) - maxShown; n > 0 {
+	if n := f.mistakes.count - maxShown; n > 0 {
 		fmt.Fprintf(&b, "\n%s: and %d more mistakes", f.name, n)
 	}
 	return errors.New(b.String())
@@ -152,9 +152,9 @@ func (f *Fields) Float(key string, def float64) float64 {
 
 // Positive returns a finite number above 0.
 func (f *Fields) Positive(key string, def float64) float64 {
-	before := len(*f.mistakes)
+	before := f.mistakes.count
 	x := f.Float(key, def)
-	if f.Has(key) && !(x > 0) && len(*f.mistakes) == before {
+	if f.Has(key) && !(x > 0) && f.mistakes.count == before {
 		f.Wrong(key, "a number above 0")
 	}
 	return x
@@ -245,11 +245,20 @@ func (f *Fields) Nested(key string) *Fields {
 	return &Fields{name: f.name, prefix: f.prefix + key + ".", members: members, mistakes: f.mistakes}
 }
 
-// shorten keeps an error readable where the value found is long.
+// shorten keeps an error readable where what was found is long, and a terminal from
+// obeying it: what cannot be printed becomes U+FFFD.
 func shorten(s string) string {
 	const most = 60
-	if len(s) <= most {
-		return s
+	if len(s) > most {
+		s = strings.ToValidUTF8(s[:most], "") + "…"
 	}
-	return strings.ToValidUTF8(s[:most], "") + "…"
+	return strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r):
+			return ' '
+		case !unicode.IsPrint(r):
+			return unicode.ReplacementChar
+		}
+		return r
+	}, s)
 }

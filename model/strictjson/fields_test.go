@@ -1,10 +1,13 @@
 package strictjson
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -107,11 +110,60 @@ func TestMistakes(t *testing.T) {
 	}
 }
 
-func TestLongValuesAreShortened(t *testing.T) {
-	f := parse(t, `{"a": "`+strings.Repeat("ü", 1000)+`"}`)
+// TestErrorsStayLegible: what is long is cut, and nothing reaches a terminal that it
+// would obey.
+func TestErrorsStayLegible(t *testing.T) {
+	long := strings.Repeat("ü", 1000)
+	f := parse(t, `{"a": "`+long+`", "`+long+`": 1, "b\u001b[2J\n": "\u009b", "c": [1,`+"\n"+`2]}`)
 	f.Int("a", 0, 0, 1)
-	if got := f.Err().Error(); len(got) > 200 {
-		t.Errorf("%d bytes: %s", len(got), got)
+	f.Text(long, "")
+	f.Int("b\x1b[2J\n", 0, 0, 1)
+	f.Int("c", 0, 0, 1)
+	f.Need(long + "!")
+	got := f.Err().Error()
+	if len(got) > 700 || strings.ContainsAny(got, "\x1b\u009b") || strings.Count(got, "\n") != 4 {
+		t.Errorf("%d bytes: %q", len(got), got)
+	}
+	if want := "x.json: c is [1, 2], want"; !strings.Contains(got, want) {
+		t.Errorf("%q, want %q in it", got, want)
+	}
+}
+
+// TestMemory: what a file makes the reader allocate is a small multiple of it.
+func TestMemory(t *testing.T) {
+	var keys strings.Builder
+	for i := range 1 << 14 {
+		fmt.Fprintf(&keys, `,"%x":0`, i)
+	}
+	for what, test := range map[string]struct{ text, want string }{
+		"many keys":    {"{" + keys.String()[1:] + "}", ""},
+		"more keys":    {`{"a":{` + keys.String()[1:] + "}}", ""},
+		"many values":  {`{"a":[` + strings.Repeat("1,", 1<<16) + "1]}", ""},
+		"many objects": {`{"a":[` + strings.Repeat("{},", 1<<15) + "1]}", ""},
+		"deep":         {`{"a":` + strings.Repeat("[", 9000) + strings.Repeat("]", 9000) + "}", ""},
+		"too deep":     {`{"a":` + strings.Repeat("[", 1<<18) + strings.Repeat("]", 1<<18) + "}", "exceeded max depth"},
+		"open":         {strings.Repeat(`{"a":`, 1<<16), "exceeded max depth"},
+		"long key":     {`{"` + strings.Repeat("a", 1<<18) + `": 0}`, ""},
+	} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		f, err := Parse("x.json", []byte(test.text))
+		if err == nil {
+			for _, k := range f.Keys() {
+				f.Text(k, "") // a mistake for each
+			}
+			f.Nested("a")
+			f.Texts("a")
+			f.Integers("a", 0, 9)
+			_ = f.Err()
+		}
+		runtime.ReadMemStats(&after)
+		if (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: %v, want %q", what, err, test.want)
+		}
+		if n := float64(after.TotalAlloc-before.TotalAlloc) / float64(len(test.text)); n > 200 {
+			t.Errorf("%s: %.0f bytes allocated for each of the file", what, n)
+		}
 	}
 }
 
@@ -121,7 +173,7 @@ func TestReadFile(t *testing.T) {
 	if _, err := ReadFile(path); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("missing file: %v", err)
 	}
-	if _, err := ReadFile(dir); err == nil || !strings.Contains(err.Error(), "not a regular file") {
+	if _, err := ReadFile(dir); err == nil || !strings.Contains(err.Error(), "a folder, want a file") {
 		t.Errorf("folder: %v", err)
 	}
 	if err := os.WriteFile(path, nil, 0o644); err != nil {
@@ -135,14 +187,50 @@ func TestReadFile(t *testing.T) {
 	}
 }
 
+// twice is noDuplicates by way of encoding/json's tokens.
+func twice(data []byte) bool {
+	dec := json.NewDecoder(bytes.NewReader(data))
+	var open []map[string]bool // of the enclosing objects; nil for an array
+	wantKey := false
+	for {
+		t, err := dec.Token()
+		if err != nil {
+			return false
+		}
+		switch {
+		case t == json.Delim('{'):
+			open = append(open, map[string]bool{})
+		case t == json.Delim('['):
+			open = append(open, nil)
+		case t == json.Delim('}') || t == json.Delim(']'):
+			open = open[:len(open)-1]
+		case wantKey:
+			key := t.(string)
+			if open[len(open)-1][key] {
+				return true
+			}
+			open[len(open)-1][key] = true
+			wantKey = false
+			continue
+		}
+		wantKey = len(open) > 0 && open[len(open)-1] != nil
+	}
+}
+
 func FuzzObject(f *testing.F) {
-	for _, s := range []string{`{}`, `{"a": [1, {"b": null}]}`, `{"a": 1, "a": 2}`, `{"\ud800": 1, "\udfff": 2}`, "{\"a\":\"\xff\"}"} {
+	for _, s := range []string{
+		`{}`, `{"a": [1, {"b": null}]}`, `{"a": 1, "a": 2}`, `{"\ud800": 1, "\udfff": 2}`, "{\"a\":\"\xff\"}",
+		`{"\"": "\\", "a\\": "\"", "\u0022": 0}`, `{"a": {"b": [{"c": 1}, [], {}], "c": "b"}, "b": {"b": 2}}`,
+	} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		members, err := Object(data)
-		if err != nil {
+		if err != nil && !strings.Contains(err.Error(), "twice") {
 			return
+		}
+		if twice(data) != (err != nil) {
+			t.Fatalf("a key twice: %v, but %v", twice(data), err)
 		}
 		if !json.Valid(data) {
 			t.Fatal("not JSON")

@@ -32,33 +32,59 @@ func Object(data []byte) (map[string]json.RawMessage, error) {
 
 // noDuplicates walks valid JSON and refuses a key that stands twice in an object.
 func noDuplicates(data []byte) error {
-	dec := json.NewDecoder(bytes.NewReader(data))
-	dec.UseNumber()
-	var open []map[string]bool // of the enclosing objects; nil for an array
-	wantKey := false
-	for {
-		t, err := dec.Token()
-		if err != nil || len(open) == 0 && t != json.Delim('{') {
-			return nil // the end: Object has checked the syntax
-		}
-		switch {
-		case t == json.Delim('{'):
-			open = append(open, map[string]bool{})
-		case t == json.Delim('['):
-			open = append(open, nil)
-		case t == json.Delim('}') || t == json.Delim(']'):
-			open = open[:len(open)-1]
-		case wantKey:
-			key := t.(string)
-			if seen := open[len(open)-1]; seen[key] {
-				return fmt.Errorf("line %d: key %q twice", line(data, int(dec.InputOffset())), key)
-			}
-			open[len(open)-1][key] = true
-			wantKey = false
-			continue
-		}
-		wantKey = len(open) > 0 && open[len(open)-1] != nil
+	type level struct { // an enclosing object or array
+		object bool
+		seen   map[string]bool
 	}
+	var open []level
+	wantKey := false
+	for i := 0; i < len(data); i++ {
+		switch data[i] {
+		case '{', '[':
+			wantKey = data[i] == '{'
+			open = append(open, level{object: wantKey})
+		case '}', ']':
+			open = open[:len(open)-1]
+		case ',':
+			wantKey = open[len(open)-1].object
+		case '"':
+			start := i
+			i = stringEnd(data, start)
+			if !wantKey {
+				continue
+			}
+			wantKey = false
+			l, key := &open[len(open)-1], unquote(data[start:i+1])
+			if l.seen[key] {
+				return fmt.Errorf("line %d: key %.60q twice", line(data, i), key)
+			}
+			if l.seen == nil {
+				l.seen = map[string]bool{}
+			}
+			l.seen[key] = true
+		}
+	}
+	return nil
+}
+
+// stringEnd returns where the string that begins at data[start] has its last quote.
+func stringEnd(data []byte, start int) int {
+	i := start + 1
+	for ; data[i] != '"'; i++ {
+		if data[i] == '\\' {
+			i++
+		}
+	}
+	return i
+}
+
+// unquote returns the text of a valid JSON string.
+func unquote(quoted []byte) (s string) {
+	if bytes.IndexByte(quoted, '\\') < 0 {
+		return string(quoted[1 : len(quoted)-1])
+	}
+	_ = json.Unmarshal(quoted, &s) // valid: cannot fail
+	return s
 }
 
 func invalidUTF8(data []byte) int {

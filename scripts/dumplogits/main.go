@@ -66,18 +66,15 @@ func sequences(dir, path, columns string, pool *simd.Pool) ([]model.Sequence, er
 	if err != nil {
 		return nil, err
 	}
-	rows, _, err := data.ReadFile(path, renamed)
+	set, err := data.Open(path, renamed, t, data.Options{Template: template, TrainOn: "assistant", MaxLength: 4096, Overlong: "error"}, pool, nil)
 	if err != nil {
 		return nil, err
 	}
-	set, err := data.Encode(rows, t, data.Options{Template: template, TrainOn: "assistant", MaxLength: 4096, Overlong: "error"}, pool)
-	if err != nil {
-		return nil, err
+	defer set.Close()
+	if set.Len() != set.Stats.Rows {
+		return nil, fmt.Errorf("%s: %d of %d rows have nothing to train", path, set.Stats.Rows-set.Len(), set.Stats.Rows)
 	}
-	if len(set.Sequences) != len(rows) {
-		return nil, fmt.Errorf("%s: %d of %d rows have nothing to train", path, len(rows)-len(set.Sequences), len(rows))
-	}
-	return set.Sequences, nil
+	return set.All()
 }
 
 // dump returns ids.N, learn.N (0 or 1), logits.N (T×V) and loss.N (mean nats) of sequence N.

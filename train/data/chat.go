@@ -1,6 +1,7 @@
 package data
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -11,6 +12,7 @@ import (
 
 // readMessages reads a row of messages, and tools where it has them.
 func (r *Row) readMessages(o object) error {
+	r.Format = Messages
 	var err error
 	if r.Chat.Messages, err = parseMessages("messages", o.get("messages")); err != nil {
 		return err
@@ -21,6 +23,7 @@ func (r *Row) readMessages(o object) error {
 // readPromptMessages reads two lists of messages; those of the completion may be
 // trained.
 func (r *Row) readPromptMessages(o object) error {
+	r.Format = PromptMessages
 	prompt, err := parseMessages("prompt", o.get("prompt"))
 	if err != nil {
 		return err
@@ -37,10 +40,14 @@ func (r *Row) readPromptMessages(o object) error {
 	return r.finishChat(o, `"completion"`)
 }
 
+// finishChat reads the tools and looks for something to learn.
 func (r *Row) finishChat(o object, where string) error {
 	if r.Chat.Tools = o.get("tools"); r.Chat.Tools != nil {
 		if _, err := parseList(r.Chat.Tools); err != nil {
 			return fmt.Errorf(`"tools" is %w`, err)
+		}
+		if err := checkDeep(r.Chat.Tools); err != nil {
+			return fmt.Errorf("tools: %w", err)
 		}
 	}
 	if !slices.ContainsFunc(r.Chat.Messages[r.First:], isAssistant) {
@@ -53,6 +60,11 @@ func isAssistant(m tokenizer.Message) bool { return m.Role == "assistant" }
 
 // parseMessages reads a list of messages. name is for errors.
 func parseMessages(name string, text []byte) ([]tokenizer.Message, error) {
+	return parseEach(name, text, parseMessage)
+}
+
+// parseEach reads a list of messages, each by parse.
+func parseEach(name string, text []byte, parse func(object, json.RawMessage) (tokenizer.Message, error)) ([]tokenizer.Message, error) {
 	list, err := parseList(text)
 	if err != nil {
 		return nil, fmt.Errorf("%q is %w of messages", name, err)
@@ -62,44 +74,50 @@ func parseMessages(name string, text []byte) ([]tokenizer.Message, error) {
 	}
 	messages := make([]tokenizer.Message, len(list))
 	for i, raw := range list {
-		if messages[i], err = parseMessage(raw); err != nil {
+		o, err := parseObject(raw)
+		if err == nil {
+			messages[i], err = parse(o, raw)
+		}
+		if err != nil {
 			return nil, fmt.Errorf("%s[%d]: %w", name, i, err)
 		}
 	}
 	return messages, nil
 }
 
-func parseMessage(raw []byte) (tokenizer.Message, error) {
+// parseMessage reads one message. All of it goes to the template as it stands: a
+// content of null too, which templates print or refuse as they like.
+func parseMessage(o object, raw json.RawMessage) (tokenizer.Message, error) {
 	m := tokenizer.Message{Raw: raw}
-	o, err := parseObject(raw)
-	if err != nil {
+	if !o.has("role") {
+		err := errors.New(`no "role"; found ` + o.names())
+		if o.has("from") {
+			err = hint(err, `ShareGPT messages: --map conversations=messages`)
+		}
 		return m, err
 	}
-	if !o.has("role") {
-		if o.has("from") {
-			return m, hint(errors.New(`no "role"; found `+o.names()), `ShareGPT messages: rename "from" to "role" and "value" to "content"`)
-		}
-		return m, errors.New(`no "role"; found ` + o.names())
-	}
-	if m.Role, err = parseString(o.get("role")); err != nil {
-		return m, fmt.Errorf(`"role" is %w`, err)
+	var err error
+	if m.Role, err = o.str("role"); err != nil {
+		return m, err
 	}
 	if m.Role == "" {
 		return m, errors.New(`"role" is empty`)
 	}
 	// A message that calls tools, or only reasons, needs no content.
-	others := slices.ContainsFunc(o, func(f field) bool {
-		return f.name != "role" && f.name != "content" && o.has(f.name)
-	})
-	content := o.get("content")
-	if content == nil {
-		if !others {
-			return m, errors.New(`no "content"; found ` + o.names())
+	others := false
+	for _, f := range o {
+		if f.name != "role" && f.name != "content" && string(f.value) != "null" {
+			others = true
+			if err := checkDeep(f.value); err != nil {
+				return m, fmt.Errorf("%s: %w", f.name, err)
+			}
 		}
-		return m, nil
 	}
-	if m.Content, err = parseString(content); err != nil {
-		return m, fmt.Errorf(`"content" is %w`, err)
+	if o.find("content") == nil && !others {
+		return m, errors.New(`no "content"; found ` + o.names())
+	}
+	if m.Content, err = o.str("content"); err != nil {
+		return m, err
 	}
 	if m.Role == "assistant" && !others && strings.TrimSpace(m.Content) == "" {
 		return m, errors.New("the assistant's content is empty")

@@ -8,7 +8,10 @@ import (
 )
 
 // fields are the names a column can be given.
-var fields = []string{"messages", "tools", "prompt", "completion", "text"}
+var fields = []string{
+	"messages", "tools", "prompt", "completion", "text",
+	"instruction", "input", "output", "system", "history", "conversations", "segments",
+}
 
 // A Columns renames a file's columns: field name to column name, such as prompt
 // to question.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"example.com/finetune/model"
-	"example.com/finetune/simd"
 	"example.com/finetune/tokenizer"
 )
 
@@ -17,135 +16,92 @@ type Options struct {
 	Overlong  string              // truncate, drop or error
 }
 
-// A Set is tokenised rows, in their order. Sequence i stands at Origins[i].
-type Set struct {
-	Sequences []model.Sequence
-	Origins   []Origin
-	Stats     Stats
-
-	MaxID   int32 // the largest token id, and a row that has it
-	MaxIDAt Origin
-}
-
 // An encoded row, before it is kept or dropped.
 type encoded struct {
 	model.Sequence
-	err             error
+	text            string   // what was tokenised
+	offsets         [][2]int // bytes of text behind each token; none behind an end token that was added
 	joined, skipped int
 	overlong        int // tokens before the cut, 0 for none
 }
 
-// Encode tokenises rows and masks what is not trained, on the pool's threads;
-// the result does not depend on their number. Rows that cannot be rendered, and
-// overlong ones where they are an error, are all reported, as *[Mistakes].
-func Encode(rows []Row, t *tokenizer.Tokenizer, o Options, p *simd.Pool) (*Set, error) {
-	list := make([]encoded, len(rows))
-	p.Run(len(rows), func(_, i int) { list[i] = encodeRow(&rows[i], t, o) })
-	set := &Set{MaxID: -1}
-	var mistakes Mistakes
-	for i := range list {
-		e := &list[i]
-		if e.err == nil && e.overlong > 0 && o.Overlong == "error" {
-			e.err = hint(fmt.Errorf("%d tokens, max_length is %d", e.overlong, o.MaxLength), "--overlong truncate or drop, or a larger --max-length")
-		}
-		if e.err != nil {
-			mistakes.file = rows[i].File
-			mistakes.add(fmt.Errorf("%v: %w", rows[i].Origin, e.err))
-			continue
-		}
-		set.add(e, rows[i].Origin, o)
-	}
-	if err := mistakes.err(); err != nil {
-		return nil, err
-	}
-	return set, set.check()
-}
-
-// add counts a row and keeps it where it can be trained.
-func (s *Set) add(e *encoded, at Origin, o Options) {
-	st := &s.Stats
-	st.Rows++
-	st.Joined += e.joined
-	st.SkippedTurns += e.skipped
-	if e.overlong > 0 {
-		if o.Overlong == "drop" {
-			st.Dropped++
-			return
-		}
-		st.Cut++
-	}
-	trained := e.Targets()
-	if trained == 0 {
-		if st.Untrained++; st.UntrainedAt == (Origin{}) {
-			st.UntrainedAt = at
-		}
-		return
-	}
-	st.Kept++
-	st.Tokens += len(e.IDs)
-	st.Trained += trained
-	st.Longest = max(st.Longest, len(e.IDs))
-	for _, id := range e.IDs {
-		if id > s.MaxID {
-			s.MaxID, s.MaxIDAt = id, at
-		}
-	}
-	s.Sequences = append(s.Sequences, e.Sequence)
-	s.Origins = append(s.Origins, at)
-}
-
-// check refuses a set that most rows were lost from.
-func (s *Set) check() error {
-	st := s.Stats
-	if 2*st.Untrained > st.Rows {
-		return hint(fmt.Errorf("%d of %d rows have no token to train on, the first at %v", st.Untrained, st.Rows, st.UntrainedAt),
-			"the prompt may fill max_length, or the chat template may not show where an answer stands: --chat-template names another")
-	}
-	if st.Kept == 0 {
-		return errors.New("no row is left to train on: all were longer than max_length")
-	}
-	return nil
-}
-
 // errNoTemplate is for rows that only a chat template can render.
-var errNoTemplate = hint(errors.New("messages, but the model has no chat template"), "--chat-template FILE names one; a model without one takes prompt and completion, or text")
+var errNoTemplate = hint(errors.New("messages, but the model has no chat template"),
+	"--chat-template FILE names one; a model without one takes prompt and completion, or text")
 
-func encodeRow(r *Row, t *tokenizer.Tokenizer, o Options) encoded {
+// encodeRow renders and tokenises a row, and masks what is not trained.
+func encodeRow(r *Row, t *tokenizer.Tokenizer, o Options) (encoded, error) {
 	var e encoded
-	text, spans, end := "", []span(nil), true
 	switch {
 	case r.Format == Text:
-		text, spans = r.Text, []span{{0, len(r.Text)}}
-	case r.Format == PromptCompletion && o.Template == nil:
-		text = r.Prompt + r.Text
-		spans = []span{{len(r.Prompt), len(text)}}
-	case o.Template == nil:
-		e.err = errNoTemplate
-		return e
-	default:
-		rendered, err := o.Template.RenderSpans(r.conversation())
-		if err != nil {
-			e.err = err
-			return e
-		}
-		text, spans, end = rendered.Text, turns(r, rendered.Spans, o.TrainOn), false
-		e.skipped = rendered.Skipped
-	}
-	if o.TrainOn == "all" {
-		spans = []span{{0, len(text)}}
-	}
-	enc := t.Encode(text, end) // a template writes its special tokens itself
-	e.IDs = enc.IDs
-	e.Learn, e.joined = mask(enc.Offsets, spans)
-	if end {
+		e.take(t, r.Text, []span{{0, len(r.Text)}}, true)
 		e.end(t)
+	case r.Format == Segments:
+		spans := r.spans
+		switch o.TrainOn {
+		case "last":
+			spans = spans[len(spans)-1:]
+		case "all":
+			spans = []span{{0, len(r.Text)}}
+		}
+		e.take(t, r.Text, spans, false)
+	case o.Template != nil:
+		if err := e.render(r, t, o); err != nil {
+			return e, err
+		}
+	case r.Format == PromptCompletion || r.Format == Alpaca && len(r.Chat.Messages) == 0:
+		e.plain(r, t, o)
+	default:
+		return e, errNoTemplate
 	}
 	e.oneBOS(t)
 	if len(e.IDs) > o.MaxLength {
 		e.overlong = len(e.IDs)
 		e.IDs, e.Learn = e.IDs[:o.MaxLength:o.MaxLength], e.Learn[:o.MaxLength:o.MaxLength]
 	}
-	return e
+	if e.overlong > 0 && o.Overlong == "error" {
+		return e, hint(fmt.Errorf("%d tokens, max_length is %d", e.overlong, o.MaxLength), "--overlong truncate or drop, or a larger --max-length")
+	}
+	return e, nil
+}
+
+// render takes a row through the chat template, which writes its special tokens
+// itself.
+func (e *encoded) render(r *Row, t *tokenizer.Tokenizer, o Options) error {
+	rendered, err := o.Template.RenderSpans(r.conversation())
+	if err != nil {
+		return err
+	}
+	e.skipped = rendered.Skipped
+	spans := turns(r, rendered.Spans, o.TrainOn)
+	if o.TrainOn == "all" {
+		spans = []span{{0, len(rendered.Text)}}
+	}
+	e.take(t, rendered.Text, spans, false)
+	return nil
+}
+
+// plain joins a prompt and its completion without a template. The instruction of an
+// Alpaca row does not say where it ends: a blank line does.
+func (e *encoded) plain(r *Row, t *tokenizer.Tokenizer, o Options) {
+	prompt := r.Prompt
+	if r.Format == Alpaca {
+		prompt += "\n\n"
+	}
+	text := prompt + r.Text
+	spans := []span{{len(prompt), len(text)}}
+	if o.TrainOn == "all" {
+		spans[0].start = 0
+	}
+	e.take(t, text, spans, true)
+	e.end(t)
+}
+
+// take tokenises text. special says whether the tokenizer puts its own tokens around.
+func (e *encoded) take(t *tokenizer.Tokenizer, text string, spans []span, special bool) {
+	enc := t.Encode(text, special)
+	e.text, e.IDs, e.offsets = text, enc.IDs, enc.Offsets
+	e.Learn, e.joined = mask(enc.Offsets, spans)
 }
 
 // end makes the end token the last one, and trained.
@@ -166,48 +122,16 @@ func (e *encoded) end(t *tokenizer.Tokenizer) {
 func (e *encoded) oneBOS(t *tokenizer.Tokenizer) {
 	bos, ok := t.BOS()
 	for ok && len(e.IDs) > 1 && e.IDs[0] == bos && e.IDs[1] == bos {
-		e.IDs, e.Learn = e.IDs[1:], e.Learn[1:]
+		e.IDs, e.Learn, e.offsets = e.IDs[1:], e.Learn[1:], e.offsets[1:]
 	}
 }
 
-// A span is a trained range of bytes.
-type span struct{ start, end int }
-
-// turns picks the spans that trainOn asks for.
-func turns(r *Row, all []tokenizer.Span, trainOn string) []span {
-	first := r.First
-	if trainOn == "last" {
-		for i, m := range r.Chat.Messages {
-			if isAssistant(m) {
-				first = i
-			}
+// textAt returns where in the text token i begins.
+func (e *encoded) textAt(i int) int {
+	for ; i < len(e.offsets); i++ {
+		if o := e.offsets[i]; o[0] < o[1] {
+			return o[0]
 		}
 	}
-	var list []span
-	for _, s := range all {
-		if s.Turn >= first {
-			list = append(list, span{s.Start, s.End})
-		}
-	}
-	return list
-}
-
-// mask says which tokens are trained: those with a byte in a span. It also counts
-// those that begin before theirs. Spans are ascending and do not overlap; a token
-// without bytes is not trained.
-func mask(offsets [][2]int, spans []span) (learn []bool, joined int) {
-	learn = make([]bool, len(offsets), len(offsets)+1)
-	k := 0
-	for i, o := range offsets { // ascending, but for the {0,0} of added tokens
-		for k < len(spans) && spans[k].end <= o[0] {
-			k++
-		}
-		if k < len(spans) && o[0] < o[1] && o[1] > spans[k].start {
-			learn[i] = true
-			if o[0] < spans[k].start {
-				joined++
-			}
-		}
-	}
-	return learn, joined
+	return len(e.text)
 }

@@ -6,55 +6,7 @@ import (
 	"testing"
 
 	"example.com/finetune/simd"
-	"example.com/finetune/tokenizer"
 )
-
-// The tokenizer in testdata has a token for each byte, and <s>, </s>, <|user|>,
-// <|assistant|>, <|end|>, " b", "th" and "the".
-func load(t *testing.T) (*tokenizer.Tokenizer, *tokenizer.Template) {
-	t.Helper()
-	tok, err := tokenizer.Load("testdata/tokenizer")
-	if err != nil {
-		t.Fatal(err)
-	}
-	template, err := tokenizer.LoadTemplate("testdata/tokenizer", "auto", tok)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return tok, template
-}
-
-func encode(t *testing.T, in string, o Options, template bool) (*Set, *tokenizer.Tokenizer, error) {
-	t.Helper()
-	rows, _, err := read("train.jsonl", strings.NewReader(in), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	tok, tpl := load(t)
-	if template {
-		o.Template = tpl
-	}
-	if o.MaxLength == 0 {
-		o.MaxLength = 100
-	}
-	p := simd.NewPool(2)
-	t.Cleanup(p.Close)
-	set, err := Encode(rows, tok, o, p)
-	return set, tok, err
-}
-
-// show writes a sequence's tokens, the trained ones in brackets.
-func show(tok *tokenizer.Tokenizer, s *Set, i int) string {
-	var b strings.Builder
-	for k, id := range s.Sequences[i].IDs {
-		text := tok.Decode([]int32{id}, false)
-		if s.Sequences[i].Learn[k] {
-			text = "[" + text + "]"
-		}
-		b.WriteString(text)
-	}
-	return strings.ReplaceAll(b.String(), "\n", "↵")
-}
 
 func TestWhatIsTrained(t *testing.T) {
 	const (
@@ -87,11 +39,11 @@ func TestWhatIsTrained(t *testing.T) {
 			t.Errorf("%s: %v", c.name, err)
 			continue
 		}
-		if got := show(tok, set, 0); got != c.want {
+		if got := show(t, tok, set, 0); got != c.want {
 			t.Errorf("%s:\n got %s\nwant %s", c.name, got, c.want)
 		}
 		bos, _ := tok.BOS()
-		if ids := set.Sequences[0].IDs; ids[0] != bos || ids[1] == bos {
+		if ids := sequence(t, set, 0).IDs; ids[0] != bos || ids[1] == bos {
 			t.Errorf("%s: ids %v, want one BOS", c.name, ids)
 		}
 	}
@@ -103,15 +55,15 @@ func TestOverlongRows(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := show(tok, set, 0); got != "<s>ab[c]" || set.Stats.Cut != 1 || set.Stats.Kept != 3 || set.Stats.Longest != 4 {
+	if got := show(t, tok, set, 0); got != "<s>ab[c]" || set.Stats.Cut != 1 || set.Stats.Kept != 3 || set.Stats.Longest != 4 {
 		t.Errorf("truncate: %s %+v", got, set.Stats)
 	}
 	set, _, err = encode(t, in, Options{TrainOn: "assistant", MaxLength: 4, Overlong: "drop"}, false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if set.Stats.Dropped != 1 || len(set.Sequences) != 2 || set.Origins[0].Line != 2 {
-		t.Errorf("drop: %+v %v", set.Stats, set.Origins)
+	if set.Stats.Dropped != 1 || set.Len() != 2 || set.Origin(0).Line != 2 {
+		t.Errorf("drop: %+v %v", set.Stats, set.Origin(0))
 	}
 	_, _, err = encode(t, in, Options{TrainOn: "assistant", MaxLength: 4, Overlong: "error"}, false)
 	expect(t, "error", err, "train.jsonl:1: 8 tokens, max_length is 4", "--overlong truncate or drop, or a larger --max-length")
@@ -148,26 +100,23 @@ func TestEncodeDoesNotDependOnThreads(t *testing.T) {
 	for range 50 {
 		in.WriteString(`{"prompt": "the bat", "completion": "the ball"}` + "\n" + `{"prompt": "q", "completion": "r"}` + "\n")
 	}
-	rows, _, err := read("train.jsonl", strings.NewReader(in.String()), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
 	tok, tpl := load(t)
+	inFolder(t, "train.jsonl", in.String())
 	var want string
 	for _, threads := range []int{1, 2, 5} {
 		p := simd.NewPool(threads)
-		set, err := Encode(rows, tok, Options{Template: tpl, TrainOn: "assistant", MaxLength: 100}, p)
+		set, err := Open("train.jsonl", nil, tok, Options{Template: tpl, TrainOn: "assistant", MaxLength: 100}, p, nil)
 		p.Close()
 		if err != nil {
 			t.Fatal(err)
 		}
 		if want == "" {
-			want = set.Digest()
+			want = digest(t, set)
 		}
-		if got := set.Digest(); got != want {
+		if got := digest(t, set); got != want {
 			t.Errorf("%d threads: digest %s, want %s", threads, got, want)
 		}
-		if set.MaxID < 256 || !slices.Contains(set.Sequences[0].IDs, set.MaxID) || set.MaxIDAt.Line != 1 {
+		if set.MaxID < 256 || !slices.Contains(sequence(t, set, 0).IDs, set.MaxID) || set.MaxIDAt.Line != 1 {
 			t.Errorf("largest id %d at %v", set.MaxID, set.MaxIDAt)
 		}
 	}
@@ -175,18 +124,18 @@ func TestEncodeDoesNotDependOnThreads(t *testing.T) {
 
 func TestDigestSeesTokensAndMasks(t *testing.T) {
 	in := `{"prompt": "ab", "completion": "c"}`
-	digest := func(in, trainOn string) string {
+	of := func(in, trainOn string) string {
 		set, _, err := encode(t, in, Options{TrainOn: trainOn}, false)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return set.Digest()
+		return digest(t, set)
 	}
-	a := digest(in, "assistant")
-	if a != digest(`{"prompt":"ab","completion":"c","id":1}`, "last") {
+	a := of(in, "assistant")
+	if a != of(`{"prompt":"ab","completion":"c","id":1}`, "last") {
 		t.Error("the same tokens have two digests")
 	}
-	if a == digest(in, "all") || a == digest(strings.Replace(in, `"c"`, `"d"`, 1), "assistant") {
+	if a == of(in, "all") || a == of(strings.Replace(in, `"c"`, `"d"`, 1), "assistant") {
 		t.Error("a change of mask or token left the digest alone")
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -16,7 +17,8 @@ type Paths struct{ Train, Valid, Test string }
 var validNames = []string{"valid", "validation", "val", "dev", "eval"}
 
 // Find resolves a data argument: a file is the training file; a folder holds
-// train, one of valid, validation, val, dev and eval, and test, as .jsonl or .json.
+// train, one of valid, validation, val, dev and eval, and test, each of any kind
+// that is read.
 func Find(path string) (Paths, error) {
 	info, err := os.Stat(path)
 	switch {
@@ -27,54 +29,62 @@ func Find(path string) (Paths, error) {
 	case !info.IsDir():
 		return Paths{Train: path}, nil
 	}
+	names, err := files(path)
+	if err != nil {
+		return Paths{}, err
+	}
 	var p Paths
-	if p.Train, err = pick(path, "train"); err != nil {
-		return Paths{}, err
-	}
-	if p.Valid, err = pick(path, validNames...); err != nil {
-		return Paths{}, err
-	}
-	if p.Test, err = pick(path, "test"); err != nil {
-		return Paths{}, err
+	for _, split := range []struct {
+		path  *string
+		names []string
+	}{{&p.Train, []string{"train"}}, {&p.Valid, validNames}, {&p.Test, []string{"test"}}} {
+		if *split.path, err = pick(path, names, split.names); err != nil {
+			return Paths{}, err
+		}
 	}
 	if p == (Paths{}) {
-		return p, fmt.Errorf("%s: no train.jsonl, valid.jsonl or test.jsonl in this folder", path)
+		return p, hint(fmt.Errorf("%s: no train, valid or test file in this folder; found %s", path, listed(names, "no file")),
+			"name them train.jsonl, valid.jsonl and test.jsonl (or %s), or name one file", strings.Join(extensions[1:], ", "))
 	}
 	return p, nil
 }
 
-// pick returns the one file of dir with one of these names.
-func pick(dir string, names ...string) (string, error) {
-	var found, refused []string
-	for _, name := range names {
-		list, err := filepath.Glob(filepath.Join(escapeGlob(dir), name+".*"))
-		if err != nil {
-			return "", fmt.Errorf("%s: %w", dir, err)
+// files returns the names of the files in a folder, sorted.
+func files(dir string) ([]string, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, fmt.Errorf("opening the data: %w", err)
+	}
+	var names []string
+	for _, e := range entries {
+		if !e.IsDir() {
+			names = append(names, e.Name())
 		}
-		for _, path := range list {
-			switch strings.ToLower(filepath.Ext(path)) {
-			case ".jsonl", ".json", ".ndjson":
-				found = append(found, path)
-			case ".csv", ".tsv", ".txt", ".parquet":
-				refused = append(refused, path)
-			}
+	}
+	return names, nil
+}
+
+// pick returns the one file of dir that has one of these names before its
+// extension.
+func pick(dir string, files, names []string) (string, error) {
+	var found []string
+	var refused error
+	for _, name := range files {
+		path := filepath.Join(dir, name)
+		if !slices.Contains(names, strings.TrimSuffix(name, filepath.Ext(name))) {
+			continue
+		}
+		if slices.Contains(extensions, extension(name)) {
+			found = append(found, path)
+		} else if err := checkExtension(path); errors.As(err, new(hintError)) { // data of a kind that is known
+			refused = err
 		}
 	}
 	switch {
-	case len(found) == 0 && len(refused) > 0:
-		return "", checkExtension(refused[0])
 	case len(found) == 0:
-		return "", nil
+		return "", refused
 	case len(found) > 1:
 		return "", fmt.Errorf("%s and %s are both there: which of them is meant?", found[0], found[1])
 	}
 	return found[0], nil
-}
-
-// escapeGlob makes the special characters of a folder's name stand for themselves.
-func escapeGlob(dir string) string {
-	if os.PathSeparator == '\\' { // Match knows no escapes there
-		return dir
-	}
-	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(dir)
 }

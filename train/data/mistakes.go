@@ -3,6 +3,7 @@ package data
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -20,14 +21,6 @@ func (m *Mistakes) add(err error) {
 	if m.Total++; len(m.First) < shown {
 		m.First = append(m.First, err)
 	}
-}
-
-// err returns m as an error, or nil when there are none.
-func (m *Mistakes) err() error {
-	if m.Total == 0 {
-		return nil
-	}
-	return m
 }
 
 // Error returns the first ten mistakes, one a line, and their number where there
@@ -52,6 +45,21 @@ func (m *Mistakes) Hint() string {
 		}
 	}
 	return ""
+}
+
+// listed quotes names for an error message, eight at most.
+func listed(names []string, none string) string {
+	if len(names) == 0 {
+		return none
+	}
+	var list []string
+	for _, name := range names[:min(len(names), 8)] {
+		list = append(list, strconv.Quote(name))
+	}
+	if more := len(names) - len(list); more > 0 {
+		list = append(list, fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(list, ", ")
 }
 
 // A hintError is an error with advice.

@@ -114,7 +114,7 @@ func TestReadNamesMistakesOfMessages(t *testing.T) {
 		{`{"messages": []}`, `train.jsonl:1: "messages" is empty`, ""},
 		{`{"messages": "a"}`, `train.jsonl:1: "messages" is a string, want a list of messages`, ""},
 		{`{"messages": [{"content": "a"}]}`, `train.jsonl:1: messages[0]: no "role"; found "content"`, ""},
-		{`{"messages": [{"from": "human", "value": "a"}]}`, `messages[0]: no "role"; found "from", "value"`, `ShareGPT messages: rename "from" to "role" and "value" to "content"`},
+		{`{"messages": [{"from": "human", "value": "a"}]}`, `messages[0]: no "role"; found "from", "value"`, `ShareGPT messages: --map conversations=messages`},
 		{`{"messages": [{"role": 1, "content": "a"}]}`, `messages[0]: "role" is a number, want a string`, ""},
 		{`{"messages": [{"role": "", "content": "a"}]}`, `messages[0]: "role" is empty`, ""},
 		{`{"messages": [{"role": "user"}]}`, `messages[0]: no "content"; found "role"`, ""},
@@ -126,16 +126,13 @@ func TestReadNamesMistakesOfMessages(t *testing.T) {
 		{`{"messages": [{"role": "assistant", "content": "a"}], "tools": {}}`, `"tools" is an object, want a list`, ""},
 		{`{"prompt": [{"role": "assistant", "content": "a"}], "completion": [{"role": "user", "content": "a"}]}`, `no assistant message in "completion" to learn from`, ""},
 		{`{"prompt": "a", "chosen": "b", "rejected": "c"}`, `preference data (chosen, rejected) are not supported`, "keep the chosen answers as prompt and completion"},
-		{`{"instruction": "a", "input": "", "output": "b"}`, `Alpaca rows (instruction, input, output) are not supported`, "rows without input: --map prompt=instruction,completion=output; else write prompt and completion"},
-		{`{"conversations": [{"from": "human", "value": "a"}]}`, `ShareGPT rows (conversations) are not supported`, `write {"messages": [{"role": "user", "content": "…"}, {"role": "assistant", "content": "…"}]}`},
-		{`{"segments": []}`, `rows of segments are not supported`, "write prompt and completion, or messages"},
 	})
 }
 
 func TestReadNamesMistakesInAList(t *testing.T) {
 	for _, c := range []struct{ in, want string }{
 		{"[{\"text\": \"a\"},\n{\"text\": 1}]", `train.json:2: "text" is a number, want a string`},
-		{"[{\"text\": \"a\"},\n{\"text\": }]", `train.json:2: not valid JSON: invalid character '}'`},
+		{"[{\"text\": \"a\"},\n{\"text\": }]", `train.json:2: not valid JSON at byte 10: invalid character '}'`},
 		{"[{\"text\": \"a\"}\n", `train.json:2: not valid JSON: unexpected end of the list`},
 		{"[{\"text\": \"a\"}]\n]", `train.json:2: more text after the list`},
 		{"[]", `train.json: no rows`},
@@ -196,10 +193,15 @@ func TestFindNamesTheFiles(t *testing.T) {
 		}
 	}
 	_, err := Find(dir)
-	expect(t, "an empty folder", err, "no train.jsonl, valid.jsonl or test.jsonl in this folder", "")
-	put("train.csv")
+	const names = "name them train.jsonl, valid.jsonl and test.jsonl (or .json, .ndjson, .csv, .txt), or name one file"
+	expect(t, "an empty folder", err, "no train, valid or test file in this folder; found no file", names)
+	put("notes.md")
+	put("rows.jsonl")
 	_, err = Find(dir)
-	expect(t, "a csv file", err, "train.csv: .csv files are not supported", "write one JSON object a line to a .jsonl file")
+	expect(t, "other files", err, `in this folder; found "notes.md", "rows.jsonl"`, names)
+	put("train.parquet")
+	_, err = Find(dir)
+	expect(t, "a parquet file", err, "train.parquet: .parquet files are not supported", "write one JSON object a line to a .jsonl file")
 	put("train.jsonl")
 	put("dev.json")
 	put("test.jsonl")
@@ -216,68 +218,4 @@ func TestFindNamesTheFiles(t *testing.T) {
 	expect(t, "two validation files", err, "are both there: which of them is meant?", "")
 	_, err = Find(filepath.Join(dir, "absent"))
 	expect(t, "nothing", err, "absent: no such file or folder", `data is a file with one JSON object a line, such as {"prompt": "2+2=", "completion": "4"}`)
-}
-
-func TestReadFileChecksItsArguments(t *testing.T) {
-	dir := t.TempDir()
-	_, _, err := ReadFile(filepath.Join(dir, "a.yaml"), nil)
-	expect(t, "a yaml file", err, `unknown kind of file ".yaml", want .jsonl or .json`, "")
-	_, _, err = ReadFile(filepath.Join(dir, "a.jsonl"), nil)
-	expect(t, "no file", err, "opening the data: ", "")
-	_, _, err = ReadFile(filepath.Join(dir, "a.jsonl"), Columns{"x": "y"})
-	expect(t, "columns", err, "map: unknown field", "")
-	path := filepath.Join(dir, "b.jsonl")
-	if err := os.WriteFile(path, []byte(`{"text": "a"}`), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	rows, f, err := ReadFile(path, nil)
-	if err != nil || len(rows) != 1 || f.Path != path || len(f.SHA256) != 64 {
-		t.Errorf("%+v %+v %v", rows, f, err)
-	}
-}
-
-// expect fails unless err contains want and carries exactly this hint.
-func expect(t *testing.T, what string, err error, want, hint string) {
-	t.Helper()
-	if err == nil || !strings.Contains(err.Error(), want) {
-		t.Errorf("%s:\n got %v\nwant %s", what, err, want)
-		return
-	}
-	var h interface{ Hint() string }
-	got := ""
-	if errors.As(err, &h) {
-		got = h.Hint()
-	}
-	if got != hint {
-		t.Errorf("%s: hint %q, want %q", what, got, hint)
-	}
-}
-
-func FuzzRows(f *testing.F) {
-	for _, s := range []string{
-		`{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}], "tools": []}`,
-		`{"prompt": "a", "completion": "b"}`, `{"prompt": [], "completion": []}`, `{"text": "\ud83d\ude00"}`, `{"text": "\\ud83d"}`,
-		"\xef\xbb\xbf{\"text\": 1}\r\n\n{}", `[{"text": "a"}]`, `{"chosen": 1, "rejected": 2}`, "{", `{"a": {"a": {}}}`,
-	} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, s string) {
-		for _, name := range []string{"a.jsonl", "a.json"} {
-			rows, file, err := read(name, strings.NewReader(s), nil)
-			if err != nil {
-				if err.Error() == "" || !strings.HasPrefix(err.Error(), name+":") {
-					t.Fatalf("an error without its place: %v", err)
-				}
-				continue
-			}
-			if file.Rows != len(rows) || len(rows) == 0 {
-				t.Fatalf("%d rows, the file says %d", len(rows), file.Rows)
-			}
-			for _, r := range rows {
-				if r.Format != file.Format || r.Line < 1 || (r.Format == Text || r.Format == PromptCompletion) == (r.Text == "") {
-					t.Fatalf("row %+v", r)
-				}
-			}
-		}
-	})
 }

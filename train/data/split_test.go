@@ -3,78 +3,158 @@ package data
 import (
 	"crypto/sha256"
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 )
 
-func numbered(n int) []Row {
-	rows := make([]Row, n)
-	for i := range rows {
-		rows[i].Line, rows[i].Digest = i+1, sha256.Sum256(fmt.Append(nil, "row ", i))
+// taken draws from n different rows, each repeated.
+func taken(n, times int, share float64, seed uint64) []int {
+	d := draw{share: share, seed: seed}
+	for i := range n * times {
+		d.add(i, sha256.Sum256(fmt.Append(nil, "row ", i%n)))
 	}
-	return rows
+	return d.rows()
 }
 
-func lines(rows []Row) map[int]bool {
-	m := make(map[int]bool)
-	for _, r := range rows {
-		m[r.Line] = true
-	}
-	return m
-}
-
-func TestSplitKeepsItsPromise(t *testing.T) {
+func TestDrawKeepsItsPromise(t *testing.T) {
 	for _, c := range []struct {
 		n           int
 		share       float64
 		least, most int
 	}{
-		{199, 0.05, 0, 0},
 		{200, 0.05, 2, 22},
 		{1000, 0.05, 25, 80},
-		{1000, 0, 0, 0},
 		{20000, 0.05, 100, 100},
 	} {
-		train, valid := Split(numbered(c.n), c.share, 42)
-		if len(valid) < c.least || len(valid) > c.most || len(train)+len(valid) != c.n {
-			t.Errorf("%d rows at %v: %d and %d", c.n, c.share, len(train), len(valid))
-		}
-		for _, part := range [][]Row{train, valid} {
-			for i := 1; i < len(part); i++ {
-				if part[i].Line <= part[i-1].Line {
-					t.Fatalf("%d rows: out of order at %d", c.n, i)
-				}
-			}
+		rows := taken(c.n, 1, c.share, 42)
+		if len(rows) < c.least || len(rows) > c.most || !slices.IsSorted(rows) {
+			t.Errorf("%d rows at %v: %d", c.n, c.share, len(rows))
 		}
 	}
 }
 
-func TestSplitDependsOnContentAlone(t *testing.T) {
-	_, small := Split(numbered(1000), 0.05, 42)
-	_, large := Split(numbered(1200), 0.05, 42)
-	_, other := Split(numbered(1000), 0.05, 43)
-	kept, moved := lines(large), 0
-	for line := range lines(small) {
-		if !kept[line] {
-			t.Errorf("row %d is no longer for validation after rows were added", line)
+// The rows of a seed are pinned: a change of them changes every run that makes its
+// own validation rows.
+func TestDrawIsPinned(t *testing.T) {
+	if got, want := taken(200, 1, 0.03, 42), []int{49, 68, 77, 86, 89, 105, 179, 191}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+func TestDrawDependsOnContentAlone(t *testing.T) {
+	small, large, other := taken(1000, 1, 0.05, 42), taken(1200, 1, 0.05, 42), taken(1000, 1, 0.05, 43)
+	for _, row := range small {
+		if !slices.Contains(large, row) {
+			t.Errorf("row %d is no longer for validation after rows were added", row)
 		}
 	}
-	for line := range lines(other) {
-		if !lines(small)[line] {
-			moved++
-		}
-	}
-	if moved == 0 {
+	if slices.Equal(small, other) {
 		t.Error("another seed chose the same rows")
 	}
 }
 
-func TestSplitKeepsEqualRowsTogether(t *testing.T) {
-	rows := append(numbered(3000), numbered(3000)...) // every row twice, and more than the cap
-	train, valid := Split(rows, 0.5, 42)
-	if n := Shared(train, valid); n != 0 || len(valid) == 0 || len(valid) > splitMost {
-		t.Errorf("%d of %d rows stand on both sides", n, len(valid))
+func TestDrawKeepsEqualRowsTogether(t *testing.T) {
+	rows := taken(3000, 2, 0.5, 42) // every row twice, and more than the cap
+	if len(rows) == 0 || len(rows) > splitMost {
+		t.Fatalf("%d rows", len(rows))
 	}
-	if n := Shared(rows[:10], rows[3005:3020]); n != 5 {
-		t.Errorf("Shared: %d, want 5", n)
+	for _, row := range rows {
+		if !slices.Contains(rows, (row+3000)%6000) {
+			t.Errorf("row %d was taken, and not its twin", row)
+		}
+	}
+}
+
+// numbered are n rows of text.
+func numbered(from, n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "{\"text\": \"row %d\"}\n", from+i)
+	}
+	return b.String()
+}
+
+func TestSplitTakesASetApart(t *testing.T) {
+	set, _, err := encode(t, numbered(0, 1000), Options{TrainOn: "assistant"}, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	train, valid, err := set.Split(0.05, 42)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if train.Len()+valid.Len() != 1000 || train.Stats.Rows+valid.Stats.Rows != 1000 || valid.Len() != valid.Stats.Kept {
+		t.Errorf("%d and %d rows, %+v, %+v", train.Len(), valid.Len(), train.Stats, valid.Stats)
+	}
+	seen := map[int]bool{}
+	for _, part := range []*Set{train, valid} {
+		last := 0
+		for i := range part.Len() {
+			line := part.Origin(i).Line
+			if line <= last || seen[line] {
+				t.Fatalf("line %d after %d, or twice", line, last)
+			}
+			last, seen[line] = line, true
+			if q := sequence(t, part, i); !slices.Equal(q.IDs, sequence(t, set, line-1).IDs) {
+				t.Fatalf("line %d has the tokens of another", line)
+			}
+		}
+	}
+	for _, c := range []struct {
+		rows  int
+		share float64
+	}{{199, 0.5}, {1000, 0}} {
+		set, _, err := encode(t, numbered(0, c.rows), Options{TrainOn: "assistant"}, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if train, valid, err := set.Split(c.share, 42); err != nil || valid != nil || train.Len() != c.rows {
+			t.Errorf("%d rows at %v: %v, %v", c.rows, c.share, valid, err)
+		}
+	}
+}
+
+// The tokens of both parts are pinned too.
+func TestSplitIsPinned(t *testing.T) {
+	var in strings.Builder
+	for i := range 300 {
+		fmt.Fprintf(&in, "{\"prompt\": \"the bat %d\", \"completion\": \"the ball\"}\n", i)
+	}
+	set, _, err := encode(t, in.String(), Options{TrainOn: "assistant"}, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	train, valid, err := set.Split(0.1, 7)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, c := range []struct {
+		set    *Set
+		rows   int
+		digest string
+	}{
+		{train, 264, "a1820606b889775a1df548705c62c36daa0337ee0a17df10b31192bc8b96116b"},
+		{valid, 36, "50787e078a28f41be800e60ceff3e057321303c7f101fe9a55a08a0bda467455"},
+	} {
+		if got := digest(t, c.set); got != c.digest || c.set.Len() != c.rows {
+			t.Errorf("part %d: %d rows, digest %s, want %d, %s", i, c.set.Len(), got, c.rows, c.digest)
+		}
+	}
+}
+
+func TestSharedRowsAreCounted(t *testing.T) {
+	inFolder(t, "a.jsonl", numbered(0, 10)+numbered(0, 1))
+	put(t, "b.jsonl", numbered(5, 15))
+	a, _, err := open(t, "a.jsonl", Options{TrainOn: "assistant"}, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, _, err := open(t, "b.jsonl", Options{TrainOn: "assistant"}, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err := a.Shared(b); n != 5 || err != nil {
+		t.Errorf("%d, %v, want 5", n, err)
 	}
 }

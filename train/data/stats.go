@@ -1,9 +1,8 @@
 package data
 
 import (
-	"crypto/sha256"
-	"encoding/binary"
-	"encoding/hex"
+	"errors"
+	"fmt"
 )
 
 // Stats count what became of rows. Tokens are of the rows that were kept.
@@ -22,20 +21,46 @@ type Stats struct {
 	UntrainedAt Origin `json:"-"` // the first of them
 }
 
-// Digest identifies the sequences: their ids and masks, in order.
-func (s *Set) Digest() string {
-	h := sha256.New()
-	var buf []byte
-	for _, q := range s.Sequences {
-		buf = binary.LittleEndian.AppendUint32(buf[:0], uint32(len(q.IDs)))
-		for i, id := range q.IDs {
-			learn := byte(0)
-			if q.Learn[i] {
-				learn = 1
-			}
-			buf = append(binary.LittleEndian.AppendUint32(buf, uint32(id)), learn)
+// add counts a row and reports whether it is kept.
+func (s *Stats) add(e *encoded, at Origin, o Options) bool {
+	return s.count(tally{len(e.IDs), e.Targets(), e.joined, e.skipped, e.overlong}, at, o)
+}
+
+// A tally is what is counted of a row.
+type tally struct{ tokens, trained, joined, skipped, overlong int }
+
+func (s *Stats) count(t tally, at Origin, o Options) bool {
+	s.Rows++
+	s.Joined += t.joined
+	s.SkippedTurns += t.skipped
+	if t.overlong > 0 {
+		if o.Overlong == "drop" {
+			s.Dropped++
+			return false
 		}
-		h.Write(buf)
+		s.Cut++
 	}
-	return hex.EncodeToString(h.Sum(nil))
+	if t.trained == 0 {
+		if s.Untrained++; s.UntrainedAt == (Origin{}) {
+			s.UntrainedAt = at
+		}
+		return false
+	}
+	s.Kept++
+	s.Tokens += t.tokens
+	s.Trained += t.trained
+	s.Longest = max(s.Longest, t.tokens)
+	return true
+}
+
+// check refuses rows that most were lost from.
+func (s *Stats) check() error {
+	if 2*s.Untrained > s.Rows {
+		return hint(fmt.Errorf("%d of %d rows have no token to train on, the first at %v", s.Untrained, s.Rows, s.UntrainedAt),
+			"the prompt may fill max_length, or the chat template may not show where an answer stands: --chat-template names another")
+	}
+	if s.Kept == 0 {
+		return errors.New("no row is left to train on: all were longer than max_length")
+	}
+	return nil
 }

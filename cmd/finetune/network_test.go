@@ -1,0 +1,64 @@
+package main
+
+import (
+	"bytes"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestNoNetwork: the program opens no connection. None of its packages imports a
+// package that could, and of others only the progress bar does, for a server that
+// it starts when asked to (StartHTTPServer), which is never.
+func TestNoNetwork(t *testing.T) {
+	const format = `{{if not .Standard}}{{.ImportPath}} {{join .Imports " "}}{{end}}`
+	out, err := exec.Command("go", "list", "-deps", "-f", format, "example.com/finetune/cmd/finetune").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	harmless := []string{"net/url", "net/netip"}
+	var found []string
+	packages := 0
+	for line := range strings.Lines(string(out)) {
+		paths := strings.Fields(line)
+		if len(paths) == 0 {
+			continue
+		}
+		packages++
+		for _, p := range paths[1:] {
+			if (p == "net" || strings.HasPrefix(p, "net/")) && !slices.Contains(harmless, p) {
+				found = append(found, paths[0]+" imports "+p)
+			}
+		}
+	}
+	want := []string{"github.com/schollz/progressbar/v3 imports net/http"}
+	if !slices.Equal(found, want) {
+		t.Errorf("found %q\nwant %q", found, want)
+	}
+	if packages < 20 {
+		t.Errorf("go list names %d packages", packages)
+	}
+}
+
+// TestNoServer: nothing of ours starts the progress bar's server.
+func TestNoServer(t *testing.T) {
+	files := 0
+	err := filepath.WalkDir(filepath.Join("..", ".."), func(path string, d fs.DirEntry, err error) error {
+		if err != nil || filepath.Ext(path) != ".go" || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		files++
+		text, err := os.ReadFile(path)
+		if bytes.Contains(text, []byte("StartHTTPServer")) {
+			t.Errorf("%s names StartHTTPServer", path)
+		}
+		return err
+	})
+	if err != nil || files < 50 {
+		t.Errorf("%d files, %v", files, err)
+	}
+}

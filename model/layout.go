@@ -1,0 +1,69 @@
+package model
+
+// A Layout is how an Engine trades memory for time. No result depends on it.
+type Layout struct {
+	MicroBatch int  // tokens of a micro-batch; a longer sequence is one of its own
+	Logits     int  // targets whose logits are held at a time
+	Recompute  bool // keep only the blocks' inputs for the backward pass, and compute the rest of a block again
+}
+
+// layouts are the ways to lay out memory, the fastest first. Half the tokens cost
+// some percent of speed, computing twice about a quarter.
+var layouts = []Layout{
+	{MicroBatch: MostTokens, Logits: 256},
+	{MicroBatch: 384, Logits: 256},
+	{MicroBatch: 256, Logits: 128},
+	{MicroBatch: MostTokens, Logits: 128, Recompute: true},
+	{MicroBatch: 256, Logits: 64, Recompute: true},
+	{MicroBatch: 128, Logits: 32, Recompute: true},
+}
+
+// MostTokens is the largest micro-batch of any layout, of sequences that are no
+// longer.
+const MostTokens = 512
+
+// logitsBudget bounds the logits held at a time, in values: 64 MiB of float32.
+const logitsBudget = 1 << 24
+
+// DefaultLayout is the fastest.
+func (c *Config) DefaultLayout() Layout { return c.bounded(layouts[0]) }
+
+// bounded limits the logits of a large vocabulary.
+func (c *Config) bounded(l Layout) Layout {
+	l.Logits = min(l.Logits, max(logitsBudget/max(c.VocabSize, 1), 32))
+	return l
+}
+
+// FitLayout returns the fastest layout whose TrainingBytes are within budget, and
+// whether there is one; if not, the smallest.
+func (c *Config) FitLayout(budget int64, longest, threads int) (Layout, bool) {
+	var l Layout
+	for _, candidate := range layouts {
+		l = c.bounded(candidate)
+		if c.TrainingBytes(l, longest, threads) <= budget {
+			return l, true
+		}
+	}
+	return l, false
+}
+
+// TrainingBytes returns what an Engine with layout l allocates for forward and
+// backward passes over sequences of at most longest tokens, every block being
+// adapted.
+func (c *Config) TrainingBytes(l Layout, longest, threads int) int64 {
+	C, F := c.HiddenSize, c.IntermediateSize
+	q, kv := c.NumAttentionHeads*c.HeadDim, c.NumKeyValueHeads*c.HeadDim
+	inner := (q + 2*kv) + q + C + 2*F // of one token: see kept
+	if c.QKNorm {
+		inner += q + kv
+	}
+	kept := c.NumHiddenLayers
+	if l.Recompute {
+		kept = 1
+	}
+	token := (c.NumHiddenLayers+1)*C + kept*inner +
+		3*C + 2*F + q + (q + 2*kv) + 2*q // see scratch, and attention's dk and dv
+	worker := 2*c.HeadDim*(longest+headPad) + 2*queryBlock*longest // see attentionScratch
+	floats := int64(max(l.MicroBatch, longest))*int64(token) + int64(l.Logits)*int64(3*C+c.VocabSize) + int64(threads)*int64(worker)
+	return 4 * floats
+}

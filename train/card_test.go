@@ -1,0 +1,31 @@
+package train
+
+import (
+	"strings"
+	"testing"
+
+	"example.com/finetune/train/data"
+)
+
+// TestCardIsAPageWhateverTheNames: names of files and settings end neither their line
+// nor the block around them.
+func TestCardIsAPageWhateverTheNames(t *testing.T) {
+	c := Default()
+	c.Map = Columns{"prompt": "a\n```\n<script>"}
+	p := &Provenance{Version: "test"}
+	p.Base.Name = "folder/of/ba`se\n<img src=x>"
+	p.Data.Files = []data.File{{Path: "rows/tra`in\n# heading <script>.jsonl", Rows: 3, SHA256: "0123"}}
+	page := string(card(&c, p, &Data{Files: p.Data.Files}))
+	for _, bad := range []string{"<img", "`in", "\n# heading", "base_model:"} {
+		if strings.Contains(page, bad) {
+			t.Errorf("%q in the page:\n%s", bad, page)
+		}
+	}
+	if n := strings.Count(page, "```"); n != 6 { // three blocks
+		t.Errorf("%d fences:\n%s", n, page)
+	}
+	p.Base.Name = "owner/name"
+	if page := string(card(&c, p, &Data{Files: p.Data.Files})); !strings.Contains(page, "\nbase_model: owner/name\n") {
+		t.Errorf("no base model:\n%s", page)
+	}
+}

@@ -1,0 +1,95 @@
+package data
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"example.com/finetune/simd"
+	"example.com/finetune/tokenizer"
+)
+
+// Good rows come in order, mistakes are counted, and the walk goes to the end.
+func TestWalkGoesOnAfterMistakes(t *testing.T) {
+	var in strings.Builder
+	const n = 2*chunkRows + 10
+	for i := range n {
+		if i%100 == 7 {
+			in.WriteString("{\"text\": 1}\n")
+		} else {
+			fmt.Fprintf(&in, "{\"text\": \"%d\"}\n", i)
+		}
+	}
+	inFolder(t, "a.jsonl", in.String())
+	tok, _ := load(t)
+	p := simd.NewPool(3)
+	defer p.Close()
+	var got, want []int
+	var told []int64
+	file, mistakes, err := walk("a.jsonl", nil, tok, Options{TrainOn: "assistant", MaxLength: 9}, p,
+		func(bytes int64) { told = append(told, bytes) },
+		func(r *Row, e *encoded) {
+			if r.Text != fmt.Sprint(r.Line-1) || len(e.IDs) == 0 {
+				t.Errorf("line %d: %q, %d tokens", r.Line, r.Text, len(e.IDs))
+			}
+			got = append(got, r.Line)
+		})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range n {
+		if i%100 != 7 {
+			want = append(want, i+1)
+		}
+	}
+	if !slices.Equal(got, want) || file.Rows != len(want) || mistakes.Total != n-len(want) || len(mistakes.First) != shown {
+		t.Errorf("%d rows, %+v, %d mistakes, %d shown", len(got), file, mistakes.Total, len(mistakes.First))
+	}
+	if !slices.IsSorted(told) || told[len(told)-1] != int64(in.Len()) {
+		t.Errorf("progress %v of %d", told, in.Len())
+	}
+}
+
+func TestWalkChecksItsArguments(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, c := range []struct {
+		path    string
+		columns Columns
+		want    string
+	}{
+		{"a.yaml", nil, `a.yaml: unknown kind of file ".yaml", want one of .jsonl, .json, .ndjson, .csv, .txt`},
+		{"a.jsonl", nil, "opening the data: "},
+		{"a.jsonl", Columns{"x": "y"}, "map: unknown field"},
+	} {
+		_, _, err := walk(c.path, c.columns, nil, Options{}, nil, nil, nil)
+		expect(t, c.path, err, c.want, "")
+		_, err = Open(c.path, c.columns, nil, Options{}, nil, nil)
+		expect(t, c.path, err, c.want, "")
+	}
+}
+
+// A template that does not end would take its ten seconds for each row.
+func TestWalkStopsWhereATemplateDoesNotEnd(t *testing.T) {
+	p := simd.NewPool(2)
+	defer p.Close()
+	var tried atomic.Int32
+	rows := 0
+	w := &walker{
+		pool: p, each: func(*Row, *encoded) { rows++ },
+		encode: func(r *Row) (encoded, error) {
+			if r.Line > chunkRows {
+				tried.Add(1)
+				return encoded{}, fmt.Errorf("t: chat template: %w: still running after 10s", tokenizer.ErrEndless)
+			}
+			return encoded{}, nil
+		},
+	}
+	in := strings.Repeat("{\"text\": \"a\"}\n", 4*chunkRows)
+	_, mistakes, err := w.walk("a.jsonl", strings.NewReader(in))
+	expect(t, "the walk", err, "t: chat template: does not come to an end: still running after 10s", "--chat-template names another template, or none")
+	if mistakes != nil || rows != chunkRows || tried.Load() > 2 {
+		t.Errorf("%d rows, %v, %d rows were tried", rows, mistakes, tried.Load())
+	}
+}
