@@ -23,7 +23,7 @@ var specialNames = []string{"bos_token", "eos_token", "unk_token", "pad_token", 
 // readConfig reads dir/tokenizer_config.json; without one the result is empty.
 func readConfig(dir string) (*config, error) {
 	path := filepath.Join(dir, "tokenizer_config.json")
-	data, err := os.ReadFile(path)
+	data, err := readFile(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return &config{}, nil
 	}

@@ -29,7 +29,7 @@ type Tokenizer struct {
 // Errors name the file and the component.
 func Load(dir string) (*Tokenizer, error) {
 	path := filepath.Join(dir, "tokenizer.json")
-	data, err := os.ReadFile(path)
+	data, err := readFile(path)
 	if err != nil {
 		if errors.Is(err, os.ErrNotExist) {
 			return nil, hintError{fmt.Errorf("%s: not found", path), missingHint(dir)}
@@ -241,4 +241,16 @@ func (t *Tokenizer) configured(name string) (int32, bool) {
 		return 0, false
 	}
 	return t.ID(s)
+}
+
+// readFile is os.ReadFile for plain files: a pipe, which may never end, is refused.
+func readFile(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s: not a file (%v)", path, info.Mode().Type())
+	}
+	return os.ReadFile(path)
 }

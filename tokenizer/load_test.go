@@ -3,6 +3,7 @@ package tokenizer
 import (
 	"encoding/json"
 	"errors"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -221,4 +222,14 @@ func FuzzParse(f *testing.F) {
 		e := tok.Encode("abab a\u00e9 b", true)
 		tok.Decode(e.IDs, false)
 	})
+}
+
+func TestLoadRefusesAFolderForAFile(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "tokenizer.json"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Load(dir); err == nil || !strings.Contains(err.Error(), "tokenizer.json: not a file (d") {
+		t.Errorf("got %v", err)
+	}
 }

@@ -84,7 +84,7 @@ func LoadTemplate(dir, override string, t *Tokenizer) (*Template, error) {
 }
 
 func templateFile(path string) (map[string]string, error) {
-	data, err := os.ReadFile(path)
+	data, err := readFile(path)
 	if err != nil {
 		return nil, err
 	}

@@ -178,7 +178,8 @@ func printCommands(u *ui, took time.Duration) error {
 
 %s
   %s generate --adapter %s --prompt "Once upon a time, there was a girl named Zoe." --max-tokens 150
+  %s check --model %s --data %s --show 1
   %s eval --adapter %s --data %s
   %s train --model %s --data %s --output-dir my-adapter
-`, duration(took), adapter, u.bold("Now try"), p, adapter, p, adapter, data, p, model, data)
+`, duration(took), adapter, u.bold("Now try"), p, adapter, p, model, data, p, adapter, data, p, model, data)
 }

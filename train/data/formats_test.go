@@ -100,7 +100,7 @@ func TestOtherFormatsNameMistakes(t *testing.T) {
 		{`{"instruction": "a", "output": "b", "system": 1}`, `"system" is a number, want a string`, ""},
 		{`{"instruction": "a", "output": "b", "history": {}}`, `"history" is an object, want a list of questions and answers`, ""},
 		{`{"instruction": "a", "output": "b", "history": ["q"]}`, `history[0]: a string, want a list of a question and its answer`, ""},
-		{`{"instruction": "a", "output": "b", "history": [["q"]]}`, `history[0]: 1 values, want a question and its answer`, ""},
+		{`{"instruction": "a", "output": "b", "history": [["q"]]}`, `history[0]: 1 value, want a question and its answer`, ""},
 		{`{"instruction": "a", "output": "b", "history": [["q", null]]}`, `history[0][1]: null, want a string`, ""},
 		{`{"instruction": "a", "output": "b", "history": [["q", " "]]}`, `history[0]: the answer is empty`, ""},
 		{`{"conversations": []}`, `"conversations" is empty`, ""},

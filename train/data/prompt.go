@@ -65,7 +65,7 @@ func (r *Row) readHistory(o object) error {
 			return fmt.Errorf("history[%d]: %w of a question and its answer", i, err)
 		}
 		if len(pair) != 2 {
-			return fmt.Errorf("history[%d]: %d values, want a question and its answer", i, len(pair))
+			return fmt.Errorf("history[%d]: %s, want a question and its answer", i, plural(len(pair), "value"))
 		}
 		for k, role := range []string{"user", "assistant"} {
 			content, err := parseString(pair[k])
