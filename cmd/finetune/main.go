@@ -32,8 +32,8 @@ type commandLine struct {
 	Demo     demoCommand     `cmd:"" help:"See the whole job in seconds, on a tiny model inside this program."`
 	Check    checkCommand    `cmd:"" help:"Check a file of rows against a model, before training on it."`
 	Init     initCommand     `cmd:"" help:"Write a run.yaml whose settings suit the data and the model."`
-	Train    trainCommand    `cmd:"" help:"Train a LoRA-One adapter on your data."`
 	Plan     planCommand     `cmd:"" help:"Say what a run would take, before it starts."`
+	Train    trainCommand    `cmd:"" help:"Train a LoRA-One adapter on your data."`
 	Eval     evalCommand     `cmd:"" help:"Measure loss and perplexity of base and adapter on held-out rows."`
 	Generate generateCommand `cmd:"" help:"Write text with a model, with or without an adapter."`
 	Version  versionCommand  `cmd:"" help:"Name the version, the Go version and the kernels in use."`
