@@ -14,6 +14,6 @@
 // most four passes form them all. Else only products with thin matrices are kept:
 // Y = GΩ in one pass, QᵀG in the next, some rounds of it. Which way is taken depends on
 // the shapes alone: the first is exact, and takes fewer passes than the second where it
-// is taken. W is
-// not changed by the start: the model itself moves, by a step of steepest descent.
+// is taken. W is not changed by the start: the model itself moves, by a step of
+// steepest descent.
 package loraone

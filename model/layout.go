@@ -7,8 +7,8 @@ type Layout struct {
 	Recompute  bool // keep only the blocks' inputs for the backward pass, and compute the rest of a block again
 }
 
-// layouts are the ways to lay out memory, the fastest first. Half the tokens cost
-// some percent of speed, computing twice about a quarter.
+// layouts are the ways to lay out memory, the fastest first. Half the tokens cost up
+// to a tenth of the speed, computing twice up to a quarter (scripts/memory.sh).
 var layouts = []Layout{
 	{MicroBatch: MostTokens, Logits: 256},
 	{MicroBatch: 384, Logits: 256},

@@ -112,17 +112,7 @@ check_identity() { bash scripts/identity.sh >&3 2>&1; }
 
 check_kill() { bash scripts/kill.sh 10 >&3 2>&1; } # scripts/kill.sh 200 is the long form
 
-check_fuzz() {
-	local pkg target targets=0
-	for pkg in $(go list ./...); do
-		for target in $(go test -list '^Fuzz' "$pkg" | grep '^Fuzz'); do
-			targets=$((targets + 1))
-			go test -run '^$' -fuzz "^$target\$" -fuzztime "${FUZZ_SECONDS:-5}s" -fuzzminimizetime 1s "$pkg" || return
-		done
-	done
-	echo "$targets targets" >&3
-	[ $targets -gt 0 ]
-}
+check_fuzz() { bash scripts/fuzz.sh -d "${FUZZ_SECONDS:-5}s" >&3 2>&1; }
 
 check_e2e() {
 	[ -f "$shared/tools/make_smollm2.sh" ] || skip "no real model: $shared/tools is not there" || return

@@ -10,8 +10,8 @@ print("| model | --memory | plan, MB | measured, MB | measured / plan | resident
 for line in sys.stdin:
     name, model, budgets = line.rstrip("\n").split("\t")
     for budget in budgets.split(","):
-        flags = ["--model", model, "--data", work / "rows.jsonl", "--map", "prompt=question,completion=answer", "--target-modules", "all-linear",
-                 "--lora-r", "16", "--max-steps", "3", "--batch-size", "4", *(["--memory", budget] if budget != "none" else [])]
+        flags = ["--model", model, "--data", work / "rows.jsonl", "--map", "prompt=question,completion=answer",
+                 "--init-samples", "2", "--max-steps", "3", "--batch-size", "2", *(["--memory", budget] if budget != "none" else [])]
         done = subprocess.run([work / "finetune", "plan", "--json", "--quiet", *flags], capture_output=True, text=True)
         if done.returncode:
             print(f"| {name} | {budget} | {done.stderr.splitlines()[0]} | | | | | |", flush=True)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What the plan says a run allocates against what it does (resident memory that is not a mapped file), for models of
-# several sizes under several budgets, every projection adapted; with tokens/s. Prints a markdown table.
+# several sizes under several budgets; with tokens/s. Prints a markdown table.
 #
 #   scripts/memory.sh [MODEL:BUDGET,BUDGET,… …]
 #
@@ -10,12 +10,12 @@ cd "$(dirname "$0")/.."
 # shellcheck source=scripts/paths.sh
 . scripts/paths.sh
 
-[ $# -gt 0 ] || set -- smollm2:none,400MB,200MB smollm2-360m:none,700MB,400MB llama-3.2-1b:none,3GB,1500MB
+[ $# -gt 0 ] || set -- smollm2:none,350MB,200MB smollm2-360m:none,600MB,400MB llama-3.2-1b:none,1GB,700MB
 need_smollm2
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 go build -o "$work/finetune" ./cmd/finetune
-gsm8k train.jsonl 1 64 >"$work/rows.jsonl"
+gsm8k train.jsonl 1 8 >"$work/rows.jsonl"
 for arg; do
 	name=${arg%%:*} model=$smollm2
 	if [ "$name" != smollm2 ]; then

@@ -15,6 +15,9 @@ import (
 
 // begin brings the run to its first step, from a checkpoint or from nothing.
 func (r *run) begin(ctx context.Context) error {
+	if err := r.hashBase(); err != nil {
+		return err
+	}
 	path, st, passed, err := findCheckpoint(r.c)
 	if err != nil {
 		return err

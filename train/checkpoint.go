@@ -12,6 +12,7 @@ import (
 
 	"example.com/finetune/loraone"
 	"example.com/finetune/model/atomicfile"
+	"example.com/finetune/model/infile"
 	"example.com/finetune/model/safetensors"
 )
 
@@ -95,7 +96,7 @@ func writeCheckpoint(dir string, st *state, o *optimizer, best [][]float32) (str
 func seal(dir string) (err error) {
 	sums := manifest{}
 	for _, name := range []string{tensorsFile, stateFile} {
-		if sums[name], err = hashFile(filepath.Join(dir, name)); err != nil {
+		if sums[name], err = infile.SHA256(filepath.Join(dir, name)); err != nil {
 			return err
 		}
 	}
@@ -223,7 +224,7 @@ func verify(path string) (*state, error) {
 		return nil, err
 	}
 	for _, name := range []string{tensorsFile, stateFile} {
-		sum, err := hashFile(filepath.Join(path, name))
+		sum, err := infile.SHA256(filepath.Join(path, name))
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil, damaged("%w", err)
 		}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"example.com/finetune/loraone"
+	"example.com/finetune/model/infile"
 	"example.com/finetune/simd"
 )
 
@@ -194,7 +195,7 @@ func FuzzCheckpoint(f *testing.F) {
 		for name, content := range map[string][]byte{stateFile: text, tensorsFile: tensors} {
 			path := filepath.Join(dir, name)
 			put(t, path, string(content))
-			if sums[name], err = hashFile(path); err != nil {
+			if sums[name], err = infile.SHA256(path); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -66,7 +66,7 @@ func (p *Plan) fit(c *Config, m *model.Config, longest int, held int64) error {
 	if ok {
 		return nil
 	}
-	return hint(fmt.Errorf("memory is %s, and this run takes %s at least: %s for the longest row (%d tokens), %s for the adapters, %s held already",
+	return hint(fmt.Errorf("memory is %s, and this run takes %s at least: %s for the longest row (%d tokens), %s for the adapters and their start, %s held already",
 		humanize.Bytes(uint64(budget)), humanize.Bytes(uint64(p.AllocatedBytes)), humanize.Bytes(uint64(p.AllocatedBytes-other)), longest,
 		humanize.Bytes(uint64(other-held)), humanize.Bytes(uint64(held))), "a lower max_length cuts long rows; fewer target_modules or a lower lora_r makes the adapters smaller")
 }

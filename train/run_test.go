@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"example.com/finetune/model"
+	"example.com/finetune/model/infile"
 	"example.com/finetune/train/data"
 )
 
@@ -104,7 +105,7 @@ func checkProvenance(t *testing.T, c Config, result *Result) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sum, err := hashFile(filepath.Join(c.Model, "model.safetensors"))
+	sum, err := infile.SHA256(filepath.Join(c.Model, "model.safetensors"))
 	if err != nil {
 		t.Fatal(err)
 	}

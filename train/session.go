@@ -202,12 +202,7 @@ func (s *Session) newRun() (*run, error) {
 	for _, f := range s.Data.Files {
 		r.st.Files = append(r.st.Files, fileHash{filepath.Base(f.Path), f.SHA256})
 	}
-	paths, err := weightFiles(s.Model.Dir)
-	if err != nil {
-		return nil, err
-	}
-	r.st.Base, err = hashFiles(paths, s.Pool)
-	return r, err
+	return r, nil
 }
 
 func (s *Session) baseName() string {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path/filepath"
 
+	"example.com/finetune/model/infile"
 	"example.com/finetune/model/safetensors"
 	"example.com/finetune/simd"
 )
@@ -13,6 +14,15 @@ import (
 type fileHash struct {
 	Name   string `json:"name"`
 	SHA256 string `json:"sha256"`
+}
+
+// hashBase puts the hashes of the weight files into the state.
+func (r *run) hashBase() error {
+	paths, err := weightFiles(r.s.Model.Dir)
+	if err == nil {
+		r.st.Base, err = hashFiles(paths, r.s.Pool)
+	}
+	return err
 }
 
 // weightFiles lists the weight files of a model folder.
@@ -29,7 +39,7 @@ func hashFiles(paths []string, p *simd.Pool) ([]fileHash, error) {
 	list, errs := make([]fileHash, len(paths)), make([]error, len(paths))
 	p.Run(len(paths), func(_, i int) {
 		list[i].Name = filepath.Base(paths[i])
-		list[i].SHA256, errs[i] = hashFile(paths[i])
+		list[i].SHA256, errs[i] = infile.SHA256(paths[i])
 	})
 	for _, err := range errs {
 		if err != nil {

@@ -85,8 +85,12 @@ func (c *planCommand) Run(u *ui, ctx *kong.Context) error {
 	if c.JSON {
 		p := j.plan
 		return u.printJSON(planReport{
-			j.data.Train.Stats.Kept, p.Tokens, p.Steps, p.StepsPerEpoch, p.Warmup, p.EvalEvery, p.EvalRows, p.InitSamples, p.Parameters,
-			weightBytes(j.dir), p.AllocatedBytes, p.Layout.MicroBatch, p.Layout.Recompute, pace.Training, start.Seconds(), rest.Seconds(),
+			Rows: j.data.Train.Stats.Kept, TokensPerEpoch: p.Tokens,
+			Steps: p.Steps, StepsPerEpoch: p.StepsPerEpoch, WarmupSteps: p.Warmup,
+			EvalEvery: p.EvalEvery, EvalRows: p.EvalRows, InitSamples: p.InitSamples, Parameters: p.Parameters,
+			MappedBytes: j.model.MappedBytes(), AllocatedBytes: p.AllocatedBytes,
+			MicroBatch: p.Layout.MicroBatch, Recompute: p.Layout.Recompute,
+			TokensPerSecond: pace.Training, SecondsOfStart: start.Seconds(), SecondsOfTheRest: rest.Seconds(),
 		})
 	}
 	return u.printf("time     about %s at %s tokens/s: %s to the first step, %s from there\n", duration(start+rest),

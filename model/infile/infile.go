@@ -1,6 +1,8 @@
 package infile
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -82,6 +84,20 @@ func regular(path string, f *os.File) (*os.File, error) {
 	}
 	f.Close()
 	return nil, err
+}
+
+// SHA256 returns the hash of a file opened by [Open], in hexadecimal.
+func SHA256(path string) (string, error) {
+	f, err := Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", fmt.Errorf("%s: %w", path, err)
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
 // Read returns the content of a file opened by [Open], of at most this many bytes.

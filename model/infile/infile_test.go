@@ -126,3 +126,17 @@ func TestLinksToNothing(t *testing.T) {
 		wantError(t, name, err, path)
 	}
 }
+
+func TestSHA256(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a")
+	if err := os.WriteFile(path, []byte("abc"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const want = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad" // FIPS 180-4
+	if got, err := SHA256(path); got != want || err != nil {
+		t.Errorf("%s, %v, want %s", got, err, want)
+	}
+	if _, err := SHA256(filepath.Dir(path)); err == nil {
+		t.Error("no error for a folder")
+	}
+}

@@ -21,9 +21,9 @@
 // rows never stand on both sides.
 //
 // The tokens of a small file stay in memory; of a larger one, nothing does but four
-// bytes a row. Its index lies in the user's cache folder under a digest of all that
-// the tokens depend on, and can be thrown away at any time. It is read, not mapped: a file that is cut short
-// is an error then and not a fault, its pages do not count as the program's memory,
-// and one way of reading serves files and memory. A read takes a microsecond, a
-// step of training a second.
+// bytes a row. Its index lies in the user's cache folder (or FINETUNE_CACHE_DIR) under
+// a digest of all that the tokens depend on, and can be thrown away at any time. It is
+// read, not mapped: a file that is cut short is an error then and not a fault, its
+// pages do not count as the program's memory, and one way of reading serves files and
+// memory.
 package data

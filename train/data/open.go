@@ -2,12 +2,12 @@ package data
 
 import (
 	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 
+	"example.com/finetune/model/infile"
 	"example.com/finetune/simd"
 	"example.com/finetune/tokenizer"
 )
@@ -66,7 +66,7 @@ func (b *opener) cached() (*Set, error) {
 	if err != nil {
 		return nil, &storageError{err}
 	}
-	data, err := hashFile(b.path)
+	data, err := infile.SHA256(b.path)
 	if err != nil {
 		return nil, fmt.Errorf("opening the data: %w", err)
 	}
@@ -173,22 +173,11 @@ func (u until) Read(p []byte) (int, error) {
 	return u.Reader.Read(p)
 }
 
-func hashFile(path string) (string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	h := sha256.New()
-	_, err = io.Copy(h, f)
-	return hex.EncodeToString(h.Sum(nil)), err
-}
-
 // hashProgram identifies this program: another build may tokenise otherwise.
 func hashProgram() (string, error) {
 	path, err := os.Executable()
 	if err != nil {
 		return "", err
 	}
-	return hashFile(path)
+	return infile.SHA256(path)
 }
