@@ -15,10 +15,15 @@ class Job:
         if self.kind not in ("dense", "gsm8k", "start") or set(options) - {"all", "bf16", "avx2", "1", "memory"}:
             sys.exit(f"bench.sh: unknown job {name}")
         self.all, self.memory, self.bf16 = "all" in options, "memory" in options, "bf16" in options
+        self.budget = None  # of --memory, MiB
         self.threads = 1 if "1" in options else os.cpu_count()
         self.environment = os.environ | (AVX2 if "avx2" in options else {})
 
     def ours(self):
+        if self.memory and not self.budget:  # half of the resident memory the job takes otherwise, less the mapped weights
+            self.memory = False
+            self.budget = self.ours()["rss_mb"] / 2 - os.path.getsize(f"{model}/model.safetensors") / 2**20
+            self.memory = True
         out = work / "adapter"
         shutil.rmtree(out, ignore_errors=True)
         start = self.kind == "start"
@@ -27,7 +32,7 @@ class Job:
                  "--batch-size", 1 if start else GSM8K if self.kind == "gsm8k" else DENSE, "--max-steps", 1 if start else steps + 1]
         flags += ["--data", work / "gsm8k.jsonl", "--map", "prompt=question,completion=answer"] if self.kind == "gsm8k" else ["--data", dense(), "--max-length", LENGTH]
         flags += ["--compute", "bf16"] if self.bf16 else []
-        flags += ["--memory", self.memory_budget()] if self.memory else []
+        flags += ["--memory", f"{self.budget:.0f}MiB"] if self.memory else []
         began, first = time.time(), []
         child = subprocess.Popen([str(x) for x in [work / "finetune", "train", "--model", model, *flags]], stdout=subprocess.DEVNULL, env=self.environment)
         def watch():  # metrics.jsonl gets a line at the end of each step
@@ -50,14 +55,6 @@ class Job:
         # as for the peer, the first step is not counted
         seconds = sum(took(m, before["tokens"]) for before, m in zip(lines, lines[1:]))
         return result | dict(tok_s=(lines[-1]["tokens"] - lines[0]["tokens"]) / seconds)
-
-    def memory_budget(self):
-        """Half of the resident memory the job takes without a budget, less the mapped weights."""
-        if not hasattr(self, "budget"):
-            self.memory = False
-            whole = self.ours()["rss_mb"]
-            self.memory, self.budget = True, whole / 2 - os.path.getsize(f"{model}/model.safetensors") / 2**20
-        return f"{self.budget:.0f}MiB"
 
     def peer(self):
         command = [sys.executable, "-W", "ignore", peer_script, model, "--dtype", "bf16" if self.bf16 else "fp32", "--targets", "all" if self.all else "qv",
@@ -90,13 +87,13 @@ def main():
             for name in results:
                 results[name].append(getattr(job, name)())
                 print(f"{job.name}, round {r + 1}, {name}: " + ", ".join(f"{k} {v:.2f}" for k, v in results[name][-1].items() if isinstance(v, float)), file=sys.stderr)
-        median = lambda who, key: statistics.median(m[key] for m in results[who]) if key in results[who][0] else float("nan")
+        median = lambda who, key: statistics.median(m[key] for m in results[who])
         key, unit = ("init_s", "s") if job.kind == "start" else ("tok_s", "tokens/s")
         ratios = [o[key] / p[key] for o, p in zip(results["ours"], results["peer"])]
         ratios = sorted(1 / x for x in ratios) if job.kind == "start" else sorted(ratios)
         digits = 1 if job.kind == "start" else 0
         print(f"| {job.name} | {median('ours', key):.{digits}f} {unit} | {median('peer', key):.{digits}f} {unit} | {statistics.median(ratios):.2f} × ({ratios[0]:.2f}–{ratios[-1]:.2f}) | "
               f"{median('ours', 'rss_mb'):.0f} | {median('peer', 'rss_mb'):.0f} | 1/{median('peer', 'rss_mb') / median('ours', 'rss_mb'):.1f} | "
-              f"{median('ours', 'start_s'):.2f} | {median('peer', 'start_s'):.2f} |", flush=True)
+              f"{median('ours', 'start_s'):.2f} | " + ("– |" if job.kind == "start" else f"{median('peer', 'start_s'):.2f} |"), flush=True)
 
 main()

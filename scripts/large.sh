@@ -16,4 +16,4 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 go build -o "$work/finetune" ./cmd/finetune
 gsm8k train.jsonl 1 400 >"$work/rows.jsonl"
-python3 scripts/large.py "$work" "$smollm2" "$big"
+python3 -B scripts/large.py "$work" "$smollm2" "$big"

@@ -24,4 +24,4 @@ for arg; do
 	fi
 	printf '%s\t%s\t%s\n' "$name" "$model" "${arg#*:}"
 done >"$work/jobs"
-python3 scripts/memory.py "$work" <"$work/jobs"
+python3 -B scripts/memory.py "$work" <"$work/jobs"
