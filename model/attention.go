@@ -1,31 +1,60 @@
 package model
 
 import (
+	"iter"
 	"math"
 
 	"example.com/finetune/simd"
 )
 
-// queryBlock is the number of query rows whose scores are computed together: a
-// multiple of the 14 rows of the widest kernel whose block of scores stays in
-// the second-level cache up to some thousand keys.
-const queryBlock = 56
-
-// headPad keeps the rows of transposed keys off the same cache sets.
-const headPad = 16
+// Attention goes in blocks of queryBlock queries by keyBlock keys, whose scores
+// stay in the second-level cache. Blocks of keys start at multiples of keyBlock,
+// so that a row's result does not depend on the rows beside it.
+const (
+	queryBlock = 96
+	keyBlock   = 256
+	strip      = 12 // rows of a block on the diagonal that end together: whole tiles of every kernel
+	lanes      = 16 // columns that are computed together, likewise
+	headPad    = 16 // keeps rows off the same cache sets
+)
 
 // An attention computes causal grouped-query attention of one layer after the
-// other. Scratch memory grows with the longest sequence, not with its square.
+// other: forward with a running softmax, backward from its maxima and sums
+// (FlashAttention-2, arXiv 2307.08691, algorithms 1 and 2). Its memory grows with
+// the number of tokens, not with their square.
 type attention struct {
 	heads, kvHeads, d int
 	window            int // a position sees this many, itself included; 0: all before it
 	scale             float32
 	workers           []attentionScratch
-	dk, dv            []float32 // T×H·D, the key and value gradients of each query head
+
+	packed packed
+	dk, dv []float32 // KV×parts × T×D
+	spans  []span
+}
+
+// packed is keys and values as the products read them. Keys are scaled.
+type packed struct {
+	k, v   []float32 // KV × T×D
+	kt, vt []float32 // KV·D × T, padded
 }
 
 // attentionScratch belongs to one worker.
-type attentionScratch struct{ kt, vt, scores, dscores []float32 }
+type attentionScratch struct {
+	scores, dscores []float32 // queryBlock×keyBlock
+	dout            []float32 // queryBlock×D
+	max, sum        []float32 // queryBlock
+}
+
+// A span is positions [from,to) of the sequence of tokens [lo,hi).
+type span struct{ lo, hi, from, to int }
+
+// none is the score of a key that is not seen.
+var none = float32(math.Inf(-1))
+
+// A softmax is what the backward pass needs of one: exp(x-max)·rcp are the
+// probabilities.
+type softmax struct{ max, rcp float32 }
 
 func newAttention(c *Config, threads int) *attention {
 	return &attention{
@@ -35,28 +64,11 @@ func newAttention(c *Config, threads int) *attention {
 	}
 }
 
-// q, k and v return head h's columns of rows laid out as q heads, k heads, v heads.
-func (a *attention) q(qkv simd.View, h int) simd.View { return qkv.Columns(h*a.d, (h+1)*a.d) }
+// column returns block h of D columns: a head.
+func (a *attention) column(x simd.View, h int) simd.View { return x.Columns(h*a.d, (h+1)*a.d) }
 
-func (a *attention) k(qkv simd.View, h int) simd.View {
-	return a.q(qkv, a.heads+h*a.kvHeads/a.heads)
-}
-
-func (a *attention) v(qkv simd.View, h int) simd.View {
-	return a.q(qkv, a.heads+a.kvHeads+h*a.kvHeads/a.heads)
-}
-
-// forward sets out (T×H·D) from qkv (T×(H+2KV)·D), for the sequences
-// [starts[i],starts[i+1]).
-func (a *attention) forward(p *simd.Pool, out, qkv simd.View, starts []int) {
-	p.Run((len(starts)-1)*a.heads, func(worker, task int) {
-		s, h := task/a.heads, task%a.heads
-		lo, hi := starts[s], starts[s+1]
-		qkv, out, w := qkv.Slice(lo, hi), a.q(out.Slice(lo, hi), h), &a.workers[worker]
-		kt := transposed(&w.kt, a.k(qkv, h), a.scale)
-		a.attend(w, out, a.q(qkv, h), kt, a.v(qkv, h), 0)
-	})
-}
+// kvOf returns the key and value head that query head h reads.
+func (a *attention) kvOf(h int) int { return h * a.kvHeads / a.heads }
 
 // multiplications returns how many one product of all queries with the keys they
 // see takes, over all heads.
@@ -73,31 +85,6 @@ func (a *attention) multiplications(starts []int) int {
 	return seen * a.heads * a.d
 }
 
-// attend sets out = softmax(q·kt)·v for queries at positions first, first+1, …;
-// kt (D×keys) is scaled already.
-func (a *attention) attend(w *attentionScratch, out, q, kt, v simd.View, first int) {
-	for lo := 0; lo < q.Rows; lo += queryBlock {
-		hi := min(q.Rows, lo+queryBlock)
-		probs, key := a.probabilities(&w.scores, q.Slice(lo, hi), kt, first+lo)
-		simd.Mul(out.Slice(lo, hi), probs, v.Slice(key, key+probs.Cols))
-	}
-}
-
-// probabilities returns softmax(q·kt) for queries from position first on, zero
-// where a query does not see. Column j is key key+j.
-func (a *attention) probabilities(buf *[]float32, q, kt simd.View, first int) (probs simd.View, key int) {
-	key = a.firstKey(first)
-	probs = simd.Dense(grown(buf, q.Rows*(first+q.Rows-key)), q.Rows, first+q.Rows-key)
-	simd.Mul(probs, q, kt.Columns(key, first+q.Rows))
-	for i := range q.Rows {
-		row, lo, hi := probs.Row(i), a.firstKey(first+i)-key, first+i+1-key
-		clear(row[:lo])
-		simd.Softmax(row[lo:hi])
-		clear(row[hi:])
-	}
-	return probs, key
-}
-
 func (a *attention) firstKey(t int) int {
 	if a.window == 0 {
 		return 0
@@ -105,88 +92,173 @@ func (a *attention) firstKey(t int) int {
 	return max(0, t-a.window+1)
 }
 
-// backward sets dqkv from dout (T×H·D), given qkv of forward. Key and
-// value gradients are summed over queries in order within a query head, and then
-// over the query heads that share them, in order.
-func (a *attention) backward(p *simd.Pool, dqkv, dout, qkv simd.View, starts []int) {
-	n := qkv.Rows * a.heads * a.d
-	dks := simd.Dense(grown(&a.dk, n), qkv.Rows, a.heads*a.d)
-	dvs := simd.Dense(grown(&a.dv, n), qkv.Rows, a.heads*a.d)
-	p.Run((len(starts)-1)*a.heads, func(worker, task int) {
-		s, h := task/a.heads, task%a.heads
-		lo, hi := starts[s], starts[s+1]
-		qkv, w := qkv.Slice(lo, hi), &a.workers[worker]
-		g := headGradients{
-			dq: a.q(dqkv.Slice(lo, hi), h), dk: a.q(dks.Slice(lo, hi), h), dv: a.q(dvs.Slice(lo, hi), h),
-		}
-		a.headBackward(w, g, a.q(dout.Slice(lo, hi), h), a.q(qkv, h), a.k(qkv, h), a.v(qkv, h))
-	})
-	group := a.heads / a.kvHeads
-	p.Range(qkv.Rows, 16, func(_, lo, hi int) {
-		for t := lo; t < hi; t++ {
-			d := dqkv.Row(t)[a.heads*a.d:]
-			a.sumHeads(d[:a.kvHeads*a.d], dks.Row(t), group)
-			a.sumHeads(d[a.kvHeads*a.d:], dvs.Row(t), group)
+// pack sets a.packed from qkv (T×(H+2KV)·D).
+func (a *attention) pack(p *simd.Pool, qkv simd.View) {
+	T, n := qkv.Rows, a.kvHeads*a.d
+	k, v := grown(&a.packed.k, n*T), grown(&a.packed.v, n*T)
+	kt, vt := grown(&a.packed.kt, n*paddedTokens(T)), grown(&a.packed.vt, n*paddedTokens(T))
+	p.Range(T, 64, func(_, lo, hi int) {
+		for h := range a.kvHeads {
+			k, v := a.head(k, h, T).Slice(lo, hi), a.head(v, h, T).Slice(lo, hi)
+			for t := range k.Rows {
+				copy(k.Row(t), a.column(qkv, a.heads+h).Row(lo+t))
+				simd.Scale(k.Row(t), a.scale)
+				copy(v.Row(t), a.column(qkv, a.heads+a.kvHeads+h).Row(lo+t))
+			}
+			simd.Transpose(a.headT(kt, h, T).Columns(lo, hi), k)
+			simd.Transpose(a.headT(vt, h, T).Columns(lo, hi), v)
 		}
 	})
 }
 
-// headGradients is where one query head's gradients go, T×D each.
-type headGradients struct{ dq, dk, dv simd.View }
+// head returns the T×D matrix of head h in x.
+func (a *attention) head(x []float32, h, T int) simd.View { return simd.Dense(x[h*T*a.d:], T, a.d) }
 
-func (a *attention) headBackward(w *attentionScratch, g headGradients, dout, q, k, v simd.View) {
-	kt, vt := transposed(&w.kt, k, a.scale), transposed(&w.vt, v, 1)
-	g.dk.Clear()
-	g.dv.Clear()
-	for lo := 0; lo < q.Rows; lo += queryBlock {
-		hi := min(q.Rows, lo+queryBlock)
-		q, dout := q.Slice(lo, hi), dout.Slice(lo, hi)
-		probs, key := a.probabilities(&w.scores, q, kt, lo)
-		end := key + probs.Cols
-		ds := simd.Dense(grown(&w.dscores, len(probs.Data)), probs.Rows, probs.Cols)
-		simd.AddMul(g.dv.Slice(key, end), probs.T(), dout) // out = probs·v
-		simd.Mul(ds, dout, vt.Columns(key, end))
-		for i := range ds.Rows { // the softmax: ds = p∘(dp - Σ p·dp), zero for a lone key
-			simd.AddNumber(ds.Row(i), -simd.Dot(probs.Row(i), ds.Row(i)))
-			simd.MulBy(ds.Row(i), probs.Row(i))
+// headT returns the transposed D×T one. Some columns behind the last may be read.
+func (a *attention) headT(x []float32, h, T int) simd.View {
+	n := paddedTokens(T)
+	return simd.View{Data: x[h*n*a.d : (h+1)*n*a.d], Rows: a.d, Cols: T, RowStride: n, ColStride: 1}
+}
+
+// paddedTokens is a row of T tokens and a vector, not a multiple of a kilobyte.
+func paddedTokens(T int) int { return (T+31)&^31 + lanes }
+
+// forward sets out (T×H·D) and stats (T×H) from qkv (T×(H+2KV)·D: q heads, k
+// heads, v heads), for the sequences [starts[i],starts[i+1]).
+func (a *attention) forward(p *simd.Pool, out simd.View, stats []softmax, qkv simd.View, starts []int) {
+	a.pack(p, qkv)
+	a.spans = a.spans[:0]
+	for i, lo := range starts[:len(starts)-1] {
+		for from := lo; from < starts[i+1]; from += queryBlock {
+			a.spans = append(a.spans, span{lo, starts[i+1], from, min(starts[i+1], from+queryBlock)})
 		}
-		simd.Mul(g.dq.Slice(lo, hi), ds, k.Slice(key, end)) // scores = scale·q·kᵀ
-		simd.AddMul(g.dk.Slice(key, end), ds.T(), q)
 	}
-	for t := range q.Rows {
-		simd.Scale(g.dq.Row(t), a.scale)
-		simd.Scale(g.dk.Row(t), a.scale)
+	T := qkv.Rows
+	p.Run(len(a.spans)*a.heads, func(worker, task int) {
+		s, h := a.spans[len(a.spans)-1-task/a.heads], task%a.heads // the last queries have most to do
+		w, kv := &a.workers[worker], a.kvOf(h)
+		kt, v := a.headT(a.packed.kt, kv, T).Columns(s.lo, s.hi), a.head(a.packed.v, kv, T).Slice(s.lo, s.hi)
+		a.attend(w, a.column(out, h).Slice(s.from, s.to), a.column(qkv, h).Slice(s.from, s.to), kt, v, s.from-s.lo)
+		for i := range s.to - s.from {
+			stats[(s.from+i)*a.heads+h] = softmax{w.max[i], 1 / w.sum[i]}
+		}
+	})
+}
+
+// attend sets out = softmax(q·kt)·v for at most queryBlock queries from position
+// first on, and w.max and w.sum to their maxima and sums.
+func (a *attention) attend(w *attentionScratch, out, q, kt, v simd.View, first int) {
+	top, sum := grown(&w.max, q.Rows), grown(&w.sum, q.Rows)
+	for i := range q.Rows {
+		top[i], sum[i] = none, 0
+	}
+	out.Clear()
+	for b := range a.blocks(first, q.Rows) {
+		probs := b.view(&w.scores)
+		b.mulQueries(probs, q, kt)
+		for i := range q.Rows {
+			lo, hi := a.seen(b, i)
+			x := framed(probs.Row(i), lo, hi, none)
+			if m := simd.Max(x); m > top[i] {
+				f := exp(top[i] - m)
+				top[i] = m
+				sum[i] = float32(sum[i] * f) // rounded, not fused with what is added
+				simd.Scale(out.Row(i), f)
+			}
+			sum[i] += simd.ExpSum(x, x, top[i])
+		}
+		b.addMulKeys(out, probs, v)
+	}
+	for i := range q.Rows {
+		simd.Scale(out.Row(i), 1/sum[i])
 	}
 }
 
-// sumHeads sets each head of dst to the sum of its group of heads in src.
-func (a *attention) sumHeads(dst, src []float32, group int) {
-	for ; len(dst) > 0; dst, src = dst[a.d:], src[group*a.d:] {
-		copy(dst[:a.d], src)
-		for g := 1; g < group; g++ {
-			simd.Add(dst[:a.d], src[g*a.d:(g+1)*a.d])
+// exp is the kernels' exponential.
+func exp(x float32) float32 {
+	y := [1]float32{x}
+	return simd.ExpSum(y[:], y[:], 0)
+}
+
+// A block is rows queries from position first on, and keys [key,end).
+type block struct{ first, rows, key, end int }
+
+// blocks returns the blocks of some queries with all keys that any of them sees,
+// in ascending order.
+func (a *attention) blocks(first, rows int) iter.Seq[block] {
+	return func(yield func(block) bool) {
+		for key := a.firstKey(first) / keyBlock * keyBlock; key < first+rows; key += keyBlock {
+			if !yield(block{first, rows, key, min(key+keyBlock, first+rows)}) {
+				return
+			}
 		}
 	}
 }
 
-// transposed returns s·xᵀ in buf, its rows padded.
-func transposed(buf *[]float32, x simd.View, s float32) simd.View {
-	stride := (x.Rows+15)&^15 + headPad
-	t := simd.View{Data: grown(buf, x.Cols*stride), Rows: x.Cols, Cols: x.Rows, RowStride: stride, ColStride: 1}
-	simd.Transpose(t, x)
-	if s != 1 {
-		for i := range t.Rows {
-			simd.Scale(t.Row(i), s)
+// view returns a matrix of the block's size in buf.
+func (b block) view(buf *[]float32) simd.View {
+	const stride = keyBlock + headPad
+	return simd.View{Data: grown(buf, b.rows*stride), Rows: b.rows, Cols: wholeLanes(b.end - b.key), RowStride: stride, ColStride: 1}
+}
+
+func wholeLanes(n int) int { return (n + lanes - 1) &^ (lanes - 1) }
+
+// strips calls f for the block's rows [lo,hi), strip by strip where the diagonal
+// crosses it, and the number of keys that the last one sees.
+func (b block) strips(f func(lo, hi, keys int)) {
+	size := strip
+	if b.first+1 >= b.end {
+		size = b.rows
+	}
+	for lo := 0; lo < b.rows; lo += size {
+		hi := min(b.rows, lo+size)
+		if keys := min(b.end, b.first+hi) - b.key; keys > 0 {
+			f(lo, hi, keys)
 		}
 	}
-	return t
+}
+
+// mulQueries sets c = x·kt, of the block's size, where a query sees the key, x
+// being the rows' and kt (D×keys) the sequence's.
+func (b block) mulQueries(c, x, kt simd.View) {
+	b.strips(func(lo, hi, keys int) {
+		keys = wholeLanes(keys)
+		simd.Mul(c.Slice(lo, hi).Columns(0, keys), x.Slice(lo, hi), kt.Columns(b.key, b.key+keys))
+	})
+}
+
+// addMulKeys adds s·k to c, s being of the block's size, c the rows' and k
+// (keys×D) the sequence's.
+func (b block) addMulKeys(c, s, k simd.View) {
+	b.strips(func(lo, hi, keys int) {
+		simd.AddMul(c.Slice(lo, hi), s.Slice(lo, hi).Columns(0, keys), k.Slice(b.key, b.key+keys))
+	})
+}
+
+// seen returns the block's keys, [lo,hi), that query i sees.
+func (a *attention) seen(b block, i int) (lo, hi int) {
+	t := b.first + i
+	lo = min(max(a.firstKey(t), b.key), b.end) - b.key
+	return lo, max(min(t+1, b.end)-b.key, lo)
+}
+
+// framed returns row[lo:hi] with pad behind it up to a whole vector, and clears
+// the rest of the row.
+func framed(row []float32, lo, hi int, pad float32) []float32 {
+	end := wholeLanes(hi)
+	clear(row[:lo])
+	for j := hi; j < end; j++ {
+		row[j] = pad
+	}
+	clear(row[end:])
+	return row[lo:end]
 }
 
 // grown returns the first n values of *buf, made larger if need be. They hold
 // whatever was there.
-func grown(buf *[]float32, n int) []float32 {
+func grown[T any](buf *[]T, n int) []T {
 	if cap(*buf) < n {
-		*buf = make([]float32, n)
+		*buf = make([]T, n)
 	}
 	return (*buf)[:n]
 }

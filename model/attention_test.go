@@ -19,7 +19,7 @@ func randomView(rng *rand.Rand, rows, cols int) simd.View {
 
 // naiveAttention is the textbook formula for one query of one head, in float64.
 func naiveAttention(a *attention, qkv simd.View, h, t int) []float64 {
-	q, k, v := a.q(qkv, h), a.k(qkv, h), a.v(qkv, h)
+	q, k, v := a.column(qkv, h), a.column(qkv, a.heads+a.kvOf(h)), a.column(qkv, a.heads+a.kvHeads+a.kvOf(h))
 	first := 0
 	if a.window > 0 {
 		first = max(0, t-a.window+1)
@@ -50,8 +50,10 @@ func attentionCases(t *testing.T, f func(t *testing.T, a *attention, starts []in
 		starts []int
 	}{
 		{"short", 0, []int{0, 1, 3, 10}},
-		{"blocks", 0, []int{0, 150, 207}}, // past the 56 queries of a block, twice
-		{"window", 40, []int{0, 150, 207}},
+		{"blocks", 0, []int{0, 150, 207}}, // past the 96 queries of a block
+		{"blocks of keys", 0, []int{0, 520, 580}},
+		{"window", 40, []int{0, 150, 207, 507}},
+		{"window of blocks", 300, []int{0, 620}},
 		{"window of one", 1, []int{0, 60}},
 	} {
 		cfg := &Config{NumAttentionHeads: 6, NumKeyValueHeads: 2, HeadDim: 10, SlidingWindow: c.window}
@@ -66,12 +68,12 @@ func TestAttentionMatchesTheFormula(t *testing.T) {
 		T := starts[len(starts)-1]
 		qkv := randomView(rand.New(rand.NewPCG(1, 2)), T, (a.heads+2*a.kvHeads)*a.d)
 		out := simd.Dense(make([]float32, T*a.heads*a.d), T, a.heads*a.d)
-		a.forward(p, out, qkv, starts)
+		a.forward(p, out, make([]softmax, T*a.heads), qkv, starts)
 		for s := range len(starts) - 1 {
 			seq := qkv.Slice(starts[s], starts[s+1])
 			for at := range seq.Rows {
 				for h := range a.heads {
-					got := a.q(out.Slice(starts[s], starts[s+1]), h).Row(at)
+					got := a.column(out.Slice(starts[s], starts[s+1]), h).Row(at)
 					for i, want := range naiveAttention(a, seq, h, at) {
 						if math.Abs(float64(got[i])-want) > 2e-6 { // values are of size 1
 							t.Fatalf("sequence %d, position %d, head %d: got %g, want %g", s, at, h, got[i], want)
@@ -93,7 +95,9 @@ func TestAttentionBackwardIsTheSlope(t *testing.T) {
 		T, width := starts[len(starts)-1], (a.heads+2*a.kvHeads)*a.d
 		qkv, w := randomView(rng, T, width), randomView(rng, T, a.heads*a.d)
 		dqkv := simd.Dense(make([]float32, len(qkv.Data)), T, width)
-		a.backward(p, dqkv, w, qkv, starts)
+		out, stats := simd.Dense(make([]float32, T*a.heads*a.d), T, a.heads*a.d), make([]softmax, T*a.heads)
+		a.forward(p, out, stats, qkv, starts)
+		a.backward(p, dqkv, w, out, stats, qkv, starts)
 		q, k := a.heads*a.d, (a.heads+a.kvHeads)*a.d
 		for name, cols := range map[string][2]int{"q": {0, q}, "k": {q, k}, "v": {k, width}} {
 			const eps = 1e-2
@@ -119,7 +123,7 @@ func TestAttentionBackwardIsTheSlope(t *testing.T) {
 					for at := range seq.Rows {
 						for h := range a.heads {
 							for i, v := range naiveAttention(a, seq, h, at) {
-								sum += v * float64(a.q(ws, h).Row(at)[i])
+								sum += v * float64(a.column(ws, h).Row(at)[i])
 							}
 						}
 					}
@@ -146,8 +150,9 @@ func TestAttentionIsTheSameForAnyNeighbours(t *testing.T) {
 		run := func(p *simd.Pool, lo, hi int, starts []int) (out, dqkv []float32) {
 			o, d := make([]float32, (hi-lo)*a.heads*a.d), make([]float32, (hi-lo)*width)
 			ov, dv := simd.Dense(o, hi-lo, a.heads*a.d), simd.Dense(d, hi-lo, width)
-			a.forward(p, ov, qkv.Slice(lo, hi), starts)
-			a.backward(p, dv, dout.Slice(lo, hi), qkv.Slice(lo, hi), starts)
+			stats := make([]softmax, (hi-lo)*a.heads)
+			a.forward(p, ov, stats, qkv.Slice(lo, hi), starts)
+			a.backward(p, dv, dout.Slice(lo, hi), ov, stats, qkv.Slice(lo, hi), starts)
 			return o, d
 		}
 		out, dqkv := run(p4, 0, T, starts)

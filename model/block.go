@@ -4,11 +4,12 @@ import "example.com/finetune/simd"
 
 // kept is what a block's backward pass needs of its forward pass besides its input.
 type kept struct {
-	qk  []float32 // T×(H+KV)·D before norm and rotation, with QK norm only
-	qkv []float32 // T×(H+2KV)·D, rotated
-	out []float32 // T×H·D, attention output
-	mid []float32 // T×C, input of the MLP half
-	gu  []float32 // T×2F, gate and up
+	qk      []float32 // T×(H+KV)·D before norm and rotation, with QK norm only
+	qkv     []float32 // T×(H+2KV)·D, rotated
+	out     []float32 // T×H·D, attention output
+	softmax []softmax // T×H, attention's
+	mid     []float32 // T×C, input of the MLP half
+	gu      []float32 // T×2F, gate and up
 }
 
 // rowGrain is the number of rows an elementwise task takes.
@@ -16,7 +17,7 @@ const rowGrain = 8
 
 // blockForward sets y (T×C), the block's output for x, and k. y may be x itself,
 // whose values are then gone. attend is the attention of rotated rows qkv.
-func (e *Engine) blockForward(b *Block, k *kept, x, y simd.View, attend func(out, qkv simd.View)) {
+func (e *Engine) blockForward(b *Block, k *kept, x, y simd.View, attend func(k *kept, out, qkv simd.View)) {
 	e.blockInner(b, k, x, attend)
 	c, s, T := e.m.Config, &e.scratch, x.Rows
 	act := simd.Dense(grown(&s.act, T*c.IntermediateSize), T, c.IntermediateSize)
@@ -27,7 +28,7 @@ func (e *Engine) blockForward(b *Block, k *kept, x, y simd.View, attend func(out
 }
 
 // blockInner is blockForward up to k.
-func (e *Engine) blockInner(b *Block, k *kept, x simd.View, attend func(out, qkv simd.View)) {
+func (e *Engine) blockInner(b *Block, k *kept, x simd.View, attend func(k *kept, out, qkv simd.View)) {
 	c, s, T := e.m.Config, &e.scratch, x.Rows
 	norm := simd.Dense(grown(&s.norm, T*c.HiddenSize), T, c.HiddenSize)
 	sum := simd.Dense(grown(&s.sum, T*c.HiddenSize), T, c.HiddenSize)
@@ -40,7 +41,7 @@ func (e *Engine) blockInner(b *Block, k *kept, x simd.View, attend func(out, qkv
 	e.project(QKV, qkv, norm, &b.QProj, &b.KProj, &b.VProj)
 	e.rotateForward(b, k, qkv)
 	e.Profile.At(Attention)
-	attend(out, qkv)
+	attend(k, out, qkv)
 	e.project(Output, sum, out, &b.OProj)
 	e.addForward(mid, x, sum)
 	e.normForward(norm, mid, b.PostAttnNorm)
@@ -99,7 +100,7 @@ func (e *Engine) attentionHalfBackward(b *Block, k *kept, x, dx simd.View, lowes
 	dqkv := simd.Dense(grown(&s.dqkv, T*e.qkvWidth), T, e.qkvWidth)
 	e.Profile.At(Attention)
 	e.Profile.count(Attention, 4*e.attention.multiplications(e.starts)) // dv, dp, dq and dk
-	e.attention.backward(e.pool, dqkv, dout, qkv, e.starts)
+	e.attention.backward(e.pool, dqkv, dout, out, k.softmax, qkv, e.starts)
 	e.rotateBackward(b, k, dqkv)
 	if lowest {
 		dnorm.Data = nil

@@ -11,8 +11,8 @@ type Decoder struct {
 	e        *Engine
 	capacity int
 	n        int // tokens so far
-	// Keys lie transposed and scaled, KV·D rows of capacity columns, as attention
-	// reads them; values lie capacity×KV·D.
+	// Keys lie transposed and scaled, KV·D rows of paddedTokens(capacity) columns,
+	// as attention reads them; values lie capacity×KV·D.
 	keys, values [][]float32
 	x            []float32 // of the new tokens, through the blocks
 	work         kept
@@ -22,7 +22,7 @@ type Decoder struct {
 func NewDecoder(e *Engine, capacity int) *Decoder {
 	d := &Decoder{e: e, capacity: capacity}
 	for range e.m.Blocks {
-		d.keys = append(d.keys, make([]float32, e.kvWidth*capacity))
+		d.keys = append(d.keys, make([]float32, e.kvWidth*paddedTokens(capacity)))
 		d.values = append(d.values, make([]float32, capacity*e.kvWidth))
 	}
 	e.rotary.grow(capacity)
@@ -49,7 +49,7 @@ func (d *Decoder) Append(ids []int32) []float32 {
 	}
 	x := e.embed(&d.x)
 	for l := range e.m.Blocks {
-		e.blockForward(&e.m.Blocks[l], &d.work, x, x, func(out, qkv simd.View) {
+		e.blockForward(&e.m.Blocks[l], &d.work, x, x, func(_ *kept, out, qkv simd.View) {
 			d.remember(l, qkv)
 			d.attend(l, out, qkv)
 		})
@@ -64,11 +64,11 @@ func (d *Decoder) Append(ids []int32) []float32 {
 
 // remember stores the keys and values of qkv's rows.
 func (d *Decoder) remember(l int, qkv simd.View) {
-	e := d.e
+	e, stride := d.e, paddedTokens(d.capacity)
 	for t := range qkv.Rows {
 		row := qkv.Row(t)
 		for i, v := range row[e.qWidth : e.qWidth+e.kvWidth] {
-			d.keys[l][i*d.capacity+d.n+t] = v * e.attention.scale
+			d.keys[l][i*stride+d.n+t] = v * e.attention.scale
 		}
 		copy(d.values[l][(d.n+t)*e.kvWidth:], row[e.qWidth+e.kvWidth:])
 	}
@@ -77,10 +77,15 @@ func (d *Decoder) remember(l int, qkv simd.View) {
 // attend sets out (T×H·D) for the new queries over all keys so far.
 func (d *Decoder) attend(l int, out, qkv simd.View) {
 	a, keys := d.e.attention, d.n+qkv.Rows
-	kt := simd.Dense(d.keys[l], d.e.kvWidth, d.capacity).Columns(0, keys)
+	kt := simd.Dense(d.keys[l], d.e.kvWidth, paddedTokens(d.capacity))
 	vs := simd.Dense(d.values[l], keys, d.e.kvWidth)
 	d.e.pool.Run(a.heads, func(worker, h int) {
-		kv := h * a.kvHeads / a.heads
-		a.attend(&a.workers[worker], a.q(out, h), a.q(qkv, h), kt.Slice(kv*a.d, (kv+1)*a.d), a.q(vs, kv), d.n)
+		out, q := a.column(out, h), a.column(qkv, h)
+		kv := a.kvOf(h)
+		kt, v := kt.Slice(kv*a.d, (kv+1)*a.d), a.column(vs, kv)
+		for lo := 0; lo < q.Rows; lo += queryBlock {
+			hi := min(q.Rows, lo+queryBlock)
+			a.attend(&a.workers[worker], out.Slice(lo, hi), q.Slice(lo, hi), kt, v, d.n+lo)
+		}
 	})
 }

@@ -156,9 +156,9 @@ func (e *Engine) forward(lowest int) simd.View {
 }
 
 // attend is the attention of the laid sequences.
-func (e *Engine) attend(out, qkv simd.View) {
+func (e *Engine) attend(k *kept, out, qkv simd.View) {
 	e.Profile.count(Attention, 2*e.attention.multiplications(e.starts)) // q·kᵀ and p·v
-	e.attention.forward(e.pool, out, qkv, e.starts)
+	e.attention.forward(e.pool, out, grown(&k.softmax, qkv.Rows*e.attention.heads), qkv, e.starts)
 }
 
 // lowestAdapted returns the first block with an adapter, or the number of blocks.

@@ -53,7 +53,7 @@ func (c *Config) FitLayout(budget int64, longest, threads int) (Layout, bool) {
 func (c *Config) TrainingBytes(l Layout, longest, threads int) int64 {
 	C, F := c.HiddenSize, c.IntermediateSize
 	q, kv := c.NumAttentionHeads*c.HeadDim, c.NumKeyValueHeads*c.HeadDim
-	inner := (q + 2*kv) + q + C + 2*F // of one token: see kept
+	inner := (q + 2*kv) + q + 2*c.NumAttentionHeads + C + 2*F // of one token: see kept
 	if c.QKNorm {
 		inner += q + kv
 	}
@@ -62,8 +62,11 @@ func (c *Config) TrainingBytes(l Layout, longest, threads int) int64 {
 		kept = 1
 	}
 	token := (c.NumHiddenLayers+1)*C + kept*inner +
-		3*C + 2*F + q + (q + 2*kv) + 2*q // see scratch, and attention's dk and dv
-	worker := 2*c.HeadDim*(longest+headPad) + 2*queryBlock*longest // see attentionScratch
-	floats := int64(max(l.MicroBatch, longest))*int64(token) + int64(l.Logits)*int64(3*C+c.VocabSize) + int64(threads)*int64(worker)
+		3*C + 2*F + q + (q + 2*kv) + // see scratch
+		4*kv + 2*keyParts(c.NumKeyValueHeads)*kv // see attention
+	T := max(l.MicroBatch, longest)
+	floats := int64(T)*int64(token) + 2*int64(kv*(paddedTokens(T)-T)) +
+		int64(l.Logits)*int64(3*C+c.VocabSize) +
+		int64(threads)*int64(2*queryBlock*(keyBlock+headPad)+queryBlock*(c.HeadDim+2)) // see attentionScratch
 	return 4 * floats
 }

@@ -5,24 +5,19 @@ import "math"
 // lanes holds the sixteen partial results of a reduction.
 type lanes [16]float32
 
+// sum and max are written out: as loops they take longer than what they end.
 func (l *lanes) sum() float32 {
-	for w := 8; w > 0; w /= 2 {
-		for i := range w {
-			l[i] += l[i+w]
-		}
-	}
-	return l[0]
+	a, b, c, d := l[0]+l[8], l[1]+l[9], l[2]+l[10], l[3]+l[11]
+	e, f, g, h := l[4]+l[12], l[5]+l[13], l[6]+l[14], l[7]+l[15]
+	a, b, c, d = a+e, b+f, c+g, d+h
+	return a + c + (b + d)
 }
 
+// No lane is NaN.
 func (l *lanes) max() float32 {
-	for w := 8; w > 0; w /= 2 {
-		for i := range w {
-			if l[i+w] > l[i] {
-				l[i] = l[i+w]
-			}
-		}
-	}
-	return l[0]
+	a, b, c, d := max(l[0], l[8]), max(l[1], l[9]), max(l[2], l[10]), max(l[3], l[11])
+	e, f, g, h := max(l[4], l[12]), max(l[5], l[13]), max(l[6], l[14]), max(l[7], l[15])
+	return max(max(a, e, c, g), max(b, f, d, h))
 }
 
 // pad adds +0 to the lanes from i on: the padding of a sum's last block.
