@@ -98,8 +98,8 @@ func (c Config) TrainingBytes(m *model.Config, tokens int) int64 {
 }
 
 // StartBytes returns what the spectral start holds besides at its highest: gradients
-// that are formed together, and their sketches.
-func (c Config) StartBytes(m *model.Config) int64 {
+// that are formed together (see StartOptions), or sketches of all.
+func (c Config) StartBytes(m *model.Config, formedBytes int64) int64 {
 	targets, _ := c.Targets()
 	var sizes, sketches []int64
 	for range m.NumHiddenLayers {
@@ -109,17 +109,15 @@ func (c Config) StartBytes(m *model.Config) int64 {
 			sketches = append(sketches, 4*int64(sketchWidth(c.R, in, out))*int64(2*in+out))
 		}
 	}
-	groups := formedGroups(sizes)
-	if groups == nil {
-		groups = []group{{from: 0, to: len(sizes)}}
-	}
+	groups := formedGroups(sizes, formedBytes)
 	most := int64(0)
 	for _, g := range groups {
-		bytes := g.bytes
-		for _, n := range sketches[g.from:g.to] {
-			bytes += n
+		most = max(most, g.bytes)
+	}
+	if groups == nil {
+		for _, n := range sketches {
+			most += n
 		}
-		most = max(most, bytes)
 	}
 	return most
 }

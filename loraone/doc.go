@@ -10,10 +10,10 @@
 // # Two ways to the start
 //
 // The gradient G of a projection is what a recorder, set in place of the adapter,
-// sums up as dyᵀ·x. G is formed, 256 MB of it in a pass over the sequences, where at
-// most four passes form them all. Else only products with thin matrices are kept:
-// Y = GΩ in one pass, QᵀG in the next, some rounds of it. Which way is taken depends on
-// the shapes alone: the first is exact, and takes fewer passes than the second where it
-// is taken. W is not changed by the start: the model itself moves, by a step of
-// steepest descent.
+// sums up as dyᵀ·x. G is formed, 512 MB of it in a pass over the sequences or less under
+// a memory budget, where all of them take 1 GB at most. Else only products with thin
+// matrices are kept: Y = GΩ in one pass, QᵀG in the next, some rounds of it. Which way
+// is taken depends on the shapes alone: the first is exact, and takes fewer passes than
+// the second where it is taken. W is not changed by the start: the model itself moves,
+// by a step of steepest descent.
 package loraone

@@ -4,21 +4,23 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 
 	"example.com/finetune/model"
 	"example.com/finetune/simd"
 )
 
-// Gradients are formed in groups of layers, a pass over the sequences each, of up to
-// formedLimit bytes; where that takes more than formedPasses groups, none is formed:
-// sketches take about as many passes then. These are fixed numbers, as a memory budget
-// must not change a result. exactSide is the shorter side up to which a formed G is
-// decomposed whole. Only tests change them.
+// Gradients are formed in groups of layers, a pass over the sequences each. Where all
+// together take more than formedLimit bytes, none is formed. That is a fixed number, as
+// a memory budget must not change a result. exactSide is the shorter side up to which a
+// formed G is decomposed whole. Only tests change them.
 var (
-	formedLimit  = int64(256 << 20)
-	formedPasses = 4
-	exactSide    = 128
+	formedLimit = int64(1 << 30)
+	exactSide   = 128
 )
+
+// DefaultFormedBytes is StartOptions.FormedBytes where it is 0.
+const DefaultFormedBytes = 512 << 20
 
 const (
 	// A sketch of G is refined until its top r values move by less than this share,
@@ -64,7 +66,7 @@ func newGradient(ctx context.Context, a *Adapters, e *model.Engine, seqs []model
 	for i, l := range a.Layers {
 		sizes[i] = 4 * int64(l.Out) * int64(l.In)
 	}
-	g.groups = formedGroups(sizes)
+	g.groups = formedGroups(sizes, o.FormedBytes)
 	g.sketched = g.groups == nil
 	return g, nil
 }
@@ -76,17 +78,22 @@ type group struct {
 }
 
 // formedGroups cuts layers, whose G have the given sizes, into groups to be formed
-// together; nil where they are not formed.
-func formedGroups(sizes []int64) []group {
+// together, of at most limit bytes but for a single one; nil where they are not formed.
+func formedGroups(sizes []int64, limit int64) []group {
+	if limit == 0 {
+		limit = DefaultFormedBytes
+	}
 	var groups []group
+	total := int64(0)
 	for i, n := range sizes {
-		if last := len(groups) - 1; last >= 0 && groups[last].bytes+n <= formedLimit {
+		total += n
+		if last := len(groups) - 1; last >= 0 && groups[last].bytes+n <= limit {
 			groups[last].to, groups[last].bytes = i+1, groups[last].bytes+n
 		} else {
 			groups = append(groups, group{i, i + 1, n})
 		}
 	}
-	if len(groups) > formedPasses {
+	if total > formedLimit {
 		return nil
 	}
 	return groups
@@ -96,7 +103,7 @@ func formedGroups(sizes []int64) []group {
 func (g *gradient) spectra() ([]*spectrum, error) {
 	spectra := make([]*spectrum, len(g.layers))
 	if g.sketched {
-		return spectra, g.sketchedSpectra(streamed{g}, sketchTolerance, sketchRounds, group{0, len(g.layers), 0}, spectra)
+		return spectra, g.sketchedSpectra(spectra)
 	}
 	for _, part := range g.groups {
 		if err := g.formedSpectra(part, spectra); err != nil {
@@ -109,47 +116,49 @@ func (g *gradient) spectra() ([]*spectrum, error) {
 // formedSpectra sets the spectra of a group.
 func (g *gradient) formedSpectra(part group, spectra []*spectrum) error {
 	recs := make([]recorder, len(g.layers))
-	f := formed{pool: g.engine.Pool(), g: make([]simd.View, len(g.layers))}
+	formed := make([]simd.View, len(g.layers))
 	for i := part.from; i < part.to; i++ {
 		l := g.layers[i]
-		f.g[i] = simd.Dense(make([]float32, l.Out*l.In), l.Out, l.In)
-		recs[i] = &whole{g: f.g[i]}
+		formed[i] = simd.Dense(make([]float32, l.Out*l.In), l.Out, l.In)
+		recs[i] = &whole{g: formed[i]}
 	}
 	if err := g.record(recs); err != nil {
 		return err
 	}
-	errs := make([]error, part.to)
-	f.pool.Run(part.to-part.from, func(_, task int) {
-		i := part.from + task
+	return g.each(part, func(i int) (err error) {
 		l := g.layers[i]
-		g.norms[i] = norm(f.g[i].Data)
+		g.norms[i] = norm(formed[i].Data)
 		if min(l.In, l.Out) <= exactSide {
-			spectra[i], errs[i] = decompose(f.g[i].Data, l.Out, l.In)
+			spectra[i], err = decompose(formed[i].Data, l.Out, l.In)
+		} else {
+			spectra[i], err = newSketch(l, g.options.Seed).of(formed[i])
 		}
+		return err
 	})
+}
+
+// sketchedSpectra sets all spectra.
+func (g *gradient) sketchedSpectra(spectra []*spectrum) error {
+	all := make([]*sketch, len(g.layers))
+	for i, l := range g.layers {
+		all[i] = newSketch(l, g.options.Seed)
+	}
+	if err := g.refine(all); err != nil {
+		return err
+	}
+	return g.each(group{from: 0, to: len(all)}, func(i int) (err error) {
+		spectra[i], err = all[i].spectrum()
+		return err
+	})
+}
+
+// each calls f for each layer of a group, on all threads.
+func (g *gradient) each(part group, f func(i int) error) error {
+	errs := make([]error, part.to)
+	g.engine.Pool().Run(part.to-part.from, func(_, task int) { errs[part.from+task] = f(part.from + task) })
 	for i, err := range errs {
 		if err != nil {
 			return fmt.Errorf("%s: %w", g.layers[i].Name, err)
-		}
-	}
-	return g.sketchedSpectra(f, formedTolerance, formedRounds, part, spectra)
-}
-
-// sketchedSpectra fills in the spectra of a group that are still nil.
-func (g *gradient) sketchedSpectra(by multiplier, tolerance float64, rounds int, part group, spectra []*spectrum) error {
-	var all []*sketch
-	for i := part.from; i < part.to; i++ {
-		if spectra[i] == nil {
-			all = append(all, newSketch(i, g.layers[i], g.options.Seed))
-		}
-	}
-	if err := g.refine(all, by, tolerance, rounds); err != nil {
-		return err
-	}
-	g.engine.Pool().Run(len(all), func(_, i int) { spectra[all[i].index], all[i].err = all[i].spectrum() })
-	for _, s := range all {
-		if s.err != nil {
-			return fmt.Errorf("%s: %w", s.layer.Name, s.err)
 		}
 	}
 	return nil
@@ -179,10 +188,10 @@ func (g *gradient) record(recs []recorder) error {
 				return &NonFiniteError{Sequence: first + k}
 			}
 		}
-		for k, r := range recs {
-			if r != nil && !finite(r.sum()) {
-				return &NonFiniteError{Sequence: first, Module: g.layers[k].Name}
-			}
+		bad := make([]bool, len(recs))
+		g.engine.Pool().Run(len(recs), func(_, k int) { bad[k] = recs[k] != nil && !finite(recs[k].sum()) })
+		if k := slices.Index(bad, true); k >= 0 {
+			return &NonFiniteError{Sequence: first, Module: g.layers[k].Name}
 		}
 		first += len(batch)
 		if g.options.Progress != nil {

@@ -1,7 +1,6 @@
 package loraone
 
 import (
-	"fmt"
 	"math"
 
 	"gonum.org/v1/gonum/mat"
@@ -13,23 +12,22 @@ import (
 // subspace iteration (Halko, Martinsson, Tropp, arXiv 0909.4061, algorithm 4.4):
 // y = GΩ, Q = orth(y), z = QᵀG, then Ω = orth(zᵀ) and again.
 type sketch struct {
-	index   int // of the layer
 	layer   *Layer
 	omega   simd.View // In×q
 	y       simd.View // Out×q: GΩ, and then Q
 	z       simd.View // q×In
 	values  []float64 // of z, squared, ascending
 	settled bool
-	err     error
+	buf     []float64
 }
 
 // sketchWidth returns q: the rank, oversampled by 8 at least.
 func sketchWidth(r, in, out int) int { return min(max(2*r, r+8), in, out) }
 
-func newSketch(index int, l *Layer, seed uint64) *sketch {
+func newSketch(l *Layer, seed uint64) *sketch {
 	q := sketchWidth(l.R, l.In, l.Out)
 	s := &sketch{
-		index: index, layer: l,
+		layer: l,
 		omega: simd.Dense(make([]float32, l.In*q), l.In, q),
 		y:     simd.Dense(make([]float32, l.Out*q), l.Out, q),
 		z:     simd.Dense(make([]float32, q*l.In), q, l.In),
@@ -38,53 +36,94 @@ func newSketch(index int, l *Layer, seed uint64) *sketch {
 	return s
 }
 
-// A multiplier sets y = G·Ω (right) or z = Qᵀ·G (left) of sketches.
-type multiplier interface {
-	right([]*sketch) error
-	left([]*sketch) error
+// of returns the leading spectrum of a G that is in memory, on the calling
+// goroutine.
+func (s *sketch) of(g simd.View) (*spectrum, error) {
+	for round := 0; round < formedRounds && !s.settled; round++ {
+		simd.Mul(s.y, g, s.omega)
+		s.orthonormalise()
+		simd.Mul(s.z, s.y.T(), g)
+		if err := s.turn(formedTolerance); err != nil {
+			return nil, err
+		}
+	}
+	return s.spectrum()
 }
 
-// refine runs the sketches until the top R values of each move by less than
-// tolerance, at most the given number of rounds.
-func (g *gradient) refine(all []*sketch, by multiplier, tolerance float64, rounds int) error {
-	pool, open := g.engine.Pool(), all
-	for round := 0; round < rounds && len(open) > 0; round++ {
-		if err := by.right(open); err != nil {
+// refine runs the sketches of gradients that never exist whole, two passes over the
+// sequences a round, until all have settled, or for sketchRounds.
+func (g *gradient) refine(all []*sketch) error {
+	open := len(all)
+	for round := 0; round < sketchRounds && open > 0; round++ {
+		if err := g.record(g.recorders(all, (*sketch).right)); err != nil {
 			return err
 		}
-		if round == 0 && g.sketched { // E‖GΩ‖² = q·‖G‖² for entries ±1
-			for _, s := range open {
-				g.norms[s.index] = norm(s.y.Data) / math.Sqrt(float64(s.y.Cols))
+		err := g.each(group{from: 0, to: len(all)}, func(i int) error {
+			if round == 0 { // E‖GΩ‖² = q·‖G‖² for entries ±1
+				g.norms[i] = norm(all[i].y.Data) / math.Sqrt(float64(all[i].y.Cols))
 			}
-		}
-		pool.Run(len(open), func(_, i int) { orthonormal(open[i].y.Data, open[i].y.Rows, open[i].y.Cols) })
-		if err := by.left(open); err != nil {
+			if !all[i].settled {
+				all[i].orthonormalise()
+			}
+			return nil
+		})
+		if err != nil {
 			return err
 		}
-		pool.Run(len(open), func(_, i int) { open[i].turn(tolerance) })
-		var rest []*sketch
-		for _, s := range open {
-			if s.err != nil {
-				return fmt.Errorf("%s: %w", s.layer.Name, s.err)
+		if err := g.record(g.recorders(all, (*sketch).left)); err != nil {
+			return err
+		}
+		err = g.each(group{from: 0, to: len(all)}, func(i int) error {
+			if all[i].settled {
+				return nil
 			}
+			return all[i].turn(sketchTolerance)
+		})
+		if err != nil {
+			return err
+		}
+		open = 0
+		for _, s := range all {
 			if !s.settled {
-				rest = append(rest, s)
+				open++
 			}
 		}
-		open = rest
 	}
 	return nil
 }
 
+// recorders returns those of the sketches that have not settled.
+func (g *gradient) recorders(all []*sketch, of func(*sketch) recorder) []recorder {
+	recs := make([]recorder, len(all))
+	for i, s := range all {
+		if !s.settled {
+			recs[i] = of(s)
+		}
+	}
+	return recs
+}
+
+// right returns a recorder of y = G·Ω, left of z = Qᵀ·G.
+func (s *sketch) right() recorder {
+	s.y.Clear()
+	return &rightSketch{omega: s.omega, y: s.y}
+}
+
+func (s *sketch) left() recorder {
+	s.z.Clear()
+	return &leftSketch{q: s.y, z: s.z}
+}
+
+func (s *sketch) orthonormalise() { orthonormal(s.y.Data, s.y.Rows, s.y.Cols, &s.buf) }
+
 // turn sees whether the top R values have settled, and readies Ω for the next
 // round if not.
-func (s *sketch) turn(tolerance float64) {
+func (s *sketch) turn(tolerance float64) error {
 	var gram mat.SymDense
-	gram.SymOuterK(1, dense(s.z.Data, s.z.Rows, s.z.Cols))
+	gram.SymOuterK(1, mat.NewDense(s.z.Rows, s.z.Cols, widened(&s.buf, s.z.Data)))
 	var eig mat.EigenSym
 	if !eig.Factorize(&gram, false) {
-		s.err = errNoSVD
-		return
+		return errNoSVD
 	}
 	before := s.values
 	s.values = eig.Values(nil)
@@ -95,8 +134,9 @@ func (s *sketch) turn(tolerance float64) {
 	}
 	if !s.settled {
 		simd.Transpose(s.omega, s.z)
-		orthonormal(s.omega.Data, s.omega.Rows, s.omega.Cols)
+		orthonormal(s.omega.Data, s.omega.Rows, s.omega.Cols, &s.buf)
 	}
+	return nil
 }
 
 // spectrum returns that of Q·z, which is G's leading one.
@@ -109,42 +149,4 @@ func (s *sketch) spectrum() (*spectrum, error) {
 	ut.Mul(sp.ut, dense(s.y.Data, s.y.Rows, s.y.Cols).T())
 	sp.ut = &ut
 	return sp, nil
-}
-
-// formed multiplies by gradients that are in memory.
-type formed struct {
-	pool *simd.Pool
-	g    []simd.View // of each layer
-}
-
-func (f formed) right(s []*sketch) error {
-	f.pool.Run(len(s), func(_, i int) { simd.Mul(s[i].y, f.g[s[i].index], s[i].omega) })
-	return nil
-}
-
-func (f formed) left(s []*sketch) error {
-	f.pool.Run(len(s), func(_, i int) { simd.Mul(s[i].z, s[i].y.T(), f.g[s[i].index]) })
-	return nil
-}
-
-// streamed multiplies by gradients that never exist whole: a pass over the
-// sequences each time.
-type streamed struct{ g *gradient }
-
-func (r streamed) right(open []*sketch) error {
-	recs := make([]recorder, len(r.g.layers))
-	for _, s := range open {
-		s.y.Clear()
-		recs[s.index] = &rightSketch{omega: s.omega, y: s.y}
-	}
-	return r.g.record(recs)
-}
-
-func (r streamed) left(open []*sketch) error {
-	recs := make([]recorder, len(r.g.layers))
-	for _, s := range open {
-		s.z.Clear()
-		recs[s.index] = &leftSketch{q: s.y, z: s.z}
-	}
-	return r.g.record(recs)
 }

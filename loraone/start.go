@@ -13,6 +13,10 @@ type StartOptions struct {
 	Gamma    float64 // γ: the start's spectral norm is s/γ
 	Seed     uint64
 	Progress func(done, total int) // called after each micro-batch; may be nil
+
+	// FormedBytes bounds the gradients in memory at a time, each group of them being
+	// a pass over the sequences; 0 means DefaultFormedBytes. No result depends on it.
+	FormedBytes int64
 }
 
 // A StartReport says what the one gradient looked like.

@@ -60,21 +60,22 @@ func TestStartIsTheSameForAnyThreadsAndMicroBatch(t *testing.T) {
 
 func TestSketchedStartsAgreeWithTheExactOne(t *testing.T) {
 	golden.Each(t, "../model", func(t *testing.T, c *golden.Case) {
-		start := func() *Adapters {
+		start := func(o StartOptions) *Adapters {
 			e, a := attach(t, c, 2, "all-linear")
-			if _, err := a.StartSpectral(t.Context(), e, c.Seqs(0, 8), options); err != nil {
+			if _, err := a.StartSpectral(t.Context(), e, c.Seqs(0, 8), o); err != nil {
 				t.Fatal(err)
 			}
 			return a
 		}
-		exact := start()
-		defer func(limit int64, passes, side int) { formedLimit, formedPasses, exactSide = limit, passes, side }(formedLimit, formedPasses, exactSide)
-		formedLimit, formedPasses = 1, 1000 // each in a pass of its own
-		alone := start()
+		exact := start(options)
+		defer func(limit int64, side int) { formedLimit, exactSide = limit, side }(formedLimit, exactSide)
+		each := options
+		each.FormedBytes = 1 // in a pass of its own
+		alone := start(each)
 		exactSide = 0
-		refined := start()
-		formedPasses = 0
-		streamed := start()
+		refined := start(options)
+		formedLimit = 0
+		streamed := start(options)
 		for i, l := range exact.Layers {
 			want := delta(l)
 			if !slices.Equal(delta(alone.Layers[i]), want) {
@@ -93,25 +94,22 @@ func TestSketchFindsTheLeadingSpectrum(t *testing.T) {
 	u, v := make([]float32, out*in), make([]float32, in*in)
 	fill(rng, u)
 	fill(rng, v)
-	orthonormal(u, out, in)
-	orthonormal(v, in, in)
+	orthonormal(u, out, in, new([]float64))
+	orthonormal(v, in, in, new([]float64))
 	us := slices.Clone(u)
 	for i := range us {
 		us[i] *= float32(math.Pow(0.9, float64(i%in)))
 	}
 	g := simd.Dense(make([]float32, out*in), out, in)
 	simd.Mul(g, simd.Dense(us, out, in), simd.Dense(v, in, in))
-	p := simd.NewPool(2)
-	defer p.Close()
-	grad := &gradient{layers: []*Layer{NewLayer("test", in, out, r, 1)}, engine: model.NewEngine(&model.Model{Config: &model.Config{HeadDim: 2, NumAttentionHeads: 1, NumKeyValueHeads: 1}}, p), norms: make([]float64, 1)}
-	spectra := make([]*spectrum, 1)
-	if err := grad.sketchedSpectra(formed{p, []simd.View{g}}, formedTolerance, formedRounds, group{0, 1, 0}, spectra); err != nil {
+	sp, err := newSketch(NewLayer("test", in, out, r, 1), 0).of(g)
+	if err != nil {
 		t.Fatal(err)
 	}
 	for i := range r {
-		golden.Near(t, "singular value", spectra[0].s[i], math.Pow(0.9, float64(i)), 1e-6)
+		golden.Near(t, "singular value", sp.s[i], math.Pow(0.9, float64(i)), 1e-6)
 		var along float64
-		for k, x := range spectra[0].ut.RawRowView(i) {
+		for k, x := range sp.ut.RawRowView(i) {
 			along += x * float64(u[k*in+i])
 		}
 		if math.Abs(along) < 1-1e-5 {

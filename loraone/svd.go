@@ -31,10 +31,9 @@ func decompose(g []float32, rows, cols int) (*spectrum, error) {
 }
 
 // orthonormal replaces the columns of y (rows×cols, rows ≥ cols) by an orthonormal
-// basis that spans them: Householder QR in float64.
-func orthonormal(y []float32, rows, cols int) {
-	a := dense(y, rows, cols).RawMatrix()
-	g := blas64.General{Rows: rows, Cols: cols, Stride: a.Stride, Data: a.Data}
+// basis that spans them: Householder QR in float64, in the memory at buf.
+func orthonormal(y []float32, rows, cols int, buf *[]float64) {
+	g := blas64.General{Rows: rows, Cols: cols, Stride: cols, Data: widened(buf, y)}
 	tau := make([]float64, cols)
 	work := make([]float64, 1)
 	lapack64.Geqrf(g, tau, work, -1)
@@ -47,9 +46,17 @@ func orthonormal(y []float32, rows, cols int) {
 }
 
 func dense(x []float32, rows, cols int) *mat.Dense {
-	d := make([]float64, rows*cols)
-	for i := range d {
-		d[i] = float64(x[i])
+	return mat.NewDense(rows, cols, widened(new([]float64), x))
+}
+
+// widened returns x in float64, in *buf, which is made larger if need be.
+func widened(buf *[]float64, x []float32) []float64 {
+	if cap(*buf) < len(x) {
+		*buf = make([]float64, len(x))
 	}
-	return mat.NewDense(rows, cols, d)
+	d := (*buf)[:len(x)]
+	for i, v := range x {
+		d[i] = float64(v)
+	}
+	return d
 }

@@ -101,7 +101,7 @@ func (r *run) fresh(ctx context.Context) error {
 		return err
 	}
 	report, err := r.adapters.StartSpectral(ctx, r.engine, seqs, loraone.StartOptions{
-		Gamma: r.c.InitGamma, Seed: r.c.Seed,
+		Gamma: r.c.InitGamma, Seed: r.c.Seed, FormedBytes: r.s.Plan.FormedBytes,
 		Progress: func(done, total int) { r.s.Report(InitProgress{done, total}) },
 	})
 	var bad *loraone.NonFiniteError

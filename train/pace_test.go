@@ -77,6 +77,34 @@ func TestPlanFitsIntoMemory(t *testing.T) {
 	expect(t, "a budget for nothing", err, "memory is 1.0 kB, and this run takes ", "a lower max_length cuts long rows; fewer target_modules or a lower lora_r makes the adapters smaller", false)
 }
 
+// Under a budget less of the initial gradient is formed at a time, before steps get
+// slower.
+func TestPlanFormsLessUnderABudget(t *testing.T) {
+	o := newOffice(t)
+	c := o.config(t.TempDir() + "/out")
+	c.TargetModules = Names{"all-linear"}
+	s := o.session(t, c)
+	m := *s.Model.Config
+	m.HiddenSize, m.IntermediateSize, m.NumHiddenLayers = 576, 1536, 30
+	m.NumAttentionHeads, m.NumKeyValueHeads, m.HeadDim = 9, 3, 64
+	plan := func() Plan {
+		p, err := NewPlan(&c, &m, s.Data.Train, s.Data.Valid, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	free := plan() // 106 million weights: 425 MB of gradients
+	if free.FormedBytes != 512<<20 {
+		t.Errorf("without a budget %d bytes are formed at a time", free.FormedBytes)
+	}
+	c.Memory = Size(free.AllocatedBytes) - 1
+	got := plan()
+	if got.FormedBytes != 256<<20 || got.Layout != free.Layout || got.AllocatedBytes > int64(c.Memory) {
+		t.Errorf("under a budget: %+v, without one %+v", got, free)
+	}
+}
+
 // A profile of a run: its parts are those of the steps, and the evaluations between
 // them are not in it.
 func TestProfiledRun(t *testing.T) {

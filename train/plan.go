@@ -7,6 +7,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 
+	"example.com/finetune/loraone"
 	"example.com/finetune/model"
 	"example.com/finetune/train/data"
 )
@@ -22,6 +23,7 @@ type Plan struct {
 	EvalRows, EvalTokens int // of an evaluation, the tokens about
 	Parameters           int // trained
 	Layout               model.Layout
+	FormedBytes          int64 // of the initial gradient at a time
 	AllocatedBytes       int64 // at the highest; the weights are mapped, not allocated
 	Tokens               int   // a pass over the training rows
 }
@@ -47,28 +49,39 @@ func NewPlan(c *Config, m *model.Config, train, valid *data.Set, held int64) (Pl
 	return p, err
 }
 
-// fit chooses the layout of the engine's memory.
+// leastFormedBytes of the initial gradient are formed at a time under a budget.
+const leastFormedBytes = loraone.DefaultFormedBytes / 4
+
+// fit chooses the layout of the engine's memory, and then how much of the initial
+// gradient is formed at a time: every step is longer with a smaller layout.
 func (p *Plan) fit(c *Config, m *model.Config, longest int, held int64) error {
 	lora, n := c.Lora(""), int64(p.Parameters)
-	other := held + lora.TrainingBytes(m, max(longest, model.MostTokens)) + 4*2*n // two moments
-	start := int64(0)
-	if p.InitSamples > 0 {
-		start = lora.StartBytes(m)
+	adapters := lora.TrainingBytes(m, max(longest, model.MostTokens)) + 4*2*n // two moments
+	other := func(formed int64) int64 {
+		start := int64(0)
+		if p.InitSamples > 0 {
+			start = lora.StartBytes(m, formed)
+		}
+		return held + adapters + max(start, 4*n) // the best adapter, when the start's gradients are gone
 	}
-	other += max(start, 4*n) // the best adapter, when the start's gradients are gone
 	budget := int64(c.Memory)
 	if budget == 0 {
 		budget = math.MaxInt64
 	}
 	var ok bool
-	p.Layout, ok = m.FitLayout(budget-other, longest, threads(c))
-	p.AllocatedBytes = other + m.TrainingBytes(p.Layout, longest, threads(c))
+	p.Layout, ok = m.FitLayout(budget-other(leastFormedBytes), longest, threads(c))
+	engine := m.TrainingBytes(p.Layout, longest, threads(c))
+	p.FormedBytes = loraone.DefaultFormedBytes
+	for p.FormedBytes > leastFormedBytes && other(p.FormedBytes)+engine > budget {
+		p.FormedBytes /= 2
+	}
+	p.AllocatedBytes = other(p.FormedBytes) + engine
 	if ok {
 		return nil
 	}
 	return hint(fmt.Errorf("memory is %s, and this run takes %s at least: %s for the longest row (%d tokens), %s for the adapters and their start, %s held already",
-		humanize.Bytes(uint64(budget)), humanize.Bytes(uint64(p.AllocatedBytes)), humanize.Bytes(uint64(p.AllocatedBytes-other)), longest,
-		humanize.Bytes(uint64(other-held)), humanize.Bytes(uint64(held))), "a lower max_length cuts long rows; fewer target_modules or a lower lora_r makes the adapters smaller")
+		humanize.Bytes(uint64(budget)), humanize.Bytes(uint64(p.AllocatedBytes)), humanize.Bytes(uint64(engine)), longest,
+		humanize.Bytes(uint64(p.AllocatedBytes-engine-held)), humanize.Bytes(uint64(held))), "a lower max_length cuts long rows; fewer target_modules or a lower lora_r makes the adapters smaller")
 }
 
 func longest(train, valid *data.Set) int {

@@ -43,8 +43,6 @@ type commandLine struct {
 }
 
 func main() {
-	// The heap is a few large buffers without pointers: collecting often costs
-	// nothing and keeps what a run has outgrown out of its memory.
 	debug.SetGCPercent(20)
 	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
