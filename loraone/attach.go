@@ -97,9 +97,10 @@ func (c Config) TrainingBytes(m *model.Config, tokens int) int64 {
 	return 4 * (3*int64(c.Parameters(m)) + 2*int64(tokens*c.R*len(targets)*m.NumHiddenLayers))
 }
 
-// StartBytes returns what the spectral start holds besides at its highest: gradients
-// that are formed together (see StartOptions), or sketches of all.
-func (c Config) StartBytes(m *model.Config, formedBytes int64) int64 {
+// Start returns what the spectral start holds besides at its highest, gradients that
+// are formed together (see StartOptions) or sketches of all, and about how many passes
+// over the sequences it takes.
+func (c Config) Start(m *model.Config, formedBytes int64) (bytes int64, passes int) {
 	targets, _ := c.Targets()
 	var sizes, sketches []int64
 	for range m.NumHiddenLayers {
@@ -110,16 +111,15 @@ func (c Config) StartBytes(m *model.Config, formedBytes int64) int64 {
 		}
 	}
 	groups := formedGroups(sizes, formedBytes)
-	most := int64(0)
 	for _, g := range groups {
-		most = max(most, g.bytes)
+		bytes = max(bytes, g.bytes)
 	}
 	if groups == nil {
 		for _, n := range sketches {
-			most += n
+			bytes += n
 		}
 	}
-	return most
+	return bytes, passesOf(groups)
 }
 
 // Adapters are the layers attached to a model, in the model's order.

@@ -195,20 +195,20 @@ func (g *gradient) record(recs []recorder) error {
 		}
 		first += len(batch)
 		if g.options.Progress != nil {
-			g.options.Progress(g.passes*len(g.batches)+i+1, max(g.passes+1, g.expectedPasses())*len(g.batches))
+			g.options.Progress(g.passes*len(g.batches)+i+1, max(g.passes+1, passesOf(g.groups))*len(g.batches))
 		}
 	}
 	g.passes++
 	return nil
 }
 
-// expectedPasses is a guess for the progress display: sketches usually settle
-// after a few rounds of two passes.
-func (g *gradient) expectedPasses() int {
-	if g.sketched {
+// passesOf returns how many passes the groups take; a guess where there are none, as
+// sketches usually settle after a few rounds of two.
+func passesOf(groups []group) int {
+	if groups == nil {
 		return 6
 	}
-	return len(g.groups)
+	return len(groups)
 }
 
 func finite(x []float32) bool {

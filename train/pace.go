@@ -25,14 +25,13 @@ func (p Plan) Left(step int, pace Pace) time.Duration {
 
 // Start returns the time from the mapping of the weights to the first step at a
 // pace: evaluations of the base and of the start, and the one gradient between.
-// A sketched gradient takes several passes.
 func (p Plan) Start(pace Pace) time.Duration {
 	seconds := 0.0
 	if p.EvalEvery > 0 && pace.Evaluation > 0 {
 		seconds += 2 * float64(p.EvalTokens) / pace.Evaluation
 	}
 	if pace.Training > 0 {
-		seconds += float64(p.InitTokens) / pace.Training
+		seconds += float64(p.InitPasses*p.InitTokens) / pace.Training
 	}
 	return time.Duration(seconds * float64(time.Second))
 }

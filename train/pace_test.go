@@ -8,7 +8,7 @@ import (
 )
 
 func TestTimeLeft(t *testing.T) {
-	p := Plan{Steps: 25, StepsPerEpoch: 10, Tokens: 2000, EvalEvery: 10, EvalTokens: 300, InitTokens: 50}
+	p := Plan{Steps: 25, StepsPerEpoch: 10, Tokens: 2000, EvalEvery: 10, EvalTokens: 300, InitTokens: 50, InitPasses: 2}
 	for _, c := range []struct {
 		step int
 		pace Pace
@@ -25,8 +25,8 @@ func TestTimeLeft(t *testing.T) {
 			t.Errorf("after step %d at %+v: %v, want %v", c.step, c.pace, got, c.want)
 		}
 	}
-	if got := p.Start(Pace{100, 300}); got != 2500*time.Millisecond {
-		t.Errorf("to the first step: %v, want 2.5s", got)
+	if got := p.Start(Pace{100, 300}); got != 3*time.Second {
+		t.Errorf("to the first step: %v, want 3s", got)
 	}
 	p.EvalEvery = 0
 	if got := p.Left(0, Pace{100, 300}); got != 50*time.Second {
@@ -100,7 +100,7 @@ func TestPlanFormsLessUnderABudget(t *testing.T) {
 	}
 	c.Memory = Size(free.AllocatedBytes) - 1
 	got := plan()
-	if got.FormedBytes != 256<<20 || got.Layout != free.Layout || got.AllocatedBytes > int64(c.Memory) {
+	if got.FormedBytes != 256<<20 || free.InitPasses != 1 || got.InitPasses != 2 || got.Layout != free.Layout || got.AllocatedBytes > int64(c.Memory) {
 		t.Errorf("under a budget: %+v, without one %+v", got, free)
 	}
 }

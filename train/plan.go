@@ -20,6 +20,7 @@ type Plan struct {
 	EvalEvery            int // steps; 0 without validation rows
 	InitSamples          int // sequences of the initial gradient; 0 for init lora
 	InitTokens           int // of those, about
+	InitPasses           int // over them, about
 	EvalRows, EvalTokens int // of an evaluation, the tokens about
 	Parameters           int // trained
 	Layout               model.Layout
@@ -60,7 +61,7 @@ func (p *Plan) fit(c *Config, m *model.Config, longest int, held int64) error {
 	other := func(formed int64) int64 {
 		start := int64(0)
 		if p.InitSamples > 0 {
-			start = lora.StartBytes(m, formed)
+			start, p.InitPasses = lora.Start(m, formed)
 		}
 		return held + adapters + max(start, 4*n) // the best adapter, when the start's gradients are gone
 	}
