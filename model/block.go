@@ -20,8 +20,8 @@ const rowGrain = 8
 func (e *Engine) blockForward(b *Block, k *kept, x, y simd.View, attend func(k *kept, out, qkv simd.View)) {
 	e.blockInner(b, k, x, attend)
 	c, s, T := e.m.Config, &e.scratch, x.Rows
-	act := simd.Dense(grown(&s.act, T*c.IntermediateSize), T, c.IntermediateSize)
-	sum := simd.Dense(grown(&s.sum, T*c.HiddenSize), T, c.HiddenSize)
+	act := e.rows(&s.act, T, c.IntermediateSize)
+	sum := e.rows(&s.sum, T, c.HiddenSize)
 	e.siluForward(act, simd.Dense(k.gu, T, 2*c.IntermediateSize))
 	e.project(MLP, sum, act, &b.DownProj)
 	e.addForward(y, simd.Dense(k.mid, T, c.HiddenSize), sum)
@@ -30,12 +30,12 @@ func (e *Engine) blockForward(b *Block, k *kept, x, y simd.View, attend func(k *
 // blockInner is blockForward up to k.
 func (e *Engine) blockInner(b *Block, k *kept, x simd.View, attend func(k *kept, out, qkv simd.View)) {
 	c, s, T := e.m.Config, &e.scratch, x.Rows
-	norm := simd.Dense(grown(&s.norm, T*c.HiddenSize), T, c.HiddenSize)
-	sum := simd.Dense(grown(&s.sum, T*c.HiddenSize), T, c.HiddenSize)
-	qkv := simd.Dense(grown(&k.qkv, T*e.qkvWidth), T, e.qkvWidth)
-	out := simd.Dense(grown(&k.out, T*e.qWidth), T, e.qWidth)
-	mid := simd.Dense(grown(&k.mid, T*c.HiddenSize), T, c.HiddenSize)
-	gu := simd.Dense(grown(&k.gu, T*2*c.IntermediateSize), T, 2*c.IntermediateSize)
+	norm := e.rows(&s.norm, T, c.HiddenSize)
+	sum := e.rows(&s.sum, T, c.HiddenSize)
+	qkv := e.rows(&k.qkv, T, e.qkvWidth)
+	out := e.rows(&k.out, T, e.qWidth)
+	mid := e.rows(&k.mid, T, c.HiddenSize)
+	gu := e.rows(&k.gu, T, 2*c.IntermediateSize)
 
 	e.normForward(norm, x, b.InputNorm)
 	e.project(QKV, qkv, norm, &b.QProj, &b.KProj, &b.VProj)
@@ -55,10 +55,10 @@ func (e *Engine) blockBackward(b *Block, k *kept, x, dx simd.View, lowest bool) 
 	c, s, T := e.m.Config, &e.scratch, dx.Rows
 	F := c.IntermediateSize
 	mid, gu := simd.Dense(k.mid, T, c.HiddenSize), simd.Dense(k.gu, T, 2*F)
-	norm := simd.Dense(grown(&s.norm, T*c.HiddenSize), T, c.HiddenSize)
-	dnorm := simd.Dense(grown(&s.sum, T*c.HiddenSize), T, c.HiddenSize)
-	act := simd.Dense(grown(&s.act, T*F), T, F)
-	dact := simd.Dense(grown(&s.dact, T*F), T, F)
+	norm := e.rows(&s.norm, T, c.HiddenSize)
+	dnorm := e.rows(&s.sum, T, c.HiddenSize)
+	act := e.rows(&s.act, T, F)
+	dact := e.rows(&s.dact, T, F)
 
 	inAttention := adapted(&b.QProj, &b.KProj, &b.VProj, &b.OProj)
 	if lowest && !inAttention && !adapted(&b.GateProj, &b.UpProj) {
@@ -86,9 +86,9 @@ func (e *Engine) blockBackward(b *Block, k *kept, x, dx simd.View, lowest bool) 
 func (e *Engine) attentionHalfBackward(b *Block, k *kept, x, dx simd.View, lowest bool) {
 	c, s, T := e.m.Config, &e.scratch, dx.Rows
 	qkv, out := simd.Dense(k.qkv, T, e.qkvWidth), simd.Dense(k.out, T, e.qWidth)
-	norm := simd.Dense(grown(&s.norm, T*c.HiddenSize), T, c.HiddenSize)
-	dnorm := simd.Dense(grown(&s.sum, T*c.HiddenSize), T, c.HiddenSize)
-	dout := simd.Dense(grown(&s.dout, T*e.qWidth), T, e.qWidth)
+	norm := e.rows(&s.norm, T, c.HiddenSize)
+	dnorm := e.rows(&s.sum, T, c.HiddenSize)
+	dout := e.rows(&s.dout, T, e.qWidth)
 
 	if lowest && !adapted(&b.QProj, &b.KProj, &b.VProj) {
 		dout.Data = nil
@@ -97,7 +97,7 @@ func (e *Engine) attentionHalfBackward(b *Block, k *kept, x, dx simd.View, lowes
 	if dout.Data == nil {
 		return
 	}
-	dqkv := simd.Dense(grown(&s.dqkv, T*e.qkvWidth), T, e.qkvWidth)
+	dqkv := e.rows(&s.dqkv, T, e.qkvWidth)
 	e.Profile.At(Attention)
 	e.Profile.count(Attention, 4*e.attention.multiplications(e.starts)) // dv, dp, dq and dk
 	e.attention.backward(e.pool, dqkv, dout, out, k.softmax, qkv, e.starts)
@@ -138,7 +138,7 @@ func (e *Engine) rotateForward(b *Block, k *kept, qkv simd.View) {
 	e.Profile.At(Elementwise)
 	width := e.qkvWidth - e.kvWidth // q and k
 	if b.QNorm != nil {
-		grown(&k.qk, qkv.Rows*width)
+		e.rows(&k.qk, qkv.Rows, width)
 	}
 	e.pool.Range(qkv.Rows, rowGrain, func(_, lo, hi int) {
 		for t := lo; t < hi; t++ {

@@ -77,7 +77,7 @@ func (e *Engine) LossBackward(seqs []Sequence, weights []float32) []Loss {
 	e.lay(seqs)
 	lowest := e.lowestAdapted()
 	y := e.forward(lowest)
-	dx := simd.Dense(grown(&e.scratch.dx, len(y.Data)), y.Rows, y.Cols)
+	dx := e.rows(&e.scratch.dx, y.Rows, y.Cols)
 	losses := e.head(seqs, y, weights, dx)
 	top := len(e.m.Blocks) - 1
 	for l := top; l >= lowest; l-- {
@@ -129,10 +129,19 @@ func (e *Engine) lay(seqs []Sequence) {
 	e.rotary.grow(longest)
 }
 
+// rows returns a T×width matrix in *buf, which is made for a full micro-batch: what a
+// larger one leaves behind is garbage.
+func (e *Engine) rows(buf *[]float32, T, width int) simd.View {
+	if cap(*buf) < T*width {
+		*buf = make([]float32, max(T, e.Layout.MicroBatch)*width)
+	}
+	return simd.Dense((*buf)[:T*width], T, width)
+}
+
 // embed returns the embeddings of the laid tokens in buf.
 func (e *Engine) embed(buf *[]float32) simd.View {
 	T, C := len(e.ids), e.m.Config.HiddenSize
-	x := simd.Dense(grown(buf, T*C), T, C)
+	x := e.rows(buf, T, C)
 	for t, id := range e.ids {
 		e.m.EmbedTokens.Row(x.Row(t), int(id))
 	}
@@ -147,7 +156,7 @@ func (e *Engine) forward(lowest int) simd.View {
 	for l := range e.m.Blocks {
 		y := x
 		if l >= lowest {
-			y = simd.Dense(grown(&e.inputs[l+1], len(x.Data)), x.Rows, x.Cols)
+			y = e.rows(&e.inputs[l+1], x.Rows, x.Cols)
 		}
 		e.blockForward(&e.m.Blocks[l], e.keeper(l, lowest), x, y, e.attend)
 		x = y

@@ -11,7 +11,7 @@ for line in sys.stdin:
     name, model, budgets = line.rstrip("\n").split("\t")
     for budget in budgets.split(","):
         flags = ["--model", model, "--data", work / "rows.jsonl", "--map", "prompt=question,completion=answer",
-                 "--init-samples", "4", "--max-steps", "2", "--batch-size", "8", *(["--memory", budget] if budget != "none" else [])]
+                 "--init-samples", "4", "--max-steps", "2", "--batch-size", "6", *(["--memory", budget] if budget != "none" else [])]
         done = subprocess.run([work / "finetune", "plan", "--json", "--quiet", *flags], capture_output=True, text=True)
         if done.returncode:
             print(f"| {name} | {budget} | {done.stderr.splitlines()[0]} | | | | | |", flush=True)

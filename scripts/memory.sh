@@ -15,7 +15,7 @@ need_smollm2
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 go build -o "$work/finetune" ./cmd/finetune
-gsm8k train.jsonl 1 16 >"$work/rows.jsonl"
+gsm8k train.jsonl 1 12 >"$work/rows.jsonl"
 for arg; do
 	name=${arg%%:*} model=$smollm2
 	if [ "$name" != smollm2 ]; then

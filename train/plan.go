@@ -50,6 +50,13 @@ func NewPlan(c *Config, m *model.Config, train, valid *data.Set, held int64) (Pl
 	return p, err
 }
 
+// GarbagePercent is what may lie uncollected beside a run's memory, in percent of it: for
+// debug.SetGCPercent. The heap is a few large buffers without pointers, and collecting
+// often costs nothing.
+const GarbagePercent = 5
+
+func withGarbage(live int64) int64 { return live + live*GarbagePercent/100 }
+
 // leastFormedBytes of the initial gradient are formed at a time under a budget.
 const leastFormedBytes = loraone.DefaultFormedBytes / 4
 
@@ -70,19 +77,20 @@ func (p *Plan) fit(c *Config, m *model.Config, longest int, held int64) error {
 		budget = math.MaxInt64
 	}
 	var ok bool
-	p.Layout, ok = m.FitLayout(budget-other(leastFormedBytes), longest, threads(c))
+	p.Layout, ok = m.FitLayout(budget/(100+GarbagePercent)*100-other(leastFormedBytes), longest, threads(c))
 	engine := m.TrainingBytes(p.Layout, longest, threads(c))
 	p.FormedBytes = loraone.DefaultFormedBytes
-	for p.FormedBytes > leastFormedBytes && other(p.FormedBytes)+engine > budget {
+	for p.FormedBytes > leastFormedBytes && withGarbage(other(p.FormedBytes)+engine) > budget {
 		p.FormedBytes /= 2
 	}
-	p.AllocatedBytes = other(p.FormedBytes) + engine
+	live := other(p.FormedBytes) + engine
+	p.AllocatedBytes = withGarbage(live)
 	if ok {
 		return nil
 	}
 	return hint(fmt.Errorf("memory is %s, and this run takes %s at least: %s for the longest row (%d tokens), %s for the adapters and their start, %s held already",
 		humanize.Bytes(uint64(budget)), humanize.Bytes(uint64(p.AllocatedBytes)), humanize.Bytes(uint64(engine)), longest,
-		humanize.Bytes(uint64(p.AllocatedBytes-engine-held)), humanize.Bytes(uint64(held))), "a lower max_length cuts long rows; fewer target_modules or a lower lora_r makes the adapters smaller")
+		humanize.Bytes(uint64(live-engine-held)), humanize.Bytes(uint64(held))), "a lower max_length cuts long rows; fewer target_modules or a lower lora_r makes the adapters smaller")
 }
 
 func longest(train, valid *data.Set) int {

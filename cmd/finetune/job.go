@@ -86,9 +86,7 @@ func (j *job) readRows(u *ui) (err error) {
 		return err
 	}
 	j.plan, err = train.NewPlan(j.config, j.shape, j.data.Train, j.data.Valid, heldBytes())
-	// From here on the heap is a few large buffers without pointers: collecting often
-	// costs nothing and keeps what a run has outgrown out of its memory.
-	debug.SetGCPercent(5)
+	debug.SetGCPercent(train.GarbagePercent)
 	if err == nil && j.config.Memory > 0 {
 		debug.SetMemoryLimit(int64(j.config.Memory))
 	}
