@@ -33,17 +33,16 @@ const (
 // A gradient computes the leading spectra of the one gradient of each layer's
 // projection.
 type gradient struct {
-	ctx      context.Context
-	layers   []*Layer
-	linears  []*model.Linear
-	engine   *model.Engine
-	batches  [][]model.Sequence
-	weights  []float32 // of each sequence: 1/(K·targets)
-	options  StartOptions
-	passes   int     // over the sequences so far
-	groups   []group // whose G are formed together
-	sketched bool    // no G is formed
-	norms    []float64
+	ctx     context.Context
+	layers  []*Layer
+	linears []*model.Linear
+	engine  *model.Engine
+	batches [][]model.Sequence
+	weights []float32 // of each sequence: 1/(K·targets)
+	options StartOptions
+	passes  int     // over the sequences so far
+	groups  []group // whose G are formed together; nil: only sketches of them are kept
+	norms   []float64
 }
 
 func newGradient(ctx context.Context, a *Adapters, e *model.Engine, seqs []model.Sequence, o StartOptions) (*gradient, error) {
@@ -67,7 +66,6 @@ func newGradient(ctx context.Context, a *Adapters, e *model.Engine, seqs []model
 		sizes[i] = 4 * int64(l.Out) * int64(l.In)
 	}
 	g.groups = formedGroups(sizes, o.FormedBytes)
-	g.sketched = g.groups == nil
 	return g, nil
 }
 
@@ -102,7 +100,7 @@ func formedGroups(sizes []int64, limit int64) []group {
 // spectra returns the leading spectrum of each layer's G, at least R values long.
 func (g *gradient) spectra() ([]*spectrum, error) {
 	spectra := make([]*spectrum, len(g.layers))
-	if g.sketched {
+	if g.groups == nil {
 		return spectra, g.sketchedSpectra(spectra)
 	}
 	for _, part := range g.groups {

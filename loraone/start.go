@@ -54,7 +54,7 @@ func (a *Adapters) StartSpectral(ctx context.Context, e *model.Engine, seqs []mo
 	if err != nil {
 		return nil, err
 	}
-	report := &StartReport{Sequences: len(seqs), Sketched: g.sketched}
+	report := &StartReport{Sequences: len(seqs), Sketched: g.groups == nil}
 	for i, l := range a.Layers {
 		m := ModuleReport{Name: l.Name, Norm: g.norms[i], SingularValues: spectra[i].s[:min(l.R+1, len(spectra[i].s))]}
 		m.Spectral = l.startSpectral(spectra[i], o)

@@ -112,8 +112,8 @@ func (g *headBackward) queries(lo, hi, first int) {
 		probs, ds := b.view(&g.w.scores), b.view(&g.w.dscores)
 		b.mulQueries(probs, q, g.kt)
 		for i := range n {
-			first, end := g.seen(b, i)
-			x := framed(probs.Row(i), first, end, none)
+			from, to := g.seen(b, i)
+			x := framed(probs.Row(i), from, to, none)
 			simd.ExpSum(x, x, g.stat(lo+i).max)
 		}
 		b.addMulQueries(g.dv, probs, dout) // out = probs·v
@@ -123,10 +123,10 @@ func (g *headBackward) queries(lo, hi, first int) {
 				clear(ds.Row(i)) // a lone key has probability 1, whatever its score
 				continue
 			}
-			first, end := g.seen(b, i)
-			x := framed(ds.Row(i), first, end, 0)
+			from, to := g.seen(b, i)
+			x := framed(ds.Row(i), from, to, 0)
 			simd.AddNumber(x, -delta[i])
-			simd.MulBy(x, probs.Row(i)[first:][:len(x)])
+			simd.MulBy(x, probs.Row(i)[from:][:len(x)])
 		}
 		b.addMulKeys(dq, ds, g.k) // scores = q·(scale·k)ᵀ
 		b.addMulQueries(g.dk, ds, q)

@@ -68,7 +68,7 @@ func (p *Plan) fit(c *Config, m *model.Config, longest int, held int64) error {
 	other := func(formed int64) int64 {
 		start := int64(0)
 		if p.InitSamples > 0 {
-			start, p.InitPasses = lora.Start(m, formed)
+			start, _ = lora.Start(m, formed)
 		}
 		return held + adapters + max(start, 4*n) // the best adapter, when the start's gradients are gone
 	}
@@ -82,6 +82,9 @@ func (p *Plan) fit(c *Config, m *model.Config, longest int, held int64) error {
 	p.FormedBytes = loraone.DefaultFormedBytes
 	for p.FormedBytes > leastFormedBytes && withGarbage(other(p.FormedBytes)+engine) > budget {
 		p.FormedBytes /= 2
+	}
+	if p.InitSamples > 0 {
+		_, p.InitPasses = lora.Start(m, p.FormedBytes)
 	}
 	live := other(p.FormedBytes) + engine
 	p.AllocatedBytes = withGarbage(live)
