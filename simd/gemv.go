@@ -8,6 +8,7 @@ import "unsafe"
 
 const (
 	gemvRows  = 4       // most rows of A
+	gemvMost  = 32      // a multiple of every gemvGroup
 	gemvBlock = 16      // bytes of a row of W that a kernel takes at once
 	gemvTask  = 1 << 17 // bytes of W that are worth a task, about 5 µs
 	gemvChunk = 2048    // bytes of a row that are copied at once
@@ -16,11 +17,11 @@ const (
 
 // isFew reports whether gemvColumns computes the product with w.
 func (g *product) isFew(w []Matrix) bool {
-	if !g.nt || g.c.Rows > gemvRows || active == generic || gemvGroup(g.c.Rows) == 0 || g.pairs && !dotKernels() {
+	if !g.nt || g.c.Rows > gemvRows || active == generic || g.pairs && !dotKernels() {
 		return false
 	}
 	for _, m := range w {
-		if m.DType == F16 || m.DType == F32 && g.pairs || m.Cols*m.DType.Size()%gemvBlock != 0 {
+		if gemvGroup(m.DType, g.c.Rows) == 0 || g.pairs && m.DType != BF16 || m.Cols*m.DType.Size()%gemvBlock != 0 {
 			return false
 		}
 	}
@@ -28,15 +29,17 @@ func (g *product) isFew(w []Matrix) bool {
 }
 
 // splitFew is splitWeights for few rows: W is read once, in parts that are whole
-// groups of rows.
+// groups of rows, as many for each thread.
 func (g *product) splitFew(w []Matrix, threads int) {
-	group := gemvGroup(g.c.Rows)
 	size := 0
 	for _, m := range w {
 		size += len(m.Data)
 	}
-	parts := max(1, min(8*threads, size/gemvTask))
-	g.partCols = ceilDiv(ceilDiv(g.c.Cols, parts), group) * group
+	parts := 1
+	if threads > 1 {
+		parts = max(1, min(8, size/gemvTask/threads)) * threads
+	}
+	g.partCols = ceilDiv(ceilDiv(g.c.Cols, parts), gemvMost) * gemvMost
 	g.colParts, g.rowParts = ceilDiv(g.c.Cols, g.partCols), 1
 }
 
@@ -44,9 +47,8 @@ func (g *product) splitFew(w []Matrix, threads int) {
 // groups are left to weightColumns.
 func (p *Pool) gemvColumns(worker, col, end int) {
 	g := p.product
-	group := gemvGroup(g.c.Rows)
 	spare := g.c.Rows * pairCount(g.a.Cols)
-	buf := p.buffer(worker, spare+max(g.panelSize(group), group*gemvPitch/4))
+	buf := p.buffer(worker, spare+max(g.panelSize(gemvMost), gemvMost*gemvPitch/4))
 	a := g.a
 	if g.pairs {
 		a = Dense(buf, g.a.Rows, pairCount(g.a.Cols))
@@ -55,8 +57,9 @@ func (p *Pool) gemvColumns(worker, col, end int) {
 	for col < end {
 		m, row := locate(g.w, col)
 		n := min(end-col, m.Rows-row)
+		group := gemvGroup(m.DType, a.Rows)
 		whole := n / group * group
-		g.gemvRows(buf[spare:], a, m, row, whole, col)
+		g.gemvRows(buf[spare:], a, m, row, whole, group, col)
 		if whole < n {
 			g.weightColumns(buf[spare:], col+whole, col+n, 0, g.c.Rows)
 		}
@@ -65,11 +68,12 @@ func (p *Pool) gemvColumns(worker, col, end int) {
 }
 
 // gemvRows multiplies n rows of m, whole groups, to columns col… of C. Rows a
-// multiple of 2 KB apart, which share two sets of the L1 cache, are copied.
-func (g *product) gemvRows(buf []float32, a View, m Matrix, row, n, col int) {
+// multiple of 2 KB apart, which share two sets of the L1 cache, are copied. The
+// kernels foresee each group but the first.
+func (g *product) gemvRows(buf []float32, a View, m Matrix, row, n, group, col int) {
 	stride := m.Cols * m.DType.Size()
 	each := stride / a.Cols // bytes of W for an element of A
-	group := gemvGroup(a.Rows)
+	touch(m.Data[row*stride:][:min(group, n)*stride])
 	for i := 0; i < n; i += group {
 		w, c := m.Data[(row+i)*stride:], unsafe.Pointer(&g.c.Data[col+i])
 		if stride%gemvChunk != 0 {

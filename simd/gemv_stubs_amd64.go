@@ -6,32 +6,38 @@ package simd
 
 import "unsafe"
 
-// gemvF32AVX512 sets C = A·Wᵀ or adds to it, for 1 to 4 rows of A, gemvGroup(rows)
+// gemvF32AVX512 sets C = A·Wᵀ or adds to it, for 1 to 4 rows of A, gemvGroup(…, rows)
 // rows of W and k blocks of 16 bytes of each. Strides are in bytes.
 //
 //go:noescape
 func gemvF32AVX512(rows, k int, w unsafe.Pointer, ws int, a unsafe.Pointer, rsa int, c unsafe.Pointer, ldc int, add bool)
 
-// gemvBF16AVX512 sets C = A·Wᵀ or adds to it, for 1 to 4 rows of A, gemvGroup(rows)
+// gemvBF16AVX512 sets C = A·Wᵀ or adds to it, for 1 to 4 rows of A, gemvGroup(…, rows)
 // rows of W and k blocks of 16 bytes of each. Strides are in bytes.
 //
 //go:noescape
 func gemvBF16AVX512(rows, k int, w unsafe.Pointer, ws int, a unsafe.Pointer, rsa int, c unsafe.Pointer, ldc int, add bool)
 
-// gemvF32AVX2 sets C = A·Wᵀ or adds to it, for 1 to 4 rows of A, gemvGroup(rows)
+// gemvF32AVX2 sets C = A·Wᵀ or adds to it, for 1 to 4 rows of A, gemvGroup(…, rows)
 // rows of W and k blocks of 16 bytes of each. Strides are in bytes.
 //
 //go:noescape
 func gemvF32AVX2(rows, k int, w unsafe.Pointer, ws int, a unsafe.Pointer, rsa int, c unsafe.Pointer, ldc int, add bool)
 
-// gemvBF16AVX2 sets C = A·Wᵀ or adds to it, for 1 to 4 rows of A, gemvGroup(rows)
+// gemvBF16AVX2 sets C = A·Wᵀ or adds to it, for 1 to 4 rows of A, gemvGroup(…, rows)
 // rows of W and k blocks of 16 bytes of each. Strides are in bytes.
 //
 //go:noescape
 func gemvBF16AVX2(rows, k int, w unsafe.Pointer, ws int, a unsafe.Pointer, rsa int, c unsafe.Pointer, ldc int, add bool)
 
-// gemvDotAVX512 sets C = A·Wᵀ or adds to it, for 1 to 4 rows of A, gemvGroup(rows)
+// gemvDotAVX512 sets C = A·Wᵀ or adds to it, for 1 to 4 rows of A, gemvGroup(…, rows)
 // rows of W and k blocks of 16 bytes of each. Strides are in bytes.
 //
 //go:noescape
 func gemvDotAVX512(rows, k int, w unsafe.Pointer, ws int, a unsafe.Pointer, rsa int, c unsafe.Pointer, ldc int, add bool)
+
+// gemvF16AVX2 sets C = A·Wᵀ or adds to it, for 1 to 4 rows of A, gemvGroup(…, rows)
+// rows of W and k blocks of 16 bytes of each. Strides are in bytes.
+//
+//go:noescape
+func gemvF16AVX2(rows, k int, w unsafe.Pointer, ws int, a unsafe.Pointer, rsa int, c unsafe.Pointer, ldc int, add bool)

@@ -95,7 +95,7 @@ func TestFewIsMany(t *testing.T) {
 // TestFewRowsTaken: the kernels take what decoding has, and nothing else.
 func TestFewRowsTaken(t *testing.T) {
 	forEachImpl(t, func(t *testing.T) {
-		if active == generic || gemvGroup(1) == 0 {
+		if active == generic || gemvGroup(F32, 1) == 0 {
 			t.Skip("no such kernels")
 		}
 		rng := rand.New(rand.NewPCG(55, 56))
@@ -112,12 +112,13 @@ func TestFewRowsTaken(t *testing.T) {
 		}{
 			{"bf16", product{c: c.Slice(0, 4), nt: true}, w[BF16], true},
 			{"f32", product{c: c.Slice(0, 1), nt: true}, w[F32], true},
-			{"f16", product{c: c.Slice(0, 1), nt: true}, w[F16], false},
-			{"one f16", product{c: c.Slice(0, 1), nt: true}, []Matrix{w[BF16][0], w[F16][1]}, false},
+			{"f16", product{c: c.Slice(0, 2), nt: true}, w[F16], true},
+			{"one f16", product{c: c.Slice(0, 1), nt: true}, []Matrix{w[BF16][0], w[F16][1]}, true},
 			{"five rows", product{c: c, nt: true}, w[BF16], false},
 			{"backward", product{c: c.Slice(0, 1)}, w[BF16], false},
 			{"pairs", product{c: c.Slice(0, 1), nt: true, pairs: true}, w[BF16], dotKernels()},
 			{"f32 in pairs", product{c: c.Slice(0, 1), nt: true, pairs: true}, w[F32], false},
+			{"f16 in pairs", product{c: c.Slice(0, 1), nt: true, pairs: true}, w[F16], false},
 			{"12 bytes left", product{c: c.Slice(0, 1), nt: true}, []Matrix{randomMatrix(rng, BF16, 32, 30)}, false},
 		} {
 			if got := s.g.isFew(s.w); got != s.want {

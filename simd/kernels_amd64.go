@@ -87,20 +87,23 @@ func packPairsNN(d DType, n int, w unsafe.Pointer, ws int, dst unsafe.Pointer, d
 	}
 }
 
-// gemvGroup is how many rows of W a call of gemv takes, with 1 to 4 rows of A.
-func gemvGroup(rows int) int {
-	if active == avx512 {
+// gemvGroup is how many rows of W a call of gemv takes, with 1 to 4 rows of A; 0
+// where there is no kernel.
+func gemvGroup(d DType, rows int) int {
+	if active == avx512 && d != F16 {
 		return 32
 	}
-	return [...]int{0, 32, 16, 8, 8}[rows]
+	return [...]int{0, 16, 16, 8, 8}[rows]
 }
 
-// gemv sets C = A·Wᵀ, or adds to it, for gemvGroup(rows) rows of W (BF16 or F32)
-// and k blocks of each. With pairs A holds those, and W is BF16.
+// gemv sets C = A·Wᵀ, or adds to it, for gemvGroup(d, rows) rows of W and k blocks
+// of each. With pairs A holds those, and W is BF16.
 func gemv(d DType, pairs bool, rows, k int, w unsafe.Pointer, ws int, a unsafe.Pointer, rsa int, c unsafe.Pointer, ldc int, add bool) {
 	switch {
 	case pairs:
 		gemvDotAVX512(rows, k, w, ws, a, rsa, c, ldc, add)
+	case d == F16: // enough for the speed of memory
+		gemvF16AVX2(rows, k, w, ws, a, rsa, c, ldc, add)
 	case active == avx512 && d == BF16:
 		gemvBF16AVX512(rows, k, w, ws, a, rsa, c, ldc, add)
 	case active == avx512:

@@ -12,7 +12,7 @@ func copyRowsVec(int, int, unsafe.Pointer, int, unsafe.Pointer, int) {
 }
 
 // gemvGroup is 0: products of few rows are left to the tiles.
-func gemvGroup(int) int { return 0 }
+func gemvGroup(DType, int) int { return 0 }
 
 func gemv(DType, bool, int, int, unsafe.Pointer, int, unsafe.Pointer, int, unsafe.Pointer, int, bool) {
 	panic("simd: no gemv kernel in this build")

@@ -9,16 +9,17 @@ import "fmt"
 type gemv struct {
 	packer
 	name  string
-	input string // f32, bf16, or pairs of bf16 (for both factors)
+	input string // f32, bf16, f16, or pairs of bf16 (for both factors)
 }
 
 // groups is how many groups of packer.rows() rows of W one call takes: so many
-// that their sums hide the latency of each other, and fit beside the block.
+// that their sums hide the latency of each other, and no more, as each row is a
+// line of the L1 cache.
 func (g gemv) groups(m int) int {
 	if g.reg == "Z" {
 		return 2
 	}
-	return [...]int{0, 4, 2, 1, 1}[m]
+	return [...]int{0, 2, 2, 1, 1}[m]
 }
 
 // The vector registers: transpose4 leaves columns in 8 to 11, the sums follow.
@@ -40,6 +41,7 @@ func gemvAMD64() *file {
 		f.gemv(gemv{k, "gemvBF16", "bf16"})
 	}
 	f.gemv(gemv{packer{"AVX512", "Z", 64}, "gemvDot", "pairs"})
+	f.gemv(gemv{packer{"AVX2", "Y", 32}, "gemvF16", "f16"})
 	return f
 }
 
@@ -47,7 +49,7 @@ func gemvAMD64() *file {
 func (f *file) gemv(g gemv) {
 	name := g.name + g.suffix
 	sig := "func " + name + "(rows, k int, w unsafe.Pointer, ws int, a unsafe.Pointer, rsa int, c unsafe.Pointer, ldc int, add bool)"
-	f.declare("\n// %s sets C = A·Wᵀ or adds to it, for 1 to 4 rows of A, gemvGroup(rows)\n// rows of W and k blocks of 16 bytes of each. Strides are in bytes.\n//\n//go:noescape\n%s", name, sig)
+	f.declare("\n// %s sets C = A·Wᵀ or adds to it, for 1 to 4 rows of A, gemvGroup(…, rows)\n// rows of W and k blocks of 16 bytes of each. Strides are in bytes.\n//\n//go:noescape\n%s", name, sig)
 	f.raw("// %s", sig)
 	f.raw("TEXT ·%s(SB), NOSPLIT, $0-65", name)
 	f.p("MOVQ w+16(FP), SI")
@@ -99,12 +101,12 @@ func (f *file) gemvRows(g gemv, m int) {
 	}
 	lines := groups * g.rows() * 16 / 64
 	for i := range lines {
-		// The next rows of W, which no prefetcher would foresee, to the L2 cache: it
-		// takes twice as many at a time as the L1, which they would not fit.
+		// The next rows of W, which no prefetcher would foresee, to the L2 cache: the
+		// L1 may not hold as many.
 		f.p("PREFETCHT1 %d(AX)", 64*i)
 	}
 	f.p("ADDQ $%d, AX", 64*lines)
-	f.p("ADDQ $%d, DI", map[string]int{"f32": 16, "bf16": 32, "pairs": 16}[g.input])
+	f.p("ADDQ $%d, DI", map[string]int{"f32": 16, "bf16": 32, "f16": 32, "pairs": 16}[g.input])
 	for _, base := range gemvBases[:groups*g.rows()/8] {
 		f.p("ADDQ $16, %s", base)
 	}
@@ -144,10 +146,21 @@ func (f *file) gemvColumn(g gemv, m, i, sum int) {
 		f.gemvTerm(g, m, v, 4*i, sum)
 		return
 	}
-	f.p("VPSLLD $16, %[1]s%[2]d, %[1]s0", g.reg, v)
-	if g.reg == "Z" {
+	switch {
+	case g.input == "f16": // the lower halves and the upper ones, each together
+		f.p("VPXOR Y1, Y1, Y1")
+		f.p("VPBLENDW $0xaa, Y1, Y%d, Y0", v)
+		f.p("VPSRLD $16, Y%[1]d, Y%[1]d", v)
+		f.p("VPACKUSDW Y%d, Y0, Y0", v)
+		f.p("VPERMQ $0xd8, Y0, Y0")
+		f.p("VEXTRACTI128 $1, Y0, X1")
+		f.p("VCVTPH2PS X0, Y0")
+		f.p("VCVTPH2PS X1, Y%d", v)
+	case g.reg == "Z":
+		f.p("VPSLLD $16, Z%d, Z0", v)
 		f.p("VPANDD Z%d, Z%[2]d, Z%[2]d", gemvMask, v)
-	} else {
+	default:
+		f.p("VPSLLD $16, Y%d, Y0", v)
 		f.p("VPXOR Y1, Y1, Y1")
 		f.p("VPBLENDW $0xaa, Y%[1]d, Y1, Y%[1]d", v)
 	}
