@@ -22,9 +22,9 @@ func (e *Engine) blockForward(b *Block, k *kept, x, y simd.View, attend func(k *
 	c, s, T := e.m.Config, &e.scratch, x.Rows
 	act := e.rows(&s.act, T, c.IntermediateSize)
 	sum := e.rows(&s.sum, T, c.HiddenSize)
-	e.siluForward(act, simd.Dense(k.gu, T, 2*c.IntermediateSize))
+	e.siluForward(act, matrix(k.gu, T, 2*c.IntermediateSize))
 	e.project(MLP, sum, act, &b.DownProj)
-	e.addForward(y, simd.Dense(k.mid, T, c.HiddenSize), sum)
+	e.addForward(y, matrix(k.mid, T, c.HiddenSize), sum)
 }
 
 // blockInner is blockForward up to k.
@@ -54,7 +54,7 @@ func (e *Engine) blockInner(b *Block, k *kept, x simd.View, attend func(k *kept,
 func (e *Engine) blockBackward(b *Block, k *kept, x, dx simd.View, lowest bool) {
 	c, s, T := e.m.Config, &e.scratch, dx.Rows
 	F := c.IntermediateSize
-	mid, gu := simd.Dense(k.mid, T, c.HiddenSize), simd.Dense(k.gu, T, 2*F)
+	mid, gu := matrix(k.mid, T, c.HiddenSize), matrix(k.gu, T, 2*F)
 	norm := e.rows(&s.norm, T, c.HiddenSize)
 	dnorm := e.rows(&s.sum, T, c.HiddenSize)
 	act := e.rows(&s.act, T, F)
@@ -85,7 +85,7 @@ func (e *Engine) blockBackward(b *Block, k *kept, x, dx simd.View, lowest bool) 
 // attentionHalfBackward is the rest of blockBackward: mid = x + o(attention(x)).
 func (e *Engine) attentionHalfBackward(b *Block, k *kept, x, dx simd.View, lowest bool) {
 	c, s, T := e.m.Config, &e.scratch, dx.Rows
-	qkv, out := simd.Dense(k.qkv, T, e.qkvWidth), simd.Dense(k.out, T, e.qWidth)
+	qkv, out := matrix(k.qkv, T, e.qkvWidth), matrix(k.out, T, e.qWidth)
 	norm := e.rows(&s.norm, T, c.HiddenSize)
 	dnorm := e.rows(&s.sum, T, c.HiddenSize)
 	dout := e.rows(&s.dout, T, e.qWidth)
@@ -137,14 +137,15 @@ func (e *Engine) normBackward(dx, dy, x simd.View, w []float32) {
 func (e *Engine) rotateForward(b *Block, k *kept, qkv simd.View) {
 	e.Profile.At(Elementwise)
 	width := e.qkvWidth - e.kvWidth // q and k
+	var qk simd.View
 	if b.QNorm != nil {
-		e.rows(&k.qk, qkv.Rows, width)
+		qk = e.rows(&k.qk, qkv.Rows, width)
 	}
 	e.pool.Range(qkv.Rows, rowGrain, func(_, lo, hi int) {
 		for t := lo; t < hi; t++ {
 			row := qkv.Row(t)[:width]
 			if b.QNorm != nil {
-				copy(k.qk[t*width:(t+1)*width], row)
+				copy(qk.Row(t), row)
 				e.headNorms(b, row)
 			}
 			e.rotary.rotate(row, e.positions[t])
@@ -168,6 +169,10 @@ func (e *Engine) headNorms(b *Block, row []float32) {
 func (e *Engine) rotateBackward(b *Block, k *kept, dqkv simd.View) {
 	e.Profile.At(Elementwise)
 	width, d := e.qkvWidth-e.kvWidth, e.m.Config.HeadDim
+	var qk simd.View
+	if b.QNorm != nil {
+		qk = matrix(k.qk, dqkv.Rows, width)
+	}
 	e.pool.Range(dqkv.Rows, rowGrain, func(_, lo, hi int) {
 		dy := make([]float32, d)
 		for t := lo; t < hi; t++ {
@@ -177,7 +182,7 @@ func (e *Engine) rotateBackward(b *Block, k *kept, dqkv simd.View) {
 				continue
 			}
 			for h := 0; h*d < width; h++ {
-				w, x, dx := b.QNorm, k.qk[t*width+h*d:t*width+(h+1)*d], row[h*d:(h+1)*d]
+				w, x, dx := b.QNorm, qk.Row(t)[h*d:(h+1)*d], row[h*d:(h+1)*d]
 				if h >= e.m.Config.NumAttentionHeads {
 					w = b.KNorm
 				}

@@ -81,7 +81,7 @@ func (e *Engine) LossBackward(seqs []Sequence, weights []float32) []Loss {
 	losses := e.head(seqs, y, weights, dx)
 	top := len(e.m.Blocks) - 1
 	for l := top; l >= lowest; l-- {
-		b, k, x := &e.m.Blocks[l], e.keeper(l, lowest), simd.Dense(e.inputs[l], dx.Rows, dx.Cols)
+		b, k, x := &e.m.Blocks[l], e.keeper(l, lowest), matrix(e.inputs[l], dx.Rows, dx.Cols)
 		if e.Layout.Recompute && l < top { // the top block's still lies in spare
 			e.Profile.again(true)
 			e.blockInner(b, k, x, e.attend)
@@ -132,10 +132,24 @@ func (e *Engine) lay(seqs []Sequence) {
 // rows returns a T×width matrix in *buf, which is made for a full micro-batch: what a
 // larger one leaves behind is garbage.
 func (e *Engine) rows(buf *[]float32, T, width int) simd.View {
-	if cap(*buf) < T*width {
-		*buf = make([]float32, max(T, e.Layout.MicroBatch)*width)
+	if cap(*buf) < T*pitch(width) {
+		*buf = make([]float32, max(T, e.Layout.MicroBatch)*pitch(width))
 	}
-	return simd.Dense((*buf)[:T*width], T, width)
+	return matrix((*buf)[:T*pitch(width)], T, width)
+}
+
+// matrix returns the T×width matrix that was put in x.
+func matrix(x []float32, T, width int) simd.View {
+	return simd.View{Data: x, Rows: T, Cols: width, RowStride: pitch(width), ColStride: 1}
+}
+
+// pitch is the values from row to row of a matrix: not a multiple of a kilobyte, which
+// the products read slowly.
+func pitch(width int) int {
+	if width%256 == 0 {
+		return width + lanes
+	}
+	return width
 }
 
 // embed returns the embeddings of the laid tokens in buf.

@@ -51,22 +51,23 @@ func (c *Config) FitLayout(budget int64, longest, threads int) (Layout, bool) {
 // backward passes over sequences of at most longest tokens, every block being
 // adapted.
 func (c *Config) TrainingBytes(l Layout, longest, threads int) int64 {
-	C, F := c.HiddenSize, c.IntermediateSize
-	q, kv := c.NumAttentionHeads*c.HeadDim, c.NumKeyValueHeads*c.HeadDim
-	inner := (q + 2*kv) + q + 2*c.NumAttentionHeads + C + 2*F // of one token: see kept
+	heads, kv := c.NumAttentionHeads, c.NumKeyValueHeads*c.HeadDim
+	C, F, gu := pitch(c.HiddenSize), pitch(c.IntermediateSize), pitch(2*c.IntermediateSize)
+	q, qk, qkv := pitch(heads*c.HeadDim), pitch(heads*c.HeadDim+kv), pitch(heads*c.HeadDim+2*kv)
+	inner := qkv + q + 2*heads + C + gu // of one token: see kept
 	if c.QKNorm {
-		inner += q + kv
+		inner += qk
 	}
 	kept := c.NumHiddenLayers
 	if l.Recompute {
 		kept = 1
 	}
 	token := (c.NumHiddenLayers+1)*C + kept*inner +
-		3*C + 2*F + q + (q + 2*kv) + // see scratch
+		3*C + 2*F + q + qkv + // see scratch
 		4*kv + 2*keyParts(c.NumKeyValueHeads)*kv // see attention
 	T := max(l.MicroBatch, longest)
 	floats := int64(T)*int64(token) + 2*int64(kv*(paddedTokens(T)-T)) +
-		int64(l.Logits)*int64(3*C+c.VocabSize) +
+		int64(l.Logits)*int64(3*C+pitch(c.VocabSize)) +
 		int64(threads)*int64(2*queryBlock*(keyBlock+headPad)+queryBlock*(c.HeadDim+2)) // see attentionScratch
 	return 4 * floats
 }

@@ -177,7 +177,7 @@ func wildMatrix(rng *rand.Rand, d DType, rows, cols int) Matrix {
 func TestDotProducts(t *testing.T) {
 	forEachImpl(t, func(t *testing.T) {
 		rng := rand.New(rand.NewPCG(35, 36))
-		list := append(stacks(), stack{[]int{3, 5, 2}, 34, 4}, stack{[]int{613}, 64, 2}, stack{[]int{40}, 2*2*blockK + 9, 3})
+		list := append(stacks(), stack{[]int{3, 5, 2}, 34, 4}, stack{[]int{613}, 64, 2}, stack{[]int{40}, 2*2*blockK() + 9, 3})
 		every := len(list)
 		for m := 1; m <= 30; m++ { // all row and column tails
 			list = append(list, stack{[]int{64 - m}, 2 * m, m}, stack{[]int{m}, 65 - m, 31 - m})

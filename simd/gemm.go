@@ -1,13 +1,19 @@
 package simd
 
 // Blocks of the products, in elements. None of them shows in a result. Measured
-// on Zen 4 (32 KB L1, 1 MB L2); results move by about 5 % around them.
+// on Zen 4 (AVX-512; 32 KB L1, 1 MB L2) and Zen 2 (AVX2; 32 KB, 512 KB); results
+// move by about 5 % around them.
 const (
-	blockK    = 384 // or pairs; a multiple of 32. A panel of 32 columns may pass the L1 cache
-	blockRows = 112 // eight tiles of 14 rows that meet a panel in turn
-	blockCols = 576 // most columns packed at once: A is read, or rounded, for each such part
-	blockPad  = 16  // keeps the rows of a copied block out of each other's cache sets
+	blockPanels = 18 // most panels packed at once: A is read, or rounded, for each such part
+	blockPad    = 16 // keeps the rows of a copied block out of each other's cache sets
 )
+
+// blockK is the most k, or pairs, of a block, a multiple of 32. A panel of 48 KB may
+// pass the L1 cache: it is read in order, and C is read and written less often.
+func blockK() int { return 12288 / max(panelCols(), 16) }
+
+// blockRows is the rows that meet a panel in turn, whole tiles.
+func blockRows() int { return 112 / tileRows(panelCols()) * tileRows(panelCols()) }
 
 // A product is the operands of the pool's running product, split into tasks of
 // colParts × rowParts.
@@ -48,10 +54,15 @@ func (p *Pool) weights(worker, task int) {
 	}
 }
 
-// panelSize is the memory that weightColumns needs: panels and a block of A.
+// panelSize is the memory that weightColumns needs: panels and, of pairs, a block
+// of A.
 func (g *product) panelSize(cols int) int {
 	width := panelCols()
-	return (ceilDiv(cols, width)*width + blockRows) * (min(blockK, g.depth()) + blockPad)
+	rows := ceilDiv(cols, width) * width
+	if g.pairs {
+		rows += blockRows()
+	}
+	return rows * (min(blockK(), g.depth()) + blockPad)
 }
 
 // depth is the summed dimension in what panels hold: values or pairs.
@@ -70,13 +81,13 @@ func (g *product) weightColumns(buf []float32, col, end, r0, r1 int) {
 		touchRows(g.w, col, end)
 	}
 	depth := g.depth()
-	step := evenStep(depth, blockK)
+	step := evenStep(depth, blockK())
 	for lo := 0; lo < depth; lo += step {
 		hi := min(depth, lo+step)
 		g.packBlock(buf, col, end, lo, hi)
-		spare := buf[len(buf)-blockRows*(hi-lo+blockPad):]
-		for i := r0; i < r1; i += blockRows {
-			ie := min(r1, i+blockRows)
+		spare := buf[ceilDiv(end-col, width)*width*(hi-lo):]
+		for i := r0; i < r1; i += blockRows() {
+			ie := min(r1, i+blockRows())
 			ai, ci := g.block(spare, i, ie, lo, hi), g.c.Slice(i, ie)
 			for j := col; j < end; j += width {
 				b := Dense(buf[(j-col)*(hi-lo):], hi-lo, width)
@@ -112,18 +123,13 @@ func (g *product) packBlock(buf []float32, col, end, lo, hi int) {
 	}
 }
 
-// block returns rows [i,ie) of A, columns [lo,hi), made in spare where they do
-// not serve as they lie.
+// block returns rows [i,ie) of A, columns [lo,hi); pairs are made in spare.
 func (g *product) block(spare []float32, i, ie, lo, hi int) View {
 	a := g.a.Slice(i, ie)
 	if g.pairs {
 		return pairBlock(spare, a, lo, hi)
 	}
-	a = a.Columns(lo, hi)
-	if spread(a) {
-		return copyBlock(spare, a)
-	}
-	return a
+	return a.Columns(lo, hi)
 }
 
 // views is the task of a product of views.
@@ -135,7 +141,7 @@ func (p *Pool) views(worker, task int) {
 	j0, j1 := p0*width, min(g.c.Cols, p1*width)
 	var buf []float32
 	if j1-j0 > 2*width && (spread(g.a) || g.a.RowStride == 1 && g.a.ColStride != 1) {
-		buf = p.buffer(worker, (blockRows+blockPad)*(blockK+blockPad))
+		buf = p.buffer(worker, (blockRows()+blockPad)*(blockK()+blockPad))
 	}
 	mulBlocks(g.c.Slice(r0, r1).Columns(j0, j1), g.a.Slice(r0, r1), g.b.Columns(j0, j1), g.add, buf)
 }
@@ -147,11 +153,11 @@ func mulBlocks(c, a, b View, add bool, buf []float32) {
 		c.Clear()
 	}
 	width := panelCols()
-	for lo := 0; lo < a.Cols; lo += blockK {
-		hi := min(a.Cols, lo+blockK)
+	for lo := 0; lo < a.Cols; lo += blockK() {
+		hi := min(a.Cols, lo+blockK())
 		bk := b.Slice(lo, hi)
-		for i := 0; i < c.Rows; i += blockRows {
-			ie := min(c.Rows, i+blockRows)
+		for i := 0; i < c.Rows; i += blockRows() {
+			ie := min(c.Rows, i+blockRows())
 			ci, ai := c.Slice(i, ie), a.Slice(i, ie).Columns(lo, hi)
 			if buf != nil {
 				ai = copyBlock(buf, ai)

@@ -15,7 +15,7 @@ func TestFewRows(t *testing.T) {
 		list := []stack{
 			{[]int{48, 16, 16}, 64, 0},
 			{[]int{33, 7, 64, 1}, 72, 0},
-			{[]int{96}, 2*blockK + 40, 0},
+			{[]int{96}, 2*blockK() + 40, 0},
 			{[]int{700, 300}, 128, 0}, // several tasks
 			{[]int{0, 40}, 8, 0},
 			{[]int{64}, 0, 0},

@@ -5,14 +5,14 @@ import "math"
 // How products are split into tasks. The split decides who computes what and
 // when, never what comes out.
 
-// The costs of a task of m rows and n panels beside its m·n: packing a panel,
-// in rows, and reading the rows, in panels, where they lie close and where they
-// are copied or rounded. Measured as speeds of 110 GFLOP/s, 12 packed weights
-// per ns, and 2-thread products of SmolLM2's shapes.
+// The costs of a task of m rows and n panels beside its m·n: packing a panel, in
+// rows, and reading the rows, in panels, as they are or to round them. Measured as
+// speeds of 110 GFLOP/s, 12 packed weights per ns, and 2-thread products of
+// SmolLM2's shapes.
 const (
-	packCost   = 6
-	readCost   = 0.05
-	spreadCost = 0.3
+	packCost  = 6
+	readCost  = 0.05
+	roundCost = 0.3
 )
 
 // splitWeights sets the parts of a product with weights to those that should end
@@ -21,12 +21,12 @@ const (
 func (g *product) splitWeights(threads int) {
 	panels := ceilDiv(g.c.Cols, panelCols())
 	read := readCost
-	if g.pairs || spread(g.a) {
-		read = spreadCost
+	if g.pairs {
+		read = roundCost
 	}
-	mostParts := max(1, min(4*threads, g.c.Rows/(blockRows/2)))
+	mostParts := max(1, min(4*threads, g.c.Rows/(blockRows()/2)))
 	least := math.Inf(1)
-	for n := 1; n <= blockCols/panelCols(); n++ {
+	for n := 1; n <= blockPanels; n++ {
 		for parts := 1; parts <= mostParts; parts++ {
 			columns := ceilDiv(panels, n)
 			rows := float64(g.c.Rows) / float64(parts)

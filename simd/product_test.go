@@ -110,7 +110,7 @@ func awkwardSizes() []productSize {
 			sizes = append(sizes, productSize{m, n, 6})
 		}
 	}
-	for _, k := range []int{1, 2, 3, 4, 5, 63, 64, 65, blockK - 1, blockK, blockK + 1, 2*blockK + 3} {
+	for _, k := range []int{1, 2, 3, 4, 5, 63, 64, 65, blockK() - 1, blockK(), blockK() + 1, 2*blockK() + 3} {
 		for _, n := range []int{1, 7, 8, 9, 15, 16, 17, 31, 32, 33, 50} {
 			sizes = append(sizes, productSize{5, n, k}, productSize{14, n, k})
 		}

@@ -70,10 +70,10 @@ type stack struct {
 
 func stacks() []stack {
 	list := []stack{
-		{[]int{48, 16, 16}, 64, 20},        // q, k, v
-		{[]int{33, 7, 24, 1}, 70, 9},       // panels straddle
-		{[]int{64, 64}, 2*blockK + 37, 15}, // more than one block of k
-		{[]int{300, 300}, 40, 3},           // more than one block of columns, or of k
+		{[]int{48, 16, 16}, 64, 20},          // q, k, v
+		{[]int{33, 7, 24, 1}, 70, 9},         // panels straddle
+		{[]int{64, 64}, 2*blockK() + 37, 15}, // more than one block of k
+		{[]int{300, 300}, 40, 3},             // more than one block of columns, or of k
 		{[]int{17}, 1, 1},
 		{[]int{1, 1, 1}, 3, 2},
 		{[]int{32}, 32, 0},
