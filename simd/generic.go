@@ -78,10 +78,11 @@ func dot3Generic(l *lanes, x, y, z []float32) {
 }
 
 // Cephes expf: n = round(x·log₂e), r = x-n·ln2 in two steps, a polynomial in r,
-// and 2ⁿ as two exact factors so that n = 128 stays in range.
+// and 2ⁿ as two exact factors so that n = 128 stays in range. (AVX2 adds n to the
+// exponent instead: the product is a normal number wherever it is used.)
 const (
-	expLow  = -87.3     // below: exactly 0
-	expHigh = 88.722839 // above: +Inf
+	expLow  = -87.3    // below: exactly 0
+	expHigh = 88.72283 // the last with an exp in range; above: +Inf
 	log2e   = 1.44269504
 	ln2Hi   = 0.693359375 // nine bits: n·ln2Hi is exact
 	ln2Lo   = -2.12194440e-4

@@ -186,9 +186,9 @@ func TestVectorEdges(t *testing.T) {
 				t.Errorf("%s is %v, want %v", c.what, c.got, c.want)
 			}
 		}
-		// expHigh is the first number whose exp is past the range.
-		below, last := math.Nextafter32(expLow, -inf), math.Nextafter32(expHigh, 0)
-		x := slices.Repeat([]float32{-inf, below, expLow, 0, last, expHigh, inf, nan, float32(math.Copysign(0, -1)), 1}, 2)
+		// expHigh is the last number whose exp is in range.
+		below, above := math.Nextafter32(expLow, -inf), math.Nextafter32(expHigh, inf)
+		x := slices.Repeat([]float32{-inf, below, expLow, 0, expHigh, above, inf, nan, float32(math.Copysign(0, -1)), 1}, 2)
 		y := make([]float32, len(x))
 		ExpSum(y, x, 0)
 		low, high := y[2], y[4]

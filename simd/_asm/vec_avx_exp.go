@@ -40,16 +40,11 @@ func (v vector) exp(list []expChain) {
 		})
 		return
 	}
+	// y·2ⁿ, which is neither subnormal nor infinite between low and high; NaN as an
+	// integer has 0 in its lower bits, and stays NaN.
 	each(func(c expChain) { v.i("VCVTPS2DQ", c.n, c.n) })
-	each(func(c expChain) { v.i("VPSRAD", "$1", c.n, c.t) })
-	each(func(c expChain) { v.i("VPSUBD", c.t, c.n, c.n) })
-	each(func(c expChain) {
-		for _, r := range []int{c.t, c.n} { // 2^(n>>1), then the rest of 2ⁿ
-			v.i("VPADDD", v.c("bias"), r, r)
-			v.i("VPSLLD", "$23", r, r)
-			v.i("VMULPS", r, c.y, c.y)
-		}
-	})
+	each(func(c expChain) { v.i("VPSLLD", "$23", c.n, c.n) })
+	each(func(c expChain) { v.i("VPADDD", c.n, c.y, c.y) })
 	each(func(c expChain) {
 		v.i("VCMPPS", "$1", v.c("low"), c.x, c.t)
 		v.i("VANDNPS", c.y, c.t, c.y)
