@@ -107,7 +107,7 @@ func (c Config) Start(m *model.Config, formedBytes int64) (bytes int64, passes i
 		for _, t := range targets {
 			out, in := shape(m, t)
 			sizes = append(sizes, 4*int64(out)*int64(in))
-			sketches = append(sketches, 4*int64(sketchWidth(c.R, in, out))*int64(2*in+out))
+			sketches = append(sketches, 4*int64(sketchWidth(c.R, in, out))*int64(2*in+2*out))
 		}
 	}
 	groups := formedGroups(sizes, formedBytes)

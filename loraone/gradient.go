@@ -144,9 +144,9 @@ func (g *gradient) sketchedSpectra(spectra []*spectrum) error {
 	if err := g.refine(all); err != nil {
 		return err
 	}
-	return g.each(group{from: 0, to: len(all)}, func(i int) (err error) {
-		spectra[i], err = all[i].spectrum()
-		return err
+	return g.each(group{from: 0, to: len(all)}, func(i int) error {
+		spectra[i] = all[i].spectrum()
+		return nil
 	})
 }
 
@@ -210,6 +210,9 @@ func passesOf(groups []group) int {
 }
 
 func finite(x []float32) bool {
+	if v := simd.Dot(x, x); v-v == 0 { // nearly always, and ten times as fast
+		return true
+	}
 	for _, v := range x {
 		if v-v != 0 { // Inf-Inf and NaN-NaN are NaN
 			return false

@@ -3,6 +3,7 @@ package loraone
 import (
 	"math"
 
+	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
 
 	"example.com/finetune/simd"
@@ -10,15 +11,18 @@ import (
 
 // A sketch follows the leading singular subspace of one G (Out×In) by randomised
 // subspace iteration (Halko, Martinsson, Tropp, arXiv 0909.4061, algorithm 4.4):
-// y = GΩ, Q = orth(y), z = QᵀG, then Ω = orth(zᵀ) and again.
+// y = GΩ, Q = orth(y), z = QᵀG, then Ω = orth(zᵀ) and again. The bases come from
+// eigenvectors of the q×q Gram matrices, so that the columns of Ω are singular
+// vectors of z: from the second round on y is almost orthogonal, and loses nothing.
 type sketch struct {
 	layer   *Layer
-	omega   simd.View // In×q
-	y       simd.View // Out×q: GΩ, and then Q
-	z       simd.View // q×In
-	values  []float64 // of z, squared, ascending
+	omega   simd.View  // In×q
+	y       simd.View  // Out×q: GΩ
+	q       simd.View  // Out×q
+	z       simd.View  // q×In
+	squares []float64  // of the singular values of z, descending
+	vectors *mat.Dense // q×q: its left singular vectors
 	settled bool
-	buf     []float64
 }
 
 // sketchWidth returns q: the rank, oversampled by 8 at least.
@@ -30,6 +34,7 @@ func newSketch(l *Layer, seed uint64) *sketch {
 		layer: l,
 		omega: simd.Dense(make([]float32, l.In*q), l.In, q),
 		y:     simd.Dense(make([]float32, l.Out*q), l.Out, q),
+		q:     simd.Dense(make([]float32, l.Out*q), l.Out, q),
 		z:     simd.Dense(make([]float32, q*l.In), q, l.In),
 	}
 	newStream(seed, "sketch", l.Name).signs(s.omega.Data)
@@ -41,13 +46,15 @@ func newSketch(l *Layer, seed uint64) *sketch {
 func (s *sketch) of(g simd.View) (*spectrum, error) {
 	for round := 0; round < formedRounds && !s.settled; round++ {
 		simd.Mul(s.y, g, s.omega)
-		s.orthonormalise()
-		simd.Mul(s.z, s.y.T(), g)
+		if err := s.orthonormalise(); err != nil {
+			return nil, err
+		}
+		simd.Mul(s.z, s.q.T(), g)
 		if err := s.turn(formedTolerance); err != nil {
 			return nil, err
 		}
 	}
-	return s.spectrum()
+	return s.spectrum(), nil
 }
 
 // refine runs the sketches of gradients that never exist whole, two passes over the
@@ -62,10 +69,10 @@ func (g *gradient) refine(all []*sketch) error {
 			if round == 0 { // E‖GΩ‖² = q·‖G‖² for entries ±1
 				g.norms[i] = norm(all[i].y.Data) / math.Sqrt(float64(all[i].y.Cols))
 			}
-			if !all[i].settled {
-				all[i].orthonormalise()
+			if all[i].settled {
+				return nil
 			}
-			return nil
+			return all[i].orthonormalise()
 		})
 		if err != nil {
 			return err
@@ -111,42 +118,44 @@ func (s *sketch) right() recorder {
 
 func (s *sketch) left() recorder {
 	s.z.Clear()
-	return &leftSketch{q: s.y, z: s.z}
+	return &leftSketch{q: s.q, z: s.z}
 }
 
-func (s *sketch) orthonormalise() { orthonormal(s.y.Data, s.y.Rows, s.y.Cols, &s.buf) }
+// orthonormalise sets Q to a basis of y's columns.
+func (s *sketch) orthonormalise() error {
+	d, v, err := eigen(dense(s.y.Data, s.y.Rows, s.y.Cols).T())
+	if err == nil {
+		turned(s.q, s.y, d, v)
+	}
+	return err
+}
 
 // turn sees whether the top R values have settled, and readies Ω for the next
 // round if not.
-func (s *sketch) turn(tolerance float64) error {
-	var gram mat.SymDense
-	gram.SymOuterK(1, mat.NewDense(s.z.Rows, s.z.Cols, widened(&s.buf, s.z.Data)))
-	var eig mat.EigenSym
-	if !eig.Factorize(&gram, false) {
-		return errNoSVD
+func (s *sketch) turn(tolerance float64) (err error) {
+	before := s.squares
+	if s.squares, s.vectors, err = eigen(dense(s.z.Data, s.z.Rows, s.z.Cols)); err != nil {
+		return err
 	}
-	before := s.values
-	s.values = eig.Values(nil)
 	s.settled = before != nil
-	for i := len(s.values) - s.layer.R; i < len(s.values) && s.settled; i++ {
+	for i := 0; i < s.layer.R && s.settled; i++ {
 		// Squares move by twice the share that the values move by.
-		s.settled = math.Abs(s.values[i]-before[i]) <= 2*tolerance*s.values[i]
+		s.settled = math.Abs(s.squares[i]-before[i]) <= 2*tolerance*s.squares[i]
 	}
 	if !s.settled {
-		simd.Transpose(s.omega, s.z)
-		orthonormal(s.omega.Data, s.omega.Rows, s.omega.Cols, &s.buf)
+		turned(s.omega, s.z.T(), s.squares, s.vectors)
 	}
 	return nil
 }
 
 // spectrum returns that of Q·z, which is G's leading one.
-func (s *sketch) spectrum() (*spectrum, error) {
-	sp, err := decompose(s.z.Data, s.z.Rows, s.z.Cols)
-	if err != nil {
-		return nil, err
+func (s *sketch) spectrum() *spectrum {
+	sp := &spectrum{s: make([]float64, len(s.squares)), ut: new(mat.Dense), vt: new(mat.Dense)}
+	sp.ut.Mul(s.vectors.T(), dense(s.q.Data, s.q.Rows, s.q.Cols).T())
+	sp.vt.Mul(s.vectors.T(), dense(s.z.Data, s.z.Rows, s.z.Cols))
+	for i, root := range inverseRoots(s.squares) {
+		sp.s[i] = math.Sqrt(max(s.squares[i], 0))
+		floats.Scale(root, sp.vt.RawRowView(i))
 	}
-	var ut mat.Dense
-	ut.Mul(sp.ut, dense(s.y.Data, s.y.Rows, s.y.Cols).T())
-	sp.ut = &ut
-	return sp, nil
+	return sp
 }

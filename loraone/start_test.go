@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"gonum.org/v1/gonum/mat"
+
 	"example.com/finetune/model"
 	"example.com/finetune/model/golden"
 	"example.com/finetune/simd"
@@ -94,8 +96,7 @@ func TestSketchFindsTheLeadingSpectrum(t *testing.T) {
 	u, v := make([]float32, out*in), make([]float32, in*in)
 	fill(rng, u)
 	fill(rng, v)
-	orthonormal(u, out, in, new([]float64))
-	orthonormal(v, in, in, new([]float64))
+	u, v = orthonormal(t, u, out, in), orthonormal(t, v, in, in)
 	us := slices.Clone(u)
 	for i := range us {
 		us[i] *= float32(math.Pow(0.9, float64(i%in)))
@@ -116,6 +117,53 @@ func TestSketchFindsTheLeadingSpectrum(t *testing.T) {
 			t.Errorf("left vector %d: |cosine| %.7f with the true one", i, math.Abs(along))
 		}
 	}
+}
+
+// A gradient of no rank, or of less than the sketch is wide, has no more directions.
+func TestSketchOfLowRank(t *testing.T) {
+	const out, in, r = 150, 130, 8
+	rng := rand.New(rand.NewPCG(3, 4))
+	for rank := range 3 {
+		g := simd.Dense(make([]float32, out*in), out, in)
+		for range rank {
+			u, v := make([]float32, out), make([]float32, in)
+			fill(rng, u)
+			fill(rng, v)
+			simd.AddMul(g, simd.Dense(u, out, 1), simd.Dense(v, 1, in))
+		}
+		exact, err := decompose(g.Data, out, in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l := NewLayer("test", in, out, r, 1)
+		sp, err := newSketch(l, 0).of(g)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range rank {
+			golden.Near(t, "singular value", sp.s[i], exact.s[i], 1e-6)
+		}
+		if got := l.startSpectral(sp, options); got != rank {
+			t.Errorf("rank %d: %d pairs started from it, singular values %g", rank, got, sp.s)
+		}
+		if !finite(l.A) || !finite(l.Bt) {
+			t.Errorf("rank %d: the start is not finite", rank)
+		}
+	}
+}
+
+// orthonormal returns a basis of the columns of x (rows×cols).
+func orthonormal(t *testing.T, x []float32, rows, cols int) []float32 {
+	t.Helper()
+	sp, err := decompose(x, rows, cols)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u := make([]float32, 0, rows*cols)
+	for _, v := range mat.DenseCopyOf(sp.ut.T()).RawMatrix().Data {
+		u = append(u, float32(v))
+	}
+	return u
 }
 
 func TestStartHasSpectralNormScaleOverGamma(t *testing.T) {

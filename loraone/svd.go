@@ -2,10 +2,12 @@ package loraone
 
 import (
 	"errors"
+	"math"
+	"slices"
 
-	"gonum.org/v1/gonum/blas/blas64"
-	"gonum.org/v1/gonum/lapack/lapack64"
 	"gonum.org/v1/gonum/mat"
+
+	"example.com/finetune/simd"
 )
 
 // A spectrum is the leading part of a singular value decomposition U·diag(S)·Vᵀ,
@@ -30,33 +32,55 @@ func decompose(g []float32, rows, cols int) (*spectrum, error) {
 	return &spectrum{s: svd.Values(nil), ut: mat.DenseCopyOf(u.T()), vt: mat.DenseCopyOf(v.T())}, nil
 }
 
-// orthonormal replaces the columns of y (rows×cols, rows ≥ cols) by an orthonormal
-// basis that spans them: Householder QR in float64, in the memory at buf.
-func orthonormal(y []float32, rows, cols int, buf *[]float64) {
-	g := blas64.General{Rows: rows, Cols: cols, Stride: cols, Data: widened(buf, y)}
-	tau := make([]float64, cols)
-	work := make([]float64, 1)
-	lapack64.Geqrf(g, tau, work, -1)
-	work = make([]float64, max(int(work[0]), cols))
-	lapack64.Geqrf(g, tau, work, len(work))
-	lapack64.Orgqr(g, tau, work, len(work))
-	for i, v := range g.Data {
-		y[i] = float32(v)
+// eigen returns the eigenvalues d of x·xᵀ = V·diag(d)·Vᵀ, descending, and V.
+func eigen(x mat.Matrix) (d []float64, v *mat.Dense, err error) {
+	var gram mat.SymDense
+	gram.SymOuterK(1, x)
+	var eig mat.EigenSym
+	if !eig.Factorize(&gram, true) {
+		return nil, nil, errNoSVD
 	}
+	var ascending mat.Dense
+	eig.VectorsTo(&ascending)
+	d = eig.Values(nil)
+	slices.Reverse(d)
+	n := len(d)
+	v = mat.NewDense(n, n, nil)
+	for i := range n {
+		v.SetCol(i, mat.Col(nil, n-1-i, &ascending))
+	}
+	return d, v, nil
+}
+
+// inverseRoots returns 1/√d; 0 for what float64 cannot tell from 0 in a Gram matrix
+// with eigenvalues d, descending.
+func inverseRoots(d []float64) []float64 {
+	roots := make([]float64, len(d))
+	for i, x := range d {
+		if x > float64(len(d))*0x1p-52*d[0] {
+			roots[i] = 1 / math.Sqrt(x)
+		}
+	}
+	return roots
+}
+
+// turned sets y = x·V·diag(1/√d): for xᵀx = V·diag(d)·Vᵀ an orthonormal basis of the
+// columns of x, and zeros where they have no more directions.
+func turned(y, x simd.View, d []float64, v *mat.Dense) {
+	w := simd.Dense(make([]float32, len(d)*len(d)), len(d), len(d))
+	roots := inverseRoots(d)
+	for i := range d {
+		for k, x := range v.RawRowView(i) {
+			w.Row(i)[k] = float32(x * roots[k])
+		}
+	}
+	simd.Mul(y, x, w)
 }
 
 func dense(x []float32, rows, cols int) *mat.Dense {
-	return mat.NewDense(rows, cols, widened(new([]float64), x))
-}
-
-// widened returns x in float64, in *buf, which is made larger if need be.
-func widened(buf *[]float64, x []float32) []float64 {
-	if cap(*buf) < len(x) {
-		*buf = make([]float64, len(x))
-	}
-	d := (*buf)[:len(x)]
+	d := make([]float64, len(x))
 	for i, v := range x {
 		d[i] = float64(v)
 	}
-	return d
+	return mat.NewDense(rows, cols, d)
 }
