@@ -30,7 +30,7 @@ const (
 	sketchTolerance, sketchRounds = 1e-4, 8
 )
 
-// A gradient computes the leading spectra of the one gradient of each layer's
+// A gradient sets layers from the leading spectra of the one gradient of each
 // projection.
 type gradient struct {
 	ctx     context.Context
@@ -42,7 +42,7 @@ type gradient struct {
 	options StartOptions
 	passes  int     // over the sequences so far
 	groups  []group // whose G are formed together; nil: only sketches of them are kept
-	norms   []float64
+	modules []ModuleReport
 }
 
 func newGradient(ctx context.Context, a *Adapters, e *model.Engine, seqs []model.Sequence, o StartOptions) (*gradient, error) {
@@ -52,7 +52,7 @@ func newGradient(ctx context.Context, a *Adapters, e *model.Engine, seqs []model
 	if !(o.Gamma > 0) {
 		return nil, fmt.Errorf("init_gamma is %v, want a positive number", o.Gamma)
 	}
-	g := &gradient{ctx: ctx, layers: a.Layers, linears: a.linears, engine: e, options: o, norms: make([]float64, len(a.Layers))}
+	g := &gradient{ctx: ctx, layers: a.Layers, linears: a.linears, engine: e, options: o, modules: make([]ModuleReport, len(a.Layers))}
 	for i, s := range seqs {
 		n := s.Targets()
 		if n == 0 {
@@ -97,22 +97,21 @@ func formedGroups(sizes []int64, limit int64) []group {
 	return groups
 }
 
-// spectra returns the leading spectrum of each layer's G, at least R values long.
-func (g *gradient) spectra() ([]*spectrum, error) {
-	spectra := make([]*spectrum, len(g.layers))
+// start sets all layers and reports them.
+func (g *gradient) start() error {
 	if g.groups == nil {
-		return spectra, g.sketchedSpectra(spectra)
+		return g.startSketched()
 	}
 	for _, part := range g.groups {
-		if err := g.formedSpectra(part, spectra); err != nil {
-			return nil, err
+		if err := g.startFormed(part); err != nil {
+			return err
 		}
 	}
-	return spectra, nil
+	return nil
 }
 
-// formedSpectra sets the spectra of a group.
-func (g *gradient) formedSpectra(part group, spectra []*spectrum) error {
+// startFormed sets the layers of a group.
+func (g *gradient) startFormed(part group) error {
 	recs := make([]recorder, len(g.layers))
 	formed := make([]simd.View, len(g.layers))
 	for i := part.from; i < part.to; i++ {
@@ -123,29 +122,35 @@ func (g *gradient) formedSpectra(part group, spectra []*spectrum) error {
 	if err := g.record(recs); err != nil {
 		return err
 	}
+	clear(recs)
 	return g.each(part, func(i int) (err error) {
-		l := g.layers[i]
-		g.norms[i] = norm(formed[i].Data)
+		l, G := g.layers[i], formed[i]
+		formed[i] = simd.View{} // its memory is free as soon as it has served
+		var sp *spectrum
 		if min(l.In, l.Out) <= exactSide {
-			spectra[i], err = decompose(formed[i].Data, l.Out, l.In)
+			sp, err = decompose(G.Data, l.Out, l.In)
 		} else {
-			spectra[i], err = newSketch(l, g.options.Seed).of(formed[i])
+			sp, err = newSketch(l, g.options.Seed).of(G)
+		}
+		if err == nil {
+			g.modules[i] = l.start(sp, norm(G.Data), g.options)
 		}
 		return err
 	})
 }
 
-// sketchedSpectra sets all spectra.
-func (g *gradient) sketchedSpectra(spectra []*spectrum) error {
+// startSketched sets all layers from sketches.
+func (g *gradient) startSketched() error {
 	all := make([]*sketch, len(g.layers))
 	for i, l := range g.layers {
 		all[i] = newSketch(l, g.options.Seed)
 	}
-	if err := g.refine(all); err != nil {
+	norms, err := g.refine(all)
+	if err != nil {
 		return err
 	}
 	return g.each(group{from: 0, to: len(all)}, func(i int) error {
-		spectra[i] = all[i].spectrum()
+		g.modules[i] = g.layers[i].start(all[i].spectrum(), norms[i], g.options)
 		return nil
 	})
 }

@@ -2,6 +2,7 @@ package loraone
 
 import (
 	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
@@ -58,45 +59,41 @@ func (s *sketch) of(g simd.View) (*spectrum, error) {
 }
 
 // refine runs the sketches of gradients that never exist whole, two passes over the
-// sequences a round, until all have settled, or for sketchRounds.
-func (g *gradient) refine(all []*sketch) error {
-	open := len(all)
-	for round := 0; round < sketchRounds && open > 0; round++ {
-		if err := g.record(g.recorders(all, (*sketch).right)); err != nil {
-			return err
-		}
-		err := g.each(group{from: 0, to: len(all)}, func(i int) error {
-			if round == 0 { // E‖GΩ‖² = q·‖G‖² for entries ±1
-				g.norms[i] = norm(all[i].y.Data) / math.Sqrt(float64(all[i].y.Cols))
-			}
+// sequences a round, until all have settled, or for sketchRounds. It returns an
+// estimate of ‖G‖ for each.
+func (g *gradient) refine(all []*sketch) (norms []float64, err error) {
+	norms = make([]float64, len(all))
+	unsettled := func(f func(i int, s *sketch) error) error {
+		return g.each(group{from: 0, to: len(all)}, func(i int) error {
 			if all[i].settled {
 				return nil
 			}
-			return all[i].orthonormalise()
+			return f(i, all[i])
 		})
-		if err != nil {
-			return err
+	}
+	for round := range sketchRounds {
+		if !slices.ContainsFunc(all, func(s *sketch) bool { return !s.settled }) {
+			break
+		}
+		if err := g.record(g.recorders(all, (*sketch).right)); err != nil {
+			return nil, err
+		}
+		if err := unsettled(func(i int, s *sketch) error {
+			if round == 0 { // E‖GΩ‖² = q·‖G‖² for entries ±1
+				norms[i] = norm(s.y.Data) / math.Sqrt(float64(s.y.Cols))
+			}
+			return s.orthonormalise()
+		}); err != nil {
+			return nil, err
 		}
 		if err := g.record(g.recorders(all, (*sketch).left)); err != nil {
-			return err
+			return nil, err
 		}
-		err = g.each(group{from: 0, to: len(all)}, func(i int) error {
-			if all[i].settled {
-				return nil
-			}
-			return all[i].turn(sketchTolerance)
-		})
-		if err != nil {
-			return err
-		}
-		open = 0
-		for _, s := range all {
-			if !s.settled {
-				open++
-			}
+		if err := unsettled(func(_ int, s *sketch) error { return s.turn(sketchTolerance) }); err != nil {
+			return nil, err
 		}
 	}
-	return nil
+	return norms, nil
 }
 
 // recorders returns those of the sketches that have not settled.

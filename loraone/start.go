@@ -50,25 +50,26 @@ func (a *Adapters) StartSpectral(ctx context.Context, e *model.Engine, seqs []mo
 	}
 	a.Detach()
 	defer a.Reattach()
-	spectra, err := g.spectra()
-	if err != nil {
+	if err := g.start(); err != nil {
 		return nil, err
 	}
-	report := &StartReport{Sequences: len(seqs), Sketched: g.groups == nil}
-	for i, l := range a.Layers {
-		m := ModuleReport{Name: l.Name, Norm: g.norms[i], SingularValues: spectra[i].s[:min(l.R+1, len(spectra[i].s))]}
-		m.Spectral = l.startSpectral(spectra[i], o)
-		var top float64
-		for _, s := range spectra[i].s[:l.R] {
-			top += s * s
-		}
-		if m.Norm > 0 {
-			m.Share = min(1, top/(m.Norm*m.Norm))
-		}
-		l.Sync()
-		report.Modules = append(report.Modules, m)
+	return &StartReport{Sequences: len(seqs), Sketched: g.groups == nil, Modules: g.modules}, nil
+}
+
+// start sets a layer from the spectrum of its G, of the given Frobenius norm, and
+// reports it.
+func (l *Layer) start(sp *spectrum, norm float64, o StartOptions) ModuleReport {
+	m := ModuleReport{Name: l.Name, Norm: norm, SingularValues: sp.s[:min(l.R+1, len(sp.s))]}
+	m.Spectral = l.startSpectral(sp, o)
+	var top float64
+	for _, s := range sp.s[:l.R] {
+		top += s * s
 	}
-	return report, nil
+	if norm > 0 {
+		m.Share = min(1, top/(norm*norm))
+	}
+	l.Sync()
+	return m
 }
 
 // startSpectral sets the layer from the spectrum of G and returns how many pairs
