@@ -41,7 +41,8 @@ func TestGradientsAreTheSameForAnyThreadsAndLayout(t *testing.T) {
 		}{
 			{2, model.Layout{MicroBatch: 64, Logits: 1}},
 			{4, model.Layout{MicroBatch: 4096, Logits: 256}},
-			{3, model.Layout{MicroBatch: 64, Logits: 32, Recompute: true}},
+			{3, model.Layout{MicroBatch: 64, Logits: 32, Recompute: 1}},
+			{2, model.Layout{MicroBatch: 64, Logits: 32, Recompute: 2}},
 		} {
 			l, got := gradients(t, c, v.threads, v.layout, 0.01, "all-linear")
 			if !slices.Equal(l, losses) {
@@ -62,7 +63,7 @@ func TestEachTargetAloneHasTheSameGradient(t *testing.T) {
 	golden.Each(t, "../model", func(t *testing.T, c *golden.Case) {
 		_, all := gradients(t, c, 2, model.Layout{MicroBatch: 64, Logits: 64}, 0, "all-linear")
 		for _, target := range projections {
-			_, alone := gradients(t, c, 2, model.Layout{MicroBatch: 64, Logits: 64, Recompute: true}, 0, target)
+			_, alone := gradients(t, c, 2, model.Layout{MicroBatch: 64, Logits: 64, Recompute: 1}, 0, target)
 			for name, g := range alone {
 				if !slices.Equal(g, all[name]) {
 					t.Errorf("%s alone differs", name)

@@ -79,10 +79,9 @@ func (e *Engine) LossBackward(seqs []Sequence, weights []float32) []Loss {
 	y := e.forward(lowest)
 	dx := e.rows(&e.scratch.dx, y.Rows, y.Cols)
 	losses := e.head(seqs, y, weights, dx)
-	top := len(e.m.Blocks) - 1
-	for l := top; l >= lowest; l-- {
+	for l := len(e.m.Blocks) - 1; l >= lowest; l-- {
 		b, k, x := &e.m.Blocks[l], e.keeper(l, lowest), matrix(e.inputs[l], dx.Rows, dx.Cols)
-		if e.Layout.Recompute && l < top { // the top block's still lies in spare
+		if l < e.Layout.Recompute { // that of the block above them still lies in spare
 			e.Profile.again(true)
 			e.blockInner(b, k, x, e.attend)
 			e.Profile.again(false)
@@ -95,7 +94,7 @@ func (e *Engine) LossBackward(seqs []Sequence, weights []float32) []Loss {
 
 // keeper returns where block l puts what its backward pass needs besides its input.
 func (e *Engine) keeper(l, lowest int) *kept {
-	if e.Layout.Recompute || l < lowest {
+	if l <= e.Layout.Recompute || l < lowest {
 		return &e.spare
 	}
 	return &e.kept[l]

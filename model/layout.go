@@ -2,20 +2,19 @@ package model
 
 // A Layout is how an Engine trades memory for time. No result depends on it.
 type Layout struct {
-	MicroBatch int  // tokens of a micro-batch; a longer sequence is one of its own
-	Logits     int  // targets whose logits are held at a time
-	Recompute  bool // keep only the blocks' inputs for the backward pass, and compute the rest of a block again
+	MicroBatch int // tokens of a micro-batch; a longer sequence is one of its own
+	Logits     int // targets whose logits are held at a time
+	Recompute  int // the lowest blocks, of which only inputs are kept for the backward pass, and the rest computed again
 }
 
-// layouts are the ways to lay out memory, the fastest first. Half the tokens cost up
-// to a tenth of the speed, computing twice up to a quarter (scripts/memory.sh).
+// layouts are the ways to lay out memory, the fastest first, each with any number of
+// blocks computed again. All of them cost up to a quarter of the speed, half the
+// tokens up to a tenth (scripts/memory.sh).
 var layouts = []Layout{
 	{MicroBatch: MostTokens, Logits: 256},
-	{MicroBatch: 384, Logits: 256},
-	{MicroBatch: 256, Logits: 128},
-	{MicroBatch: MostTokens, Logits: 128, Recompute: true},
-	{MicroBatch: 256, Logits: 64, Recompute: true},
-	{MicroBatch: 128, Logits: 32, Recompute: true},
+	{MicroBatch: MostTokens, Logits: 128},
+	{MicroBatch: 256, Logits: 64},
+	{MicroBatch: 128, Logits: 32},
 }
 
 // MostTokens is the largest micro-batch of any layout, of sequences that are no
@@ -40,8 +39,10 @@ func (c *Config) FitLayout(budget int64, longest, threads int) (Layout, bool) {
 	var l Layout
 	for _, candidate := range layouts {
 		l = c.bounded(candidate)
-		if c.TrainingBytes(l, longest, threads) <= budget {
-			return l, true
+		for l.Recompute = range c.NumHiddenLayers {
+			if c.TrainingBytes(l, longest, threads) <= budget {
+				return l, true
+			}
 		}
 	}
 	return l, false
@@ -58,10 +59,7 @@ func (c *Config) TrainingBytes(l Layout, longest, threads int) int64 {
 	if c.QKNorm {
 		inner += qk
 	}
-	kept := c.NumHiddenLayers
-	if l.Recompute {
-		kept = 1
-	}
+	kept := c.NumHiddenLayers - l.Recompute // one of them in turn for those computed again
 	token := (c.NumHiddenLayers+1)*C + kept*inner +
 		3*C + 2*F + q + qkv + // see scratch
 		4*kv + 2*keyParts(c.NumKeyValueHeads)*kv // see attention

@@ -16,7 +16,8 @@ func TestTrainingBytes(t *testing.T) {
 		want int64
 	}{
 		{Layout{MicroBatch: 512, Logits: 256}, 512*(31*576+30*inner+scratch) + 256*head + workers},
-		{Layout{MicroBatch: 256, Logits: 64, Recompute: true}, 512*(31*576+inner+scratch) + 64*head + workers},
+		{Layout{MicroBatch: 512, Logits: 256, Recompute: 10}, 512*(31*576+20*inner+scratch) + 256*head + workers},
+		{Layout{MicroBatch: 256, Logits: 64, Recompute: 29}, 512*(31*576+inner+scratch) + 64*head + workers},
 	} {
 		if got := smol.TrainingBytes(c.l, 512, 2); got != 4*c.want {
 			t.Errorf("%+v: got %d, want %d", c.l, got, 4*c.want)
@@ -31,20 +32,29 @@ func TestTrainingBytes(t *testing.T) {
 }
 
 func TestFitLayout(t *testing.T) {
-	last := int64(1 << 40)
-	for _, l := range layouts {
-		bytes := smol.TrainingBytes(l, 100, 2)
-		if bytes >= last {
-			t.Errorf("%+v takes %d bytes, the faster one before it %d", l, bytes, last)
-		}
-		last = bytes
-		if got, ok := smol.FitLayout(bytes, 100, 2); !ok || got != l {
-			t.Errorf("%d bytes: got %+v %v, want %+v", bytes, got, ok, l)
+	bytes := func(l Layout) int64 { return smol.TrainingBytes(l, 100, 2) }
+	fits := func(budget int64, want Layout, wantOK bool) {
+		t.Helper()
+		if got, ok := smol.FitLayout(budget, 100, 2); ok != wantOK || got != want {
+			t.Errorf("%d bytes: got %+v %v, want %+v %v", budget, got, ok, want, wantOK)
 		}
 	}
-	if got, ok := smol.FitLayout(last-1, 100, 2); ok || got != layouts[len(layouts)-1] {
-		t.Errorf("below the smallest: got %+v %v", got, ok)
+	fits(1<<40, layouts[0], true)
+	most := smol.NumHiddenLayers - 1
+	for i, l := range layouts {
+		for l.Recompute = range most + 1 {
+			if i == 0 || l.Recompute == most { // the others are larger than the last of the layout before
+				fits(bytes(l), l, true)
+			}
+			if i == 0 && l.Recompute > 0 {
+				fits(bytes(l)+1, l, true)
+				fits(bytes(l)-1+bytes(Layout{512, 256, 0})-bytes(Layout{512, 256, 1}), l, true)
+			}
+		}
 	}
+	smallest := layouts[len(layouts)-1]
+	smallest.Recompute = most
+	fits(bytes(smallest)-1, smallest, false)
 	large := *smol
 	large.VocabSize = 1 << 18
 	if got := large.DefaultLayout().Logits; got != 64 {

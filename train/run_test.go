@@ -144,20 +144,20 @@ func TestBitsDependOnSettingsAlone(t *testing.T) {
 	dir := t.TempDir()
 	first := filepath.Join(dir, "first")
 	o.run(t, o.config(first))
-	layout := func(tokens, logits int, recompute bool) model.Layout {
+	layout := func(tokens, logits, recompute int) model.Layout {
 		return model.Layout{MicroBatch: tokens, Logits: logits, Recompute: recompute}
 	}
 	for _, v := range []struct {
 		threads, batch, accumulate int
 		layout                     model.Layout
 	}{
-		{1, 4, 1, layout(512, 256, false)},
-		{2, 4, 1, layout(64, 1, false)},
-		{3, 4, 1, layout(256, 7, false)},
-		{2, 4, 1, layout(1024, 256, false)},
-		{1, 4, 1, layout(1, 256, false)},
-		{2, 1, 4, layout(512, 256, true)},
-		{2, 2, 2, layout(100, 30, true)},
+		{1, 4, 1, layout(512, 256, 0)},
+		{2, 4, 1, layout(64, 1, 0)},
+		{3, 4, 1, layout(256, 7, 0)},
+		{2, 4, 1, layout(1024, 256, 0)},
+		{1, 4, 1, layout(1, 256, 0)},
+		{2, 1, 4, layout(512, 256, 1)},
+		{2, 2, 2, layout(100, 30, 4)},
 	} {
 		name := fmt.Sprintf("%d threads, %+v, batch %d×%d", v.threads, v.layout, v.batch, v.accumulate)
 		o.threads, o.layout = v.threads, v.layout

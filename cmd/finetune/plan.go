@@ -45,7 +45,7 @@ type planReport struct {
 	MappedBytes      int64   `json:"mapped_bytes"`
 	AllocatedBytes   int64   `json:"allocated_bytes"`
 	MicroBatch       int     `json:"micro_batch"`
-	Recompute        bool    `json:"recompute"`
+	RecomputedBlocks int     `json:"recomputed_blocks"`
 	TokensPerSecond  float64 `json:"tokens_per_second"`
 	SecondsOfStart   float64 `json:"seconds_of_start"`
 	SecondsOfTheRest float64 `json:"seconds_of_the_rest"`
@@ -89,7 +89,7 @@ func (c *planCommand) Run(u *ui, ctx *kong.Context) error {
 			Steps: p.Steps, StepsPerEpoch: p.StepsPerEpoch, WarmupSteps: p.Warmup,
 			EvalEvery: p.EvalEvery, EvalRows: p.EvalRows, InitSamples: p.InitSamples, Parameters: p.Parameters,
 			MappedBytes: j.model.MappedBytes(), AllocatedBytes: p.AllocatedBytes,
-			MicroBatch: p.Layout.MicroBatch, Recompute: p.Layout.Recompute,
+			MicroBatch: p.Layout.MicroBatch, RecomputedBlocks: p.Layout.Recompute,
 			TokensPerSecond: pace.Training, SecondsOfStart: start.Seconds(), SecondsOfTheRest: rest.Seconds(),
 		})
 	}
@@ -117,8 +117,8 @@ func printPlan(j *job, say, warn func(format string, args ...any)) {
 	say("run      %s of %s, %d an epoch; %s, learning rate %g %s, %s of warm-up; seed %d", many(plan.Steps, "step"),
 		many(c.BatchSize*c.GradientAccumulationSteps, "row"), plan.StepsPerEpoch, c.Optimizer, c.Rate(), c.LRSchedulerType, many(plan.Warmup, "step"), c.Seed)
 	again := ""
-	if plan.Layout.Recompute {
-		again = ", the forward pass computed twice"
+	if n := plan.Layout.Recompute; n > 0 {
+		again = fmt.Sprintf(", %d of %d blocks computed twice", n, j.shape.NumHiddenLayers)
 	}
 	say("memory   %s mapped, about %s allocated; micro-batches of %s%s; %s on %s", bytesText(mapped), bytesText(plan.AllocatedBytes),
 		many(plan.Layout.MicroBatch, "token"), again, many(j.pool.Threads(), "thread"), kernels())
