@@ -71,10 +71,8 @@ func (g *gradient) refine(all []*sketch) (norms []float64, err error) {
 			return f(i, all[i])
 		})
 	}
-	for round := range sketchRounds {
-		if !slices.ContainsFunc(all, func(s *sketch) bool { return !s.settled }) {
-			break
-		}
+	open := func(s *sketch) bool { return !s.settled }
+	for round := 0; round < sketchRounds && slices.ContainsFunc(all, open); round++ {
 		if err := g.record(g.recorders(all, (*sketch).right)); err != nil {
 			return nil, err
 		}

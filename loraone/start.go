@@ -42,7 +42,8 @@ type ModuleReport struct {
 //
 // A projection without a gradient, and pairs whose Sᵢ float32 cannot tell from 0,
 // get the ordinary LoRA start. A loss or gradient that is not finite is a
-// *NonFiniteError. It stops between micro-batches when ctx ends.
+// *NonFiniteError. It stops between micro-batches when ctx ends. After an error some
+// layers may have been set.
 func (a *Adapters) StartSpectral(ctx context.Context, e *model.Engine, seqs []model.Sequence, o StartOptions) (*StartReport, error) {
 	g, err := newGradient(ctx, a, e, seqs, o)
 	if err != nil {

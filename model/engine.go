@@ -131,24 +131,15 @@ func (e *Engine) lay(seqs []Sequence) {
 // rows returns a T×width matrix in *buf, which is made for a full micro-batch: what a
 // larger one leaves behind is garbage.
 func (e *Engine) rows(buf *[]float32, T, width int) simd.View {
-	if cap(*buf) < T*pitch(width) {
-		*buf = make([]float32, max(T, e.Layout.MicroBatch)*pitch(width))
+	if cap(*buf) < T*simd.Pitch(width) {
+		*buf = make([]float32, max(T, e.Layout.MicroBatch)*simd.Pitch(width))
 	}
-	return matrix((*buf)[:T*pitch(width)], T, width)
+	return matrix((*buf)[:T*simd.Pitch(width)], T, width)
 }
 
 // matrix returns the T×width matrix that was put in x.
 func matrix(x []float32, T, width int) simd.View {
-	return simd.View{Data: x, Rows: T, Cols: width, RowStride: pitch(width), ColStride: 1}
-}
-
-// pitch is the values from row to row of a matrix: not a multiple of a kilobyte, which
-// the products read slowly.
-func pitch(width int) int {
-	if width%256 == 0 {
-		return width + lanes
-	}
-	return width
+	return simd.View{Data: x, Rows: T, Cols: width, RowStride: simd.Pitch(width), ColStride: 1}
 }
 
 // embed returns the embeddings of the laid tokens in buf.

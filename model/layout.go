@@ -1,5 +1,7 @@
 package model
 
+import "example.com/finetune/simd"
+
 // A Layout is how an Engine trades memory for time. No result depends on it.
 type Layout struct {
 	MicroBatch int // tokens of a micro-batch; a longer sequence is one of its own
@@ -53,8 +55,8 @@ func (c *Config) FitLayout(budget int64, longest, threads int) (Layout, bool) {
 // adapted.
 func (c *Config) TrainingBytes(l Layout, longest, threads int) int64 {
 	heads, kv := c.NumAttentionHeads, c.NumKeyValueHeads*c.HeadDim
-	C, F, gu := pitch(c.HiddenSize), pitch(c.IntermediateSize), pitch(2*c.IntermediateSize)
-	q, qk, qkv := pitch(heads*c.HeadDim), pitch(heads*c.HeadDim+kv), pitch(heads*c.HeadDim+2*kv)
+	C, F, gu := simd.Pitch(c.HiddenSize), simd.Pitch(c.IntermediateSize), simd.Pitch(2*c.IntermediateSize)
+	q, qk, qkv := simd.Pitch(heads*c.HeadDim), simd.Pitch(heads*c.HeadDim+kv), simd.Pitch(heads*c.HeadDim+2*kv)
 	inner := qkv + q + 2*heads + C + gu // of one token: see kept
 	if c.QKNorm {
 		inner += qk
@@ -65,7 +67,7 @@ func (c *Config) TrainingBytes(l Layout, longest, threads int) int64 {
 		4*kv + 2*keyParts(c.NumKeyValueHeads)*kv // see attention
 	T := max(l.MicroBatch, longest)
 	floats := int64(T)*int64(token) + 2*int64(kv*(paddedTokens(T)-T)) +
-		int64(l.Logits)*int64(3*C+pitch(c.VocabSize)) +
+		int64(l.Logits)*int64(3*C+simd.Pitch(c.VocabSize)) +
 		int64(threads)*int64(2*queryBlock*(keyBlock+headPad)+queryBlock*(c.HeadDim+2)) // see attentionScratch
 	return 4 * floats
 }

@@ -49,9 +49,9 @@ func (e *Engine) head(seqs []Sequence, y simd.View, weights []float32, dx simd.V
 // chunk returns log p of each target and, with weights, sets their rows of dx.
 func (e *Engine) chunk(part []target, y simd.View, weights []float32, dx simd.View) []float64 {
 	n, C, V, s := len(part), e.m.Config.HiddenSize, e.m.Config.VocabSize, &e.scratch.head
-	x := matrix(grown(&s.x, n*pitch(C)), n, C)
-	norm := matrix(grown(&s.norm, n*pitch(C)), n, C)
-	logits := matrix(grown(&s.logits, n*pitch(V)), n, V)
+	x := matrix(grown(&s.x, n*simd.Pitch(C)), n, C)
+	norm := matrix(grown(&s.norm, n*simd.Pitch(C)), n, C)
+	logits := matrix(grown(&s.logits, n*simd.Pitch(V)), n, V)
 	for i, t := range part {
 		copy(x.Row(i), y.Row(t.row))
 	}
@@ -70,7 +70,7 @@ func (e *Engine) chunk(part []target, y simd.View, weights []float32, dx simd.Vi
 	if weights == nil {
 		return logps
 	}
-	dnorm := matrix(grown(&s.dnorm, n*pitch(C)), n, C)
+	dnorm := matrix(grown(&s.dnorm, n*simd.Pitch(C)), n, C)
 	e.products.MulNN(dnorm, logits, e.m.LMHead)
 	e.Profile.count(Head, n*C*V)
 	e.pool.Range(n, rowGrain, func(_, lo, hi int) {

@@ -29,7 +29,7 @@
 // panels as wide as a register tile (pack.go), which meet the rows of the other
 // factor where these lie (gemm.go). One micro-kernel signature serves them and the
 // products of views: A by two strides, B by one (product_tile.go). Rows of A that
-// are a multiple of 1 KB apart are slow to read; where a stride is free, pad it.
+// are a multiple of 1 KB apart are slow to read; where a stride is free, take Pitch.
 // Up to four rows of A, as in decoding, meet W where it lies, at the speed of
 // memory (gemv.go).
 //

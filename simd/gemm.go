@@ -8,8 +8,8 @@ const (
 	blockPad    = 16 // keeps the rows of a copied block out of each other's cache sets
 )
 
-// blockK is the most k, or pairs, of a block, a multiple of 32. A panel of 48 KB may
-// pass the L1 cache: it is read in order, and C is read and written less often.
+// blockK is the most k, or pairs, of a block, a multiple of 32. A panel, of at most
+// 48 KB, may pass the L1 cache: it is read in order, and C is read and written less often.
 func blockK() int { return 12288 / max(panelCols(), 16) }
 
 // blockRows is the rows that meet a panel in turn, whole tiles.

@@ -78,8 +78,7 @@ func dot3Generic(l *lanes, x, y, z []float32) {
 }
 
 // Cephes expf: n = round(x·log₂e), r = x-n·ln2 in two steps, a polynomial in r,
-// and 2ⁿ as two exact factors so that n = 128 stays in range. (AVX2 adds n to the
-// exponent instead: the product is a normal number wherever it is used.)
+// and n added to its exponent: between the limits exp is a normal number.
 const (
 	expLow  = -87.3    // below: exactly 0
 	expHigh = 88.72283 // the last with an exp in range; above: +Inf
@@ -115,12 +114,8 @@ func expGeneric(x float32) float32 {
 		}
 		y = float64(float32(s))
 	}
-	i := int32(n)
-	half := i >> 1
-	return float32(float32(y)*pow2(half)) * pow2(i-half)
+	return math.Float32frombits(math.Float32bits(float32(y)) + uint32(int32(n))<<23)
 }
-
-func pow2(n int32) float32 { return math.Float32frombits(uint32(n+127) << 23) }
 
 func expSumGeneric(l *lanes, dst, x []float32, shift float32) {
 	for i, v := range x {

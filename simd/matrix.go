@@ -114,6 +114,15 @@ type View struct {
 	RowStride, ColStride int
 }
 
+// Pitch returns the distance at which rows of n values are read well: not a multiple
+// of 1 KB, at which those of a tile share few sets of the L1 cache.
+func Pitch(n int) int {
+	if n%spreadRows == 0 {
+		return n + 16
+	}
+	return n
+}
+
 // Dense returns the row-major rows×cols view of data, which may be longer.
 func Dense(data []float32, rows, cols int) View {
 	if len(data) < rows*cols {

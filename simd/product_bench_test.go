@@ -89,14 +89,9 @@ func (l layer) matrices(rng *rand.Rand, d DType) (w []Matrix, out int) {
 	return w, out
 }
 
-// closeRows returns zeros in rows that are not spread, as those of the model.
-func closeRows(rows, cols int) View {
-	v := View{nil, rows, cols, cols, 1}
-	if spread(v) {
-		v.RowStride += 16
-	}
-	v.Data = make([]float32, rows*v.RowStride)
-	return v
+// pitched returns zeros in rows as those of the model.
+func pitched(rows, cols int) View {
+	return View{make([]float32, rows*Pitch(cols)), rows, cols, Pitch(cols), 1}
 }
 
 // BenchmarkWeights has the products of a training step, in the precisions this
@@ -114,7 +109,7 @@ func BenchmarkWeights(b *testing.B) {
 			for _, l := range smolWeights() {
 				w, out := l.matrices(rng, BF16)
 				for _, tokens := range []int{64, 256, 512, 2048} {
-					x, y := closeRows(tokens, l.cols), closeRows(tokens, out)
+					x, y := pitched(tokens, l.cols), pitched(tokens, out)
 					ops := productSize{tokens, out, l.cols}.ops()
 					name := fmt.Sprintf("%v/threads=%d/%s/M=%d", c, threads, l.name, tokens)
 					b.Run(name+"/NT", func(b *testing.B) {

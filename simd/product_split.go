@@ -42,7 +42,10 @@ func (g *product) splitWeights(threads int) {
 // spread reports whether the rows of a are a multiple of 1 KB apart: those of a
 // tile then share few sets of the L1 cache, and those of a block need more pages
 // than the TLB has. Copied blocks do better, by up to a half.
-func spread(a View) bool { return a.ColStride == 1 && a.RowStride%256 == 0 }
+func spread(a View) bool { return a.ColStride == 1 && a.RowStride%spreadRows == 0 }
+
+// spreadRows is 1 KB, in values.
+const spreadRows = 256
 
 // taskWork is the multiply-adds that are worth a task, about 5 µs.
 const taskWork = 1 << 18

@@ -91,7 +91,7 @@ func settings() map[string]setting {
 		"early_stopping_patience": {groupReport, "Stop after so many evaluations without improvement (0: never).", "N", ""},
 		"threads":                 {groupReport, "Threads (0: all cores). The result does not depend on it.", "N", ""},
 		"compute":                 {groupReport, "f32, or bf16 for products of bfloat16 numbers where the CPU has them: faster, and other bits.", "WORD", ""},
-		"memory":                  {groupReport, "Budget for what is allocated besides the mapped weights, such as 2GB: smaller micro-batches, then computing twice. The result does not depend on it.", "SIZE", ""},
+		"memory":                  {groupReport, "Budget for what is allocated besides the mapped weights, such as 2GB: as many blocks computed twice as it takes, then smaller micro-batches. The result does not depend on it.", "SIZE", ""},
 		"profile":                 {groupReport, "Say where the time of a step goes.", "", ""},
 		"progress":                {groupReport, "auto (bar on a terminal, log elsewhere), bar, log or none.", "WORD", ""},
 	}

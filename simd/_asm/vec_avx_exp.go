@@ -40,8 +40,7 @@ func (v vector) exp(list []expChain) {
 		})
 		return
 	}
-	// y·2ⁿ, which is neither subnormal nor infinite between low and high; NaN as an
-	// integer has 0 in its lower bits, and stays NaN.
+	// n of NaN has 0 in its lower bits: y stays NaN.
 	each(func(c expChain) { v.i("VCVTPS2DQ", c.n, c.n) })
 	each(func(c expChain) { v.i("VPSLLD", "$23", c.n, c.n) })
 	each(func(c expChain) { v.i("VPADDD", c.n, c.y, c.y) })

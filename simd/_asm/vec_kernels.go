@@ -66,11 +66,11 @@ func (f *file) transposeHead(set string, side int) {
 }
 
 // The constants of exp, in the order of the table that vecConstants writes.
-var vecNames = []string{"log2e", "ln2Hi", "ln2Lo", "low", "high", "inf", "sign", "bias", "one", "c0", "c1", "c2", "c3", "c4", "c5"}
+var vecNames = []string{"log2e", "ln2Hi", "ln2Lo", "low", "high", "inf", "sign", "one", "c0", "c1", "c2", "c3", "c4", "c5"}
 
 var vecValues = []uint32{
 	math.Float32bits(1.44269504), math.Float32bits(0.693359375), math.Float32bits(-2.12194440e-4),
-	math.Float32bits(-87.3), math.Float32bits(88.72283), math.Float32bits(float32(math.Inf(1))), 1 << 31, 127,
+	math.Float32bits(-87.3), math.Float32bits(88.72283), math.Float32bits(float32(math.Inf(1))), 1 << 31,
 	math.Float32bits(1), math.Float32bits(1.9875691500e-4), math.Float32bits(1.3981999507e-3), math.Float32bits(8.3334519073e-3),
 	math.Float32bits(4.1665795894e-2), math.Float32bits(1.6666665459e-1), math.Float32bits(5.0000001201e-1),
 }

@@ -151,13 +151,8 @@ func (f *file) neonExp(y, x, n, t, s int) {
 		from, to = to, [2]int{s, y}[i%2]
 	}
 	f.neon("FCVTNS", n, n)
-	f.p("WORD $0x%08x // SSHR V%d.4S, V%d.4S, #1", 0x4f3f0400|n<<5|t, t, n)
-	f.p("VSUB V%d.S4, V%[2]d.S4, V%[2]d.S4", t, n)
-	for _, r := range []int{t, n} { // 2^(n>>1), then the rest of 2ⁿ
-		f.p("VADD V%d.S4, V%[2]d.S4, V%[2]d.S4", neonC("bias"), r)
-		f.p("VSHL $23, V%[1]d.S4, V%[1]d.S4", r)
-		f.neon("FMUL", y, y, r)
-	}
+	f.p("VSHL $23, V%[1]d.S4, V%[1]d.S4", n)
+	f.p("VADD V%d.S4, V%[2]d.S4, V%[2]d.S4", n, y)
 	f.neon("FCMGT", t, neonC("low"), x)
 	f.p("WORD $0x%08x // BIC V%d.16B, V%d.16B, V%d.16B", 0x4e601c00|t<<16|y<<5|y, y, y, t)
 	f.neon("FCMGT", t, x, neonC("high"))
