@@ -3,27 +3,39 @@ package main
 // An expChain is the registers of one exp.
 type expChain struct{ x, y, n, t int }
 
-// chains returns k of them from register first on.
-func chains(k, first int) []expChain {
+// chains returns k of them from register first on. AVX2 is short of registers: t
+// takes the place of x, which is loaded again.
+func (v vector) chains(k, first int) []expChain {
 	list := make([]expChain, k)
 	for i := range list {
-		list[i] = expChain{first + 4*i, first + 4*i + 1, first + 4*i + 2, first + 4*i + 3}
+		if v.reg == "Z" {
+			r := first + 4*i
+			list[i] = expChain{x: r, y: r + 1, n: r + 2, t: r + 3}
+		} else {
+			r := first + 3*i
+			list[i] = expChain{x: r, y: r + 1, n: r + 2, t: r}
+		}
 	}
 	return list
 }
 
 // exp sets y = exp(x) as expGeneric does, step by step for several vectors: one
-// alone waits for itself more than half of the time.
-func (v vector) exp(list []expChain) {
+// alone waits for itself most of the time. load writes the i-th x to a register.
+func (v vector) exp(list []expChain, load func(i, x int)) {
 	each := func(step func(c expChain)) {
 		for _, c := range list {
 			step(c)
 		}
 	}
 	round := map[string]string{"Z": "VRNDSCALEPS", "Y": "VROUNDPS"}[v.reg]
+	for i, c := range list {
+		load(i, c.x)
+	}
 	each(func(c expChain) { v.i("VMULPS", v.c("log2e"), c.x, c.n) })
 	each(func(c expChain) { v.i(round, "$8", c.n, c.n) })
-	each(func(c expChain) { v.i("VMOVAPS", c.x, c.t) })
+	if v.reg == "Z" {
+		each(func(c expChain) { v.i("VMOVAPS", c.x, c.t) })
+	}
 	each(func(c expChain) { v.i("VFNMADD231PS", v.c("ln2Hi"), c.n, c.t) })
 	each(func(c expChain) { v.i("VFNMADD231PS", v.c("ln2Lo"), c.n, c.t) })
 	each(func(c expChain) { v.i("VMOVUPS", v.c("c0"), c.y) })
@@ -44,16 +56,17 @@ func (v vector) exp(list []expChain) {
 	each(func(c expChain) { v.i("VCVTPS2DQ", c.n, c.n) })
 	each(func(c expChain) { v.i("VPSLLD", "$23", c.n, c.n) })
 	each(func(c expChain) { v.i("VPADDD", c.n, c.y, c.y) })
-	each(func(c expChain) {
-		v.i("VCMPPS", "$1", v.c("low"), c.x, c.t)
-		v.i("VANDNPS", c.y, c.t, c.y)
-		v.i("VCMPPS", "$14", v.c("high"), c.x, c.t)
-		v.i("VBLENDVPS", c.t, v.c("inf"), c.y, c.y)
-	})
+	for i, c := range list {
+		load(i, c.x)
+		v.i("VCMPPS", "$1", v.c("low"), c.x, c.n)
+		v.i("VANDNPS", c.y, c.n, c.y)
+		v.i("VCMPPS", "$14", v.c("high"), c.x, c.n)
+		v.i("VBLENDVPS", c.n, v.c("inf"), c.y, c.y)
+	}
 }
 
 // most is how many exps are interleaved: as many as there are registers for.
-func (v vector) most() int { return map[string]int{"Z": 3, "Y": 2}[v.reg] }
+func (v vector) most() int { return map[string]int{"Z": 3, "Y": 4}[v.reg] }
 
 func (v vector) expSum() {
 	v.begin("expSum", 15)
@@ -63,12 +76,11 @@ func (v vector) expSum() {
 		v.i("VMOVUPS", v.memory(k, "DX"), k)
 	}
 	v.blocks(2, v.most(), func(k int) {
-		list := chains(k, 2)
-		for i, c := range list {
-			v.i("VMOVUPS", v.memory(i, "SI"), c.x)
-			v.i("VSUBPS", 15, c.x, c.x)
-		}
-		v.exp(list)
+		list := v.chains(k, 2)
+		v.exp(list, func(i, x int) {
+			v.i("VMOVUPS", v.memory(i, "SI"), x)
+			v.i("VSUBPS", 15, x, x)
+		})
 		for i, c := range list {
 			v.i("VMOVUPS", c.y, v.memory(i, "DI"))
 			v.i("VADDPS", c.y, i%one, i%one)
@@ -84,11 +96,8 @@ func (v vector) silu() {
 	v.begin("siluMul", 0)
 	v.loadConstants()
 	v.blocks(3, v.most(), func(k int) {
-		list := chains(k, 0)
-		for i, c := range list {
-			v.negated(v.memory(i, "DI"), c.x)
-		}
-		v.exp(list)
+		list := v.chains(k, 0)
+		v.exp(list, func(i, x int) { v.negated(v.memory(i, "DI"), x) })
 		for i, c := range list {
 			v.i("VADDPS", v.c("one"), c.y, c.y)
 			v.i("VMOVUPS", v.memory(i, "DI"), c.x)
@@ -101,11 +110,8 @@ func (v vector) silu() {
 	v.begin("siluMulBackward", 0)
 	v.loadConstants()
 	v.blocks(5, v.most(), func(k int) {
-		list := chains(k, 0)
-		for i, c := range list {
-			v.negated(v.memory(i, "R8"), c.x)
-		}
-		v.exp(list)
+		list := v.chains(k, 0)
+		v.exp(list, func(i, x int) { v.negated(v.memory(i, "R8"), x) })
 		for i, c := range list {
 			v.siluSlope(i, c)
 		}
@@ -123,10 +129,10 @@ func (v vector) siluSlope(i int, c expChain) {
 	v.i("VSUBPS", c.n, c.x, c.x)
 	v.i("VADDPS", v.c("one"), c.x, c.x)
 	v.i("VMULPS", c.y, c.x, c.x) // s·(1+(g-g·s))
-	v.i("VMOVUPS", v.memory(i, "DX"), c.t)
-	v.i("VMULPS", v.memory(i, "R9"), c.t, c.y)
+	v.i("VMOVUPS", v.memory(i, "DX"), c.y)
+	v.i("VMULPS", c.y, c.n, c.n)
+	v.i("VMULPS", v.memory(i, "R9"), c.y, c.y)
 	v.i("VMULPS", c.y, c.x, c.x)
-	v.i("VMULPS", c.n, c.t, c.n)
 	v.i("VMOVUPS", c.n, v.memory(i, "DI"))
 	v.i("VMOVUPS", c.x, v.memory(i, "SI"))
 }
