@@ -152,7 +152,6 @@ func mulBlocks(c, a, b View, add bool, buf []float32) {
 	if a.Cols == 0 && !add {
 		c.Clear()
 	}
-	width := panelCols()
 	for lo := 0; lo < a.Cols; lo += blockK() {
 		hi := min(a.Cols, lo+blockK())
 		bk := b.Slice(lo, hi)
@@ -162,10 +161,7 @@ func mulBlocks(c, a, b View, add bool, buf []float32) {
 			if buf != nil {
 				ai = copyBlock(buf, ai)
 			}
-			for j := 0; j < c.Cols; j += width {
-				je := min(c.Cols, j+width)
-				mulPanel(ci.Columns(j, je), ai, bk.Columns(j, je), add || lo > 0)
-			}
+			mulPanels(ci, ai, bk, add || lo > 0)
 		}
 	}
 }

@@ -5,6 +5,21 @@ import "unsafe"
 // edgeDepth is the k of one pass of mulEdge, whose B is a copy on the stack.
 const edgeDepth = 64
 
+// mulPanels sets or adds to C = A·B for any number of columns. No dimension is 0.
+func mulPanels(c, a, b View, add bool) {
+	width, whole := panelCols(), 0
+	if active != generic {
+		whole = c.Cols / width * width
+	}
+	if whole > 0 {
+		mulTiles(c.Columns(0, whole), a, b, add, false)
+	}
+	for j := whole; j < c.Cols; j += width {
+		je := min(c.Cols, j+width)
+		mulPanel(c.Columns(j, je), a, b.Columns(j, je), add)
+	}
+}
+
 // mulPanel sets or adds to C = A·B for at most panelCols() columns. B may have
 // more columns than C: those may be read, and do not show.
 func mulPanel(c, a, b View, add bool) {
@@ -23,25 +38,29 @@ func mulPanel(c, a, b View, add bool) {
 	}
 }
 
-// mulTiles is mulPanel for a width the micro-kernels write. The rows are split
-// evenly: 64 rows are five tiles of 12 and 13, not four of 14 and one of 8. With
-// pairs A and B hold those.
+// mulTiles is mulPanel for a width the micro-kernels write, or for whole panels of
+// a B that is not packed. The rows are split evenly: 64 rows are five tiles of 12
+// and 13, not four of 14 and one of 8. With pairs A and B hold those.
 func mulTiles(c, a, b View, add, pairs bool) {
-	most := tileRows(c.Cols)
+	width := min(c.Cols, panelCols())
+	most := tileRows(width)
 	tiles := (c.Rows + most - 1) / most
 	size, longer := c.Rows/tiles, c.Rows%tiles
-	for i, t := 0, 0; i < c.Rows; t++ {
-		rows := size
-		if t < longer {
-			rows++
+	for j := 0; j < c.Cols; j += width {
+		bj := unsafe.Pointer(&b.Data[j])
+		for i, t := 0, 0; i < c.Rows; t++ {
+			rows := size
+			if t < longer {
+				rows++
+			}
+			ai, cij := unsafe.Pointer(&a.Data[i*a.RowStride]), unsafe.Pointer(&c.Data[i*c.RowStride+j])
+			if pairs {
+				tileDot(rows, width, a.Cols, ai, 4*a.RowStride, 4*a.ColStride, bj, 4*b.RowStride, cij, 4*c.RowStride, add)
+			} else {
+				tile(rows, width, a.Cols, ai, 4*a.RowStride, 4*a.ColStride, bj, 4*b.RowStride, cij, 4*c.RowStride, add)
+			}
+			i += rows
 		}
-		ai, b0, ci := unsafe.Pointer(&a.Data[i*a.RowStride]), unsafe.Pointer(&b.Data[0]), unsafe.Pointer(&c.Data[i*c.RowStride])
-		if pairs {
-			tileDot(rows, c.Cols, a.Cols, ai, 4*a.RowStride, 4*a.ColStride, b0, 4*b.RowStride, ci, 4*c.RowStride, add)
-		} else {
-			tile(rows, c.Cols, a.Cols, ai, 4*a.RowStride, 4*a.ColStride, b0, 4*b.RowStride, ci, 4*c.RowStride, add)
-		}
-		i += rows
 	}
 }
 
