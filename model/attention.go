@@ -160,10 +160,12 @@ func (a *attention) attend(w *attentionScratch, out, q, kt, v simd.View, first i
 			lo, hi := a.seen(b, i)
 			x := framed(probs.Row(i), lo, hi, none)
 			if m := simd.Max(x); m > top[i] {
-				f := exp(top[i] - m)
+				if sum[i] > 0 {
+					f := exp(top[i] - m)
+					sum[i] = float32(sum[i] * f) // rounded, not fused with what is added
+					simd.Scale(out.Row(i), f)
+				}
 				top[i] = m
-				sum[i] = float32(sum[i] * f) // rounded, not fused with what is added
-				simd.Scale(out.Row(i), f)
 			}
 			sum[i] += simd.ExpSum(x, x, top[i])
 		}

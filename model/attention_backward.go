@@ -34,8 +34,9 @@ func (a *attention) backward(p *simd.Pool, dqkv, dout, out simd.View, stats []so
 			kt: a.headT(a.packed.kt, kv, T).Columns(s.lo, s.hi), vt: a.headT(a.packed.vt, kv, T).Columns(s.lo, s.hi),
 			dk: a.head(dk, at, T).Slice(s.lo, s.hi), dv: a.head(dv, at, T).Slice(s.lo, s.hi),
 		}
-		g.dk.Clear()
-		g.dv.Clear()
+		from, to := a.keys(s)
+		g.dk.Slice(from-s.lo, to-s.lo).Clear()
+		g.dv.Slice(from-s.lo, to-s.lo).Clear()
 		for h := range a.heads {
 			if a.kvOf(h) == kv {
 				g.h, g.dout, g.out, g.q, g.dq = h, a.column(dout, h), a.column(out, h), a.column(qkv, h), a.column(dqkv, h)
@@ -54,6 +55,9 @@ func (a *attention) backward(p *simd.Pool, dqkv, dout, out simd.View, stats []so
 		}
 	})
 }
+
+// keys returns the tokens, [from,to), that the queries of s see.
+func (a *attention) keys(s span) (from, to int) { return s.lo + a.firstKey(s.from-s.lo), s.to }
 
 // keyParts is how many tasks a sequence has for each of some key heads: enough for
 // the threads of a laptop, and the same for any number of them, as the sums show it.
@@ -152,16 +156,26 @@ func (b block) addMulQueries(c, s, x simd.View) {
 }
 
 // sumParts sets rows lo… of a head to the sum of its parts, of which first is the
-// first, in order.
+// first, in order: those whose queries see the token.
 func (a *attention) sumParts(dst simd.View, x []float32, first, lo, T int) {
-	for part := range keyParts(a.kvHeads) {
-		src := a.head(x, first+part, T)
-		for t := range dst.Rows {
-			if part == 0 {
-				copy(dst.Row(t), src.Row(lo+t))
-			} else {
-				simd.Add(dst.Row(t), src.Row(lo+t))
+	parts := keyParts(a.kvHeads)
+	at := 0
+	for i := range dst.Rows {
+		t, row, begun := lo+i, dst.Row(i), false
+		for a.spans[at].hi <= t {
+			at += parts
+		}
+		for part, s := range a.spans[at : at+parts] {
+			if from, to := a.keys(s); t < from || t >= to {
+				continue
 			}
+			src := a.head(x, first+part, T).Row(t)
+			if begun {
+				simd.Add(row, src)
+			} else {
+				copy(row, src)
+			}
+			begun = true
 		}
 	}
 }
