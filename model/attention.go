@@ -160,7 +160,7 @@ func (a *attention) attend(w *attentionScratch, out, q, kt, v simd.View, first i
 			lo, hi := a.seen(b, i)
 			x := framed(probs.Row(i), lo, hi, none)
 			if m := simd.Max(x); m > top[i] {
-				if sum[i] > 0 {
+				if sum[i] > 0 { // some keys came before
 					f := exp(top[i] - m)
 					sum[i] = float32(sum[i] * f) // rounded, not fused with what is added
 					simd.Scale(out.Row(i), f)

@@ -156,7 +156,7 @@ func (b block) addMulQueries(c, s, x simd.View) {
 }
 
 // sumParts sets rows lo… of a head to the sum of its parts, of which first is the
-// first, in order: those whose queries see the token.
+// first, in order: those whose queries see the token. The spans are backward's.
 func (a *attention) sumParts(dst simd.View, x []float32, first, lo, T int) {
 	parts := keyParts(a.kvHeads)
 	at := 0

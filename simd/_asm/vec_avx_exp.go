@@ -6,14 +6,13 @@ type expChain struct{ x, y, n, t int }
 // chains returns k of them from register first on. AVX2 is short of registers: t
 // takes the place of x, which is loaded again.
 func (v vector) chains(k, first int) []expChain {
+	size := map[string]int{"Z": 4, "Y": 3}[v.reg]
 	list := make([]expChain, k)
 	for i := range list {
+		r := first + size*i
+		list[i] = expChain{x: r, y: r + 1, n: r + 2, t: r}
 		if v.reg == "Z" {
-			r := first + 4*i
-			list[i] = expChain{x: r, y: r + 1, n: r + 2, t: r + 3}
-		} else {
-			r := first + 3*i
-			list[i] = expChain{x: r, y: r + 1, n: r + 2, t: r}
+			list[i].t = r + 3
 		}
 	}
 	return list
