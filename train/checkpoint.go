@@ -33,13 +33,13 @@ func tensors(o *optimizer, best [][]float32) []safetensors.Entry {
 	var list []safetensors.Entry
 	add := func(name string, l *loraone.Layer, a, bt []float32) {
 		list = append(list,
-			safetensors.Entry{Name: name + l.Name + ".lora_A", Shape: []int{l.R, l.In}, Data: a},
-			safetensors.Entry{Name: name + l.Name + ".lora_Bt", Shape: []int{l.R, l.Out}, Data: bt})
+			safetensors.Entry{Name: name + l.Name + ".lora_A", Shape: []int{len(a) / l.In, l.In}, Data: a},
+			safetensors.Entry{Name: name + l.Name + ".lora_Bt", Shape: []int{len(bt) / l.Out, l.Out}, Data: bt})
 	}
 	for i, l := range o.layers {
 		add("", l, l.A, l.Bt)
 		add("m.", l, o.m[2*i], o.m[2*i+1])
-		add("v.", l, o.v[2*i], o.v[2*i+1])
+		add("v.", l, o.v[2*i], o.v[2*i+1]) // 1×n by feature
 		if best != nil {
 			add("best.", l, best[2*i], best[2*i+1])
 		}
@@ -238,6 +238,12 @@ func verify(path string) (*state, error) {
 	st := new(state)
 	if err := readPart(path, stateFile, st); err != nil {
 		return nil, err
+	}
+	if st.Version == 2 && st.Settings["optimizer"] == preconditionedAdamW {
+		st.Version, st.Settings["optimizer"] = stateVersion, scaledAdamW // its name in layout 2
+	}
+	if st.Version == 2 {
+		st.Version = stateVersion
 	}
 	if st.Version != stateVersion {
 		return nil, hint(fmt.Errorf("checkpoint: %s: layout %d, this version reads %d", path, st.Version, stateVersion), "it is of another version of finetune, which can go on with it")

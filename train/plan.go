@@ -64,7 +64,7 @@ const leastFormedBytes = loraone.DefaultFormedBytes / 4
 // gradient is formed at a time: every step is longer with a smaller layout.
 func (p *Plan) fit(c *Config, m *model.Config, longest int, held int64) error {
 	lora, n := c.Lora(""), int64(p.Parameters)
-	adapters := lora.TrainingBytes(m, max(longest, model.MostTokens)) + 4*2*n // two moments
+	adapters := lora.TrainingBytes(m, max(longest, model.MostTokens)) + 4*2*n // two moments at most
 	other := func(formed int64) int64 {
 		start := int64(0)
 		if p.InitSamples > 0 {

@@ -68,7 +68,7 @@ func checkLength(c *Config) error {
 }
 
 func checkOptimizer(c *Config) error {
-	if err := oneOf("optimizer", c.Optimizer, "preconditioned-adamw", "adamw"); err != nil {
+	if err := oneOf("optimizer", c.Optimizer, preconditionedAdamW, plainAdamW, scaledAdamW); err != nil {
 		return err
 	}
 	if err := oneOf("lr_scheduler_type", c.LRSchedulerType, "constant", "linear", "cosine"); err != nil {
@@ -84,9 +84,9 @@ func checkOptimizer(c *Config) error {
 	case c.WeightDecay < 0 || !finite(c.WeightDecay):
 		return usage("", "weight_decay is %v, want 0 or more", c.WeightDecay)
 	case !(c.AdamBeta1 >= 0 && c.AdamBeta1 < 1):
-		return usage("", "adam_beta1 is %v, want 0 or more and less than 1", c.AdamBeta1)
+		return usage("", "adam_beta1 is %v, want more than 0 and less than 1, or 0 for the optimizer's own", c.AdamBeta1)
 	case !(c.AdamBeta2 >= 0 && c.AdamBeta2 < 1):
-		return usage("", "adam_beta2 is %v, want 0 or more and less than 1", c.AdamBeta2)
+		return usage("", "adam_beta2 is %v, want more than 0 and less than 1, or 0 for the optimizer's own", c.AdamBeta2)
 	case !(c.AdamEpsilon > 0) || !finite(c.AdamEpsilon):
 		return usage("", "adam_epsilon is %v, want a number above 0", c.AdamEpsilon)
 	case c.MaxGradNorm < 0 || !finite(c.MaxGradNorm):
