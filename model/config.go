@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"example.com/finetune/internal/hint"
 	"example.com/finetune/model/strictjson"
 )
 
@@ -86,10 +87,10 @@ func missingConfig(dir string, err error) error {
 		return fmt.Errorf("model folder %s: not a folder", dir)
 	}
 	if _, e := os.Stat(filepath.Join(dir, "adapter_config.json")); e == nil {
-		return hintError{
+		return hint.New(
 			fmt.Errorf("%s: no config.json: this folder holds an adapter", dir),
 			"give the base model as model and this folder as adapter",
-		}
+		)
 	}
 	return fmt.Errorf("%s: no config.json: %w", dir, err)
 }

@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"example.com/finetune/internal/files"
 )
 
 // config is what tokenizer_config.json says beside tokenizer.json.
@@ -23,7 +25,7 @@ var specialNames = []string{"bos_token", "eos_token", "unk_token", "pad_token", 
 // readConfig reads dir/tokenizer_config.json; without one the result is empty.
 func readConfig(dir string) (*config, error) {
 	path := filepath.Join(dir, "tokenizer_config.json")
-	data, err := readFile(path)
+	data, err := files.Read(path, maxFile)
 	if errors.Is(err, os.ErrNotExist) {
 		return &config{}, nil
 	}

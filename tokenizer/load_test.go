@@ -229,7 +229,7 @@ func TestLoadRefusesAFolderForAFile(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(dir, "tokenizer.json"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Load(dir); err == nil || !strings.Contains(err.Error(), "tokenizer.json: not a file (d") {
+	if _, err := Load(dir); err == nil || !strings.Contains(err.Error(), "tokenizer.json: a folder, want a file") {
 		t.Errorf("got %v", err)
 	}
 }

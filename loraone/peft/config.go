@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"example.com/finetune/internal/hint"
 	"example.com/finetune/model/strictjson"
 )
 
@@ -67,7 +68,7 @@ var plainInits = []string{"null", "true", "false", `"gaussian"`, `"eva"`, `"orth
 func ReadConfig(dir string) (Config, error) {
 	f, err := strictjson.ReadFile(filepath.Join(dir, configName))
 	if errors.Is(err, fs.ErrNotExist) {
-		return Config{}, hintError{fmt.Errorf("%s: not an adapter: %w", dir, err), "give the folder that holds " + configName + " and " + weightsName}
+		return Config{}, hint.New(fmt.Errorf("%s: not an adapter: %w", dir, err), "give the folder that holds "+configName+" and "+weightsName)
 	}
 	if err != nil {
 		return Config{}, err

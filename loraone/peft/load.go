@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"example.com/finetune/internal/hint"
 	"example.com/finetune/loraone"
 	"example.com/finetune/model"
 	"example.com/finetune/model/safetensors"
@@ -61,10 +62,10 @@ func Load(dir string, m *model.Model) (*loraone.Adapters, error) {
 
 func noWeights(dir string, err error) error {
 	if _, e := os.Stat(filepath.Join(dir, "adapter_model.bin")); e == nil {
-		return hintError{
+		return hint.New(
 			fmt.Errorf("%s: adapter_model.bin is a pickle, which can run any code when it is read: refused", dir),
 			"save the adapter as safetensors: save_pretrained(folder, safe_serialization=True) in PEFT",
-		}
+		)
 	}
 	return err
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"unicode"
 
+	"example.com/finetune/internal/hint"
 	"example.com/finetune/model/strictjson"
 )
 
@@ -78,7 +79,7 @@ func openShards(dir string) (*Set, error) {
 		if err != nil {
 			s.Close()
 			if errors.Is(err, fs.ErrNotExist) {
-				return nil, hintError{fmt.Errorf("%s names %s: %w", index, shard, err), "the download is not complete"}
+				return nil, hint.New(fmt.Errorf("%s names %s: %w", index, shard, err), "the download is not complete")
 			}
 			return nil, err
 		}

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"unicode"
 
-	"example.com/finetune/model/infile"
+	"example.com/finetune/internal/files"
 )
 
 // maxShown is how many mistakes an error spells out (as for rows of data).
@@ -38,7 +38,7 @@ type mistakes struct {
 // ReadFile returns the fields of the JSON object in a file, a member of a model's or
 // adapter's folder.
 func ReadFile(path string) (*Fields, error) {
-	data, err := infile.ReadMember(path, maxFile)
+	data, err := files.Read(path, maxFile)
 	if err != nil {
 		return nil, err
 	}

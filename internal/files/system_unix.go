@@ -1,12 +1,15 @@
 //go:build unix
 
-package atomicfile
+package files
 
 import (
 	"errors"
 	"os"
 	"syscall"
 )
+
+// noWait opens a pipe at once, without waiting for its other end.
+const noWait = syscall.O_NONBLOCK
 
 // SyncDir flushes a folder's list of names to the disk.
 func SyncDir(dir string) error {

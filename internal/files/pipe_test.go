@@ -1,6 +1,6 @@
 //go:build linux || darwin
 
-package infile
+package files
 
 import (
 	"os"
@@ -22,7 +22,7 @@ func TestPipesAndDevices(t *testing.T) {
 		for _, path := range []string{pipe, "/dev/zero"} {
 			_, err := Open(path)
 			wantError(t, path, err, path, "not a regular file")
-			_, err = ReadMember(path, 1<<20)
+			_, err = Read(path, 1<<20)
 			wantError(t, path, err, path, "not a regular file")
 		}
 	}()

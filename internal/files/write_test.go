@@ -1,8 +1,9 @@
-package atomicfile
+package files
 
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -22,10 +23,10 @@ func only(t *testing.T, path, content string) {
 	}
 }
 
-func TestWriteFileReplaces(t *testing.T) {
+func TestWriteReplaces(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.safetensors")
 	for _, content := range []string{"first", "second, longer", ""} {
-		if err := WriteFile(path, []byte(content)); err != nil {
+		if err := Write(path, []byte(content)); err != nil {
 			t.Fatal(err)
 		}
 		only(t, path, content)
@@ -34,7 +35,7 @@ func TestWriteFileReplaces(t *testing.T) {
 
 func TestAbortLeavesTheOldContent(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.safetensors")
-	if err := WriteFile(path, []byte("old")); err != nil {
+	if err := Write(path, []byte("old")); err != nil {
 		t.Fatal(err)
 	}
 	f, err := Create(path)
@@ -72,12 +73,12 @@ func TestAbortAfterCommitDoesNothing(t *testing.T) {
 	only(t, path, "new")
 }
 
-func TestErrors(t *testing.T) {
+func TestWriteErrors(t *testing.T) {
 	dir := t.TempDir()
-	if err := WriteFile(filepath.Join(dir, "none", "a"), nil); err == nil {
+	if err := Write(filepath.Join(dir, "none", "a"), nil); err == nil {
 		t.Error("no error for a folder that is not there")
 	}
-	if err := WriteFile(dir, nil); err == nil || !strings.Contains(err.Error(), "is a folder") {
+	if err := Write(dir, nil); err == nil || !strings.Contains(err.Error(), "is a folder") {
 		t.Errorf("writing over a folder: %v", err)
 	}
 	f, err := Create(filepath.Join(dir, "a"))
@@ -102,10 +103,61 @@ func TestLinkIsReplacedNotFollowed(t *testing.T) {
 	if err := os.Symlink(target, link); err != nil {
 		t.Skip(err)
 	}
-	if err := WriteFile(link, []byte("new")); err != nil {
+	if err := Write(link, []byte("new")); err != nil {
 		t.Fatal(err)
 	}
 	if got, _ := os.ReadFile(target); string(got) != "old" {
 		t.Errorf("the link's target was changed to %q", got)
+	}
+}
+
+func TestSweepTakesWhatACrashHasLeft(t *testing.T) {
+	dir := t.TempDir()
+	f, err := Create(filepath.Join(dir, "a.json")) // neither committed nor aborted
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Close()
+	for _, name := range []string{"a.json", ".a.tmp-notes", ".tmp-01234567", "b.tmp-01234567"} {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := Sweep(dir); err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	if want := []string{".a.tmp-notes", ".tmp-01234567", "a.json", "b.tmp-01234567"}; !slices.Equal(names, want) {
+		t.Errorf("left %v, want %v", names, want)
+	}
+	if err := Sweep(filepath.Join(dir, "none")); err != nil {
+		t.Error(err)
+	}
+	if err := Sweep(filepath.Join(dir, "a.json")); err == nil {
+		t.Error("no error for a file")
+	}
+}
+
+func TestMkdirAll(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "a", "b")
+	for range 2 {
+		if err := MkdirAll(dir); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := Write(filepath.Join(dir, "file"), nil); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"file", filepath.Join("file", "c")} {
+		if err := MkdirAll(filepath.Join(dir, path)); err == nil {
+			t.Errorf("%s: no error though a file is in the way", path)
+		}
 	}
 }
