@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"example.com/finetune/model/strictjson"
+	"example.com/finetune/internal/jsontree"
 )
 
 // sharded writes two shards and their index: a in s1, b and c in s2.
@@ -208,13 +208,13 @@ func TestIndexSyntax(t *testing.T) {
 		{`{"weight_map": {}}`, "weight_map is empty"},
 		{`{"Weight_Map": {"a": "x.safetensors"}}`, "weight_map is missing"},
 		{manyShards(5000), "5000 shards, want at most 4096"},
-		{`{"weight_map": ` + strings.Repeat("[", 20000), "exceeded max depth"},
+		{`{"weight_map": ` + strings.Repeat("[", 20000), "more than 10000 lists"},
 		{"{\"weight_map\": {\"a\": \"x\xff.safetensors\"}}", "invalid UTF-8"},
-		{"{\"weight_map\":\n{\"a\": \"x.safetensors\",\n\"a\": \"y.safetensors\"}}", `line 3: key "a" twice`},
-		{`{"weight_map": {}, "weight_map": {}}`, `key "weight_map" twice`},
-		{"{\n\"weight_map\": {", "line 2: unexpected end"},
-		{`[]`, "not a JSON object"},
-		{``, "not a JSON object"},
+		{"{\"weight_map\":\n{\"a\": \"x.safetensors\",\n\"a\": \"y.safetensors\"}}", `line 3, byte 39: duplicate key "a"`},
+		{`{"weight_map": {}, "weight_map": {}}`, `duplicate key "weight_map"`},
+		{"{\n\"weight_map\": {", "line 2, byte 18: the text ends"},
+		{`[]`, "a list, want an object"},
+		{``, "the text ends, want a value"},
 	} {
 		t.Run(test[1], func(t *testing.T) {
 			_, err := parseIndex(test[0])
@@ -232,7 +232,7 @@ func manyShards(n int) string {
 }
 
 func parseIndex(text string) (map[string]string, error) {
-	f, err := strictjson.Parse("index", []byte(text))
+	f, err := jsontree.ParseFields("index", text)
 	if err != nil {
 		return nil, err
 	}
