@@ -44,7 +44,7 @@ func parseConfig(data []byte) (*config, error) {
 		return nil, err
 	}
 	if file.Kind() != jsontree.Object {
-		return nil, fmt.Errorf("%v, want an object", file.Kind())
+		return nil, file.Wrong("an object")
 	}
 	c := &config{special: map[string]string{}, digest: sha256.Sum256(data)}
 	for _, name := range specialNames {

@@ -39,7 +39,7 @@ func ParseFields(name, text string) (*Fields, error) {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	if v.Kind() != Object {
-		return nil, fmt.Errorf("%s: %v, want an object", name, v.Kind())
+		return nil, fmt.Errorf("%s: %w", name, v.Wrong("an object"))
 	}
 	return &Fields{name: name, object: v, mistakes: new(mistakes.List)}, nil
 }
@@ -112,7 +112,7 @@ func within(lo, hi int) func(Value) (int, error) {
 	return func(v Value) (int, error) {
 		n, err := v.Int()
 		if err == nil && (n < int64(lo) || n > int64(hi)) {
-			err = v.wrong("another")
+			err = v.Wrong("another")
 		}
 		return int(n), err
 	}
@@ -166,7 +166,7 @@ func (f *Fields) Integers(key string, lo, hi int) []int {
 // items reads each item of a list.
 func items[T any](v Value, want string, read func(Value) (T, error)) ([]T, error) {
 	if v.Kind() != List {
-		return nil, v.wrong(want)
+		return nil, v.Wrong(want)
 	}
 	list := make([]T, v.Len())
 	for i, item := range v.Items() {

@@ -29,7 +29,7 @@ const (
 	InvalidUTF8                // bytes that are no UTF-8
 	HalfSurrogate              // \ud800 without the other half, or the other half alone
 	DuplicateKey               // a key that its object has already
-	TooDeep                    // more than 10,000 lists and objects in one another
+	TooLarge                   // more text, values, or lists in one another than are taken
 )
 
 // An Error is the first mistake of a text.
@@ -46,10 +46,14 @@ func (e *Error) Error() string {
 }
 
 // Parse returns the one value of a text. Its error is an [*Error].
-func Parse(text string) (Value, error) {
-	p := parser{tree: &tree{text: text}}
+func Parse(text string) (Value, error) { return ParseAtMost(text, math.MaxUint32) }
+
+// ParseAtMost is [Parse] for a text that is not trusted with memory: more than most
+// values and keys, of 20 bytes each, are an error.
+func ParseAtMost(text string, most int) (Value, error) {
+	p := parser{tree: &tree{text: text}, most: most}
 	if len(text) > math.MaxUint32 {
-		return Value{}, p.fail(Syntax, 0, "%d bytes, want less than 4 GiB", len(text))
+		return Value{}, p.fail(TooLarge, 0, "%d bytes, want less than 4 GiB", len(text))
 	}
 	if !utf8.ValidString(text) {
 		return Value{}, p.fail(InvalidUTF8, invalidAt(text), "invalid UTF-8")
@@ -76,6 +80,7 @@ func invalidAt(text string) int {
 // A parser fills a tree.
 type parser struct {
 	*tree
+	most  int // values and keys
 	at    int // the next byte
 	depth int
 	keys  []string // of the objects that are open and have no index yet
@@ -134,10 +139,14 @@ func (p *parser) close(i uint32, count int) {
 }
 
 func (p *parser) value() error {
-	switch c := p.peek(); {
+	c := p.peek()
+	if len(p.nodes) >= p.most {
+		return p.fail(TooLarge, p.at, "more than %d values and keys", p.most)
+	}
+	switch {
 	case c == '{' || c == '[':
 		if p.depth++; p.depth > maxDepth {
-			return p.fail(TooDeep, p.at, "more than %d lists and objects in one another", maxDepth)
+			return p.fail(TooLarge, p.at, "more than %d lists and objects in one another", maxDepth)
 		}
 		defer func() { p.depth-- }()
 		if c == '{' {

@@ -83,14 +83,26 @@ func TestErrors(t *testing.T) {
 		{many(40, `"kx": 0`), `duplicate key "kx"`, DuplicateKey},
 		{many(40, `"x": {"a": 0, "k": 0, "a": 0}`), `duplicate key "a"`, DuplicateKey},
 		{`{"\u001b": 1, "\u001b": 2}`, `duplicate key "` + "\ufffd" + `"`, DuplicateKey},
-		{strings.Repeat("[", 10001), "byte 10001: more than 10000 lists and objects in one another", TooDeep},
-		{strings.Repeat(`{"a":`, 1<<16), "more than 10000 lists and objects in one another", TooDeep},
+		{strings.Repeat("[", 10001), "byte 10001: more than 10000 lists and objects in one another", TooLarge},
+		{strings.Repeat(`{"a":`, 1<<16), "more than 10000 lists and objects in one another", TooLarge},
 	} {
 		_, err := Parse(test.text)
 		var e *Error
 		if !errors.As(err, &e) || !strings.Contains(err.Error(), test.want) || e.Cause != test.cause {
 			t.Errorf("%.60q: cause %d of %v, want %d of %q", test.text, e.Cause, err, test.cause, test.want)
 		}
+	}
+}
+
+func TestParseAtMost(t *testing.T) {
+	const text = `{"a": [1, 2]}` // an object, a key, a list, two numbers
+	if _, err := ParseAtMost(text, 5); err != nil {
+		t.Error(err)
+	}
+	_, err := ParseAtMost(text, 4)
+	var e *Error
+	if !errors.As(err, &e) || e.Cause != TooLarge || !strings.HasSuffix(e.Text, "more than 4 values and keys") || e.Offset != 10 {
+		t.Errorf("%v", err)
 	}
 }
 

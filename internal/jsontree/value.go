@@ -146,7 +146,7 @@ func (v Value) Has(key string) bool { return !v.Get(key).IsNull() }
 // Str returns a string's text.
 func (v Value) Str() (string, error) {
 	if v.Kind() != String {
-		return "", v.wrong("a string")
+		return "", v.Wrong("a string")
 	}
 	return v.t.string(v.i), nil
 }
@@ -154,7 +154,7 @@ func (v Value) Str() (string, error) {
 // Bool returns true or false.
 func (v Value) Bool() (bool, error) {
 	if v.Kind() != Bool {
-		return false, v.wrong("true or false")
+		return false, v.Wrong("true or false")
 	}
 	return v.Raw() == "true", nil
 }
@@ -166,7 +166,7 @@ func (v Value) Int() (int64, error) {
 			return n, nil
 		}
 	}
-	return 0, v.wrong("an integer")
+	return 0, v.Wrong("an integer")
 }
 
 // Float returns a number, which must be a finite float64.
@@ -176,11 +176,12 @@ func (v Value) Float() (float64, error) {
 			return x, nil
 		}
 	}
-	return 0, v.wrong("a number")
+	return 0, v.Wrong("a number")
 }
 
-// wrong says what was found: a number by its text, else the kind.
-func (v Value) wrong(want string) error {
+// Wrong returns an error that says what was found, a number by its text and all else by
+// its kind, and what was wanted: "a list, want a string".
+func (v Value) Wrong(want string) error {
 	if v.Kind() == Number {
 		return fmt.Errorf("%s, want %s", shorten(v.Raw()), want)
 	}
