@@ -118,17 +118,27 @@ func (u *unpacker) unpackGzip(dst, src []byte, size int) ([]byte, error) {
 }
 
 func (u *unpacker) unpackZstd(dst, src []byte, size int) ([]byte, error) {
-	in := bytes.NewReader(src)
-	var err error
+	var head zstd.Header
+	if err := head.Decode(src); err != nil {
+		return nil, errors.New("not valid zstd data")
+	}
+	if head.HasFCS && head.FrameContentSize != uint64(size) {
+		return nil, fmt.Errorf("zstd data for %d bytes, want %d", head.FrameContentSize, size)
+	}
 	if u.zstd == nil { // of one thread, it has no goroutines that must be ended
-		u.zstd, err = zstd.NewReader(in, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true))
-	} else {
-		err = u.zstd.Reset(in)
+		var err error
+		if u.zstd, err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxPage)); err != nil {
+			return nil, err
+		}
 	}
-	if err != nil {
+	out, err := u.zstd.DecodeAll(src, dst[:0])
+	switch {
+	case err != nil:
 		return nil, fmt.Errorf("not valid zstd data: %w", err)
+	case len(out) != size:
+		return nil, fmt.Errorf("%d bytes of zstd data, want %d", len(out), size)
 	}
-	return readPage(dst, u.zstd, size)
+	return out, nil
 }
 
 // readPage reads exactly size bytes and the end of r. The buffer grows as they come.

@@ -10,9 +10,12 @@ import (
 	"math"
 )
 
-// maxFooter bounds the description of a file: two hundred bytes for each column of each
-// row group make tens of thousands of row groups.
-const maxFooter = 256 << 20
+// Bounds of a file's description. A column of a row group takes some two hundred bytes,
+// so that there can be three hundred thousand.
+const (
+	maxFooter   = 64 << 20
+	maxElements = 100_000
+)
 
 // A footer is what a file says about itself (FileMetaData).
 type footer struct {
@@ -147,7 +150,10 @@ func readFooter(r io.ReaderAt, size int64) (*footer, error) {
 	section := io.NewSectionReader(r, size-8-length, length)
 	t := &thrift{in: bufio.NewReaderSize(section, 1<<16), left: length}
 	f := parseFooter(t)
-	if t.err != nil {
+	switch {
+	case errors.Is(t.err, errEncrypted):
+		return nil, t.err
+	case t.err != nil:
 		return nil, fmt.Errorf("the footer: %w", t.err)
 	}
 	f.start = size - 8 - length
@@ -206,7 +212,12 @@ func parseFooter(t *thrift) *footer {
 	t.fields(thriftStruct, func(id int, kind byte) {
 		switch id {
 		case 2:
-			t.list(kind, func(kind byte) { f.elements = append(f.elements, parseElement(t, kind)) })
+			t.list(kind, func(kind byte) {
+				if len(f.elements) == maxElements {
+					t.fail("a schema of more than %d lines", maxElements)
+				}
+				f.elements = append(f.elements, parseElement(t, kind))
+			})
 		case 3:
 			f.rows = t.integer(kind)
 		case 4:
@@ -295,6 +306,9 @@ func parseRowGroup(t *thrift, kind byte) rowGroup {
 			t.skip(kind)
 		}
 	})
+	if len(g.chunks) == 0 {
+		t.fail("a row group without columns")
+	}
 	return g
 }
 
