@@ -280,6 +280,41 @@ func TestOlderLists(t *testing.T) {
 	}
 }
 
+// TestBadValues: values that a type does not have are mistakes of their row.
+func TestBadValues(t *testing.T) {
+	one := func(l raw, data string) []byte {
+		return crafted{1, []raw{l}, []craftedColumn{{1, 0, [][]byte{page(1, 0, data)}}}}.bytes(1)
+	}
+	nullKey := crafted{
+		1,
+		[]raw{note(group("a", 0, 1), 1), group("key_value", 2, 2), leaf("key", 1, 1), leaf("value", 1, 0)},
+		[]craftedColumn{
+			{1, 0, [][]byte{page(1, 0, "\x02\x00\x00\x00\x02\x00"+"\x02\x00\x00\x00\x02\x01")}},
+			{1, 0, [][]byte{page(1, 0, "\x02\x00\x00\x00\x02\x00"+"\x02\x00\x00\x00\x02\x01"+ints[:4])}},
+		},
+	}
+	for want, data := range map[string][]byte{
+		`column "a.key": a key is null`:                          nullKey.bytes(1),
+		`column "a": a date in the year 5881580, want 1 to 9999`: one(note(leaf("a", 1, 0), 6), "\xff\xff\xff\x7f"),
+		`column "a": a time of day of 86400000/1000 seconds`:     one(note(leaf("a", 1, 0), 7), "\x00\x5c\x26\x05"),
+		`column "a": a time of day of -1 nanoseconds`:            one(leaf("a", 3, 0), "\xff\xff\xff\xff\xff\xff\xff\xff\x00\x00\x00\x00"),
+		`column "a": not valid JSON, which its type promises`:    one(note(leaf("a", 6, 0), 19), "\x01\x00\x00\x00{"),
+		`column "a": a decimal of 1001 bytes, want at most 1000`: one(note(leaf("a", 6, 0), 5), "\xe9\x03\x00\x00"+strings.Repeat("x", 1001)),
+		`column "a": -Inf, want a finite number`:                 one(leaf("a", 5, 0), "\x00\x00\x00\x00\x00\x00\xf0\xff"),
+	} {
+		f, err := Open("x.parquet", bytes.NewReader(data), int64(len(data)))
+		if err != nil {
+			t.Error(want, err)
+			continue
+		}
+		for row, err := range f.Rows() {
+			if err != nil || row.Err == nil || row.Err.Error() != want {
+				t.Errorf("%v, %v, want %s", err, row.Err, want)
+			}
+		}
+	}
+}
+
 // TestColumns: what a file says of its columns.
 func TestColumns(t *testing.T) {
 	for name, want := range map[string][]Column{

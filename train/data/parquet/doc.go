@@ -1,6 +1,6 @@
 // Package parquet reads the rows of a Parquet file as JSON text, one object a row with
 // its keys in the order of the schema. It knows the file format as pyarrow, datasets,
-// pandas, polars, DuckDB and Spark write it; it does not know what a row means.
+// pandas, polars and DuckDB write it; it does not know what a row means.
 //
 // # The way of a row
 //
@@ -26,12 +26,13 @@
 // # Decisions
 //
 // This is code of our own because of its size: parquet-go adds ten megabytes and nine
-// modules to a program, this package and klauspost/compress (zstd, snappy, LZ4) less
-// than one megabyte and one module. Brotli would add two more megabytes for a codec
+// modules to a program, this package and klauspost/compress (zstd, Snappy, LZ4) half a
+// megabyte and one module. Brotli would add two more megabytes for a codec
 // that no library chooses unasked; it is refused by name, with a way out.
 //
 // Memory is one page and one dictionary a column, as the writer cut them, and one
-// compressed page. Nothing is believed before bytes stand for it: buffers grow as data
+// compressed page: some twenty megabytes for files of any size by pyarrow, datasets and
+// polars, three hundred by DuckDB, whose pages have up to 100 MB. Nothing is believed before bytes stand for it: buffers grow as data
 // arrives, and counts are bounded by the bytes that hold them.
 //
 // Source: the format's parquet.thrift, Encodings.md and LogicalTypes.md

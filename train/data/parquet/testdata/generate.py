@@ -174,9 +174,8 @@ def pages():
     for version in ("1.0", "2.0"):
         for codec in ("none", "snappy", "gzip", "zstd", "lz4"):
             write(f"stories.{codec}-v{version[0]}", table, compression=codec, data_page_version=version, write_statistics=False)
-    # small pages, which cut rows and lists in many places
     pq.write_table(table, HERE / "bad-brotli.parquet", compression="brotli", write_statistics=False)
-    many = stories(80)
+    many = stories(80)  # in pages that cut rows and lists in many places
     for version in ("1.0", "2.0"):
         write(f"pages.v{version[0]}", many, row_group_size=50, data_page_size=1, write_batch_size=10, data_page_version=version,
               write_page_checksum=True, dictionary_pagesize_limit=300, write_page_index=version == "2.0", compression="zstd", store_schema=False)
@@ -247,7 +246,7 @@ def types():
         "stamp_utc": pa.array([day, dt.datetime(1900, 1, 1), None], pa.timestamp("us", "UTC")),
         "decimal9": pa.array([decimal.Decimal("1234567.89"), decimal.Decimal("-0.05"), None], pa.decimal128(9, 2)),
         "decimal18": pa.array([decimal.Decimal("-999999999999999.999"), decimal.Decimal("0"), None], pa.decimal128(18, 3)),
-        "decimal38": pa.array([decimal.Decimal("-9" * 1 + "9" * 20 + ".5"), decimal.Decimal("12"), None], pa.decimal128(38, 1)),
+        "decimal38": pa.array([decimal.Decimal("-" + "9" * 21 + ".5"), decimal.Decimal("12"), None], pa.decimal128(38, 1)),
         "uuid": pa.array([uuid.UUID(int=2**127 + 5).bytes, uuid.UUID(int=0).bytes, None], pa.binary(16)).cast(pa.uuid()),
     }
     write("types", pa.table(columns), store_decimal_as_integer=True, write_statistics=False)
@@ -293,6 +292,10 @@ def nesting():
 
 # ------------------------------------------------------------------------------- what is refused, or not read
 
+def binary(path):
+    return {"binary": path}
+
+
 class Keys(pe.KmsClient):
     """Keys that are not secret at all."""
 
@@ -315,11 +318,10 @@ def refused():
         "parts": pa.array([[{"bytes": b"1", "path": "p"}], [], None], pa.list_(image)),
     })
     pq.write_table(table, HERE / "binary.parquet", store_schema=False)
-    mark_ = lambda path: {"binary": path}
     twin("binary", [
-        {"text": "a", "image": {"bytes": mark_("image.bytes"), "path": "x.png"}, "raw": mark_("raw"), "parts": [{"bytes": mark_("parts[].bytes"), "path": "p"}]},
-        {"text": "b", "image": None, "raw": mark_("raw"), "parts": []},
-        {"text": "c", "image": {"bytes": mark_("image.bytes"), "path": None}, "raw": mark_("raw"), "parts": None},
+        {"text": "a", "image": {"bytes": binary("image.bytes"), "path": "x.png"}, "raw": binary("raw"), "parts": [{"bytes": binary("parts[].bytes"), "path": "p"}]},
+        {"text": "b", "image": None, "raw": binary("raw"), "parts": []},
+        {"text": "c", "image": {"bytes": binary("image.bytes"), "path": None}, "raw": binary("raw"), "parts": None},
     ])
     pq.write_table(table.select(["raw"]), HERE / "bad-only-binary.parquet", store_schema=False)
 
