@@ -11,6 +11,8 @@ import (
 
 	"github.com/klauspost/compress/s2"
 	"github.com/klauspost/compress/zstd"
+
+	"example.com/finetune/internal/hint"
 )
 
 // Compression codecs, as CompressionCodec numbers them.
@@ -50,7 +52,7 @@ func checkCodec(codec int) error {
 	if codec >= 0 && codec < len(codecNames) {
 		name = codecNames[codec]
 	}
-	return advise(fmt.Errorf("compression %s is not supported, want none, SNAPPY, GZIP, ZSTD or LZ4_RAW", name), againHint)
+	return hint.New(fmt.Errorf("compression %s is not supported, want none, SNAPPY, GZIP, ZSTD or LZ4_RAW", name), againHint)
 }
 
 // unpack returns the size bytes that src holds, in dst where it is large enough.

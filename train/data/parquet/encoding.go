@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math"
 	"math/bits"
+
+	"example.com/finetune/internal/hint"
 )
 
 // Encodings, as the format numbers them (Encoding).
@@ -86,7 +88,7 @@ func newDecoder(encoding int, c *column, data []byte) (decoder, error) {
 	case encoding == encodingSplit && size > 0:
 		return &split{data: data, physical: c.physical, count: len(data) / size, buffer: make([]byte, size)}, nil
 	}
-	return nil, advise(fmt.Errorf("encoding %d is not supported for its type", encoding), againHint)
+	return nil, hint.New(fmt.Errorf("encoding %d is not supported for its type", encoding), againHint)
 }
 
 // A plainFixed yields values of one size, one after the other.

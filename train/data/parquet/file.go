@@ -290,17 +290,6 @@ func (f *File) mistaken(c *column, err error) {
 	}
 }
 
-// A hintError carries advice, which a program may show below the error.
-type hintError struct {
-	error
-	hint string
-}
-
-func (e hintError) Unwrap() error { return e.error }
-func (e hintError) Hint() string  { return e.hint }
-
-func advise(err error, hint string) error { return hintError{err, hint} }
-
 const (
 	cutHint   = "copy or download the file again"
 	againHint = `write the file again in Python: import pandas; pandas.read_parquet("in.parquet").to_parquet("out.parquet")`

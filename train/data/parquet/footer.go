@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"math"
+
+	"example.com/finetune/internal/hint"
 )
 
 // Bounds of a file's description. A column of a row group takes some two hundred bytes,
@@ -138,7 +140,7 @@ func readFooter(r io.ReaderAt, size int64) (*footer, error) {
 	case "PARE":
 		return nil, errEncrypted
 	default:
-		return nil, advise(errors.New("the file is cut short: it begins as Parquet and does not end so"), cutHint)
+		return nil, hint.New(errors.New("the file is cut short: it begins as Parquet and does not end so"), cutHint)
 	}
 	length := int64(binary.LittleEndian.Uint32(tail[:]))
 	if length > size-12 {
@@ -172,13 +174,13 @@ func checkStart(r io.ReaderAt, size int64) error {
 	case size == 0:
 		return errors.New("the file is empty")
 	case bytes.HasPrefix(start, []byte("version https://")):
-		return advise(errors.New("a Git LFS pointer, not the file itself"), "git lfs pull")
+		return hint.New(errors.New("a Git LFS pointer, not the file itself"), "git lfs pull")
 	case bytes.HasPrefix(start, []byte("PARE")):
 		return errEncrypted
 	case !bytes.HasPrefix(start, []byte("PAR1")):
 		return fmt.Errorf("not a Parquet file: it begins with %q, want \"PAR1\"", start[:min(len(start), 4)])
 	case size < 12:
-		return advise(fmt.Errorf("the file is cut short: %d bytes", size), cutHint)
+		return hint.New(fmt.Errorf("the file is cut short: %d bytes", size), cutHint)
 	}
 	return nil
 }
