@@ -132,6 +132,34 @@ func compileRewritten(src string, marked bool) (*jinja.Template, error) {
 	return jinja.Compile(rewritten)
 }
 
+// Mentions reports whether a word stands in the template: a key of a message that it
+// does not mention is not read.
+func (tpl *Template) Mentions(word string) bool {
+	if slices.Contains(reasoningNames, word) {
+		return slices.ContainsFunc(reasoningNames, tpl.spells)
+	}
+	return tpl.spells(word)
+}
+
+// spells looks for a word, with no other letters around it, in all that is rendered.
+func (tpl *Template) spells(word string) bool {
+	for _, name := range []string{"default", "tool_use"} {
+		rest := tpl.sources[name]
+		for at := 0; word != ""; {
+			i := strings.Index(rest[at:], word)
+			if i < 0 {
+				break
+			}
+			end := at + i + len(word)
+			if (at+i == 0 || !isNameByte(rest[at+i-1])) && (end == len(rest) || !isNameByte(rest[end])) {
+				return true
+			}
+			at = end
+		}
+	}
+	return false
+}
+
 // SetDate fixes what strftime_now tells; it is the time of LoadTemplate otherwise.
 func (tpl *Template) SetDate(date time.Time) { tpl.date = date }
 
@@ -201,10 +229,13 @@ func (tpl *Template) messages(c Conversation) ([]jinja.Value, error) {
 	return all, nil
 }
 
+// reasoningNames are the names under which messages have their reasoning.
+var reasoningNames = []string{"reasoning_content", "thinking", "reasoning"}
+
 // aliasReasoning gives a message's reasoning under the names templates read, as
 // transformers does.
 func aliasReasoning(m jinja.Value) jinja.Value {
-	for _, name := range []string{"reasoning_content", "thinking", "reasoning"} {
+	for _, name := range reasoningNames {
 		reasoning, ok := m.AsDict().Get(name)
 		if !ok || reasoning.IsNone() {
 			continue

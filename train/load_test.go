@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"example.com/finetune/model"
 	"example.com/finetune/simd"
 	"example.com/finetune/tokenizer"
 )
@@ -20,7 +21,7 @@ func TestLoadDataFindsValidationRows(t *testing.T) {
 	load := func(path string) (*Data, error) {
 		c := Default()
 		c.Data = path
-		return LoadData(&c, tok, nil, p, nil)
+		return LoadData(&c, new(model.Config), tok, nil, p, nil)
 	}
 	var rows strings.Builder
 	for i := range 400 {
@@ -39,8 +40,11 @@ func TestLoadDataFindsValidationRows(t *testing.T) {
 	if d, err = load(dir); err != nil {
 		t.Fatal(err)
 	}
-	if d.Train.Len() != 400 || d.Valid.Len() != 2 || d.Split || d.Shared != 1 || len(d.Files) != 2 {
-		t.Errorf("with a file: %d and %d rows, split %v, shared %d", d.Train.Len(), d.Valid.Len(), d.Split, d.Shared)
+	if d.Train.Len() != 400 || d.Valid.Len() != 2 || d.Split || len(d.Files) != 2 {
+		t.Errorf("with a file: %d and %d rows, split %v", d.Train.Len(), d.Valid.Len(), d.Split)
+	}
+	if n := d.Notes; len(n) != 1 || n[0].Path != d.Files[0].Path || n[0].Label != "shared" || n[0].Count != 1 || !n[0].Harms {
+		t.Errorf("a row of both files: %+v", n)
 	}
 	put(t, filepath.Join(dir, "val.jsonl"), "{}")
 	_, err = load(dir)
@@ -74,7 +78,7 @@ func TestLoadDataTakesFilesOfAllKinds(t *testing.T) {
 	c := Default()
 	c.Data = dir
 	var done, total int64
-	d, err := LoadData(&c, tok, nil, p, func(n, of int64) {
+	d, err := LoadData(&c, new(model.Config), tok, nil, p, func(n, of int64) {
 		if n < done {
 			t.Errorf("progress goes from %d to %d", done, n)
 		}
@@ -96,6 +100,6 @@ func TestLoadDataTakesFilesOfAllKinds(t *testing.T) {
 		t.Error(err)
 	}
 	put(t, filepath.Join(dir, "train.txt"), "a")
-	_, err = LoadData(&c, tok, nil, p, nil)
+	_, err = LoadData(&c, new(model.Config), tok, nil, p, nil)
 	expect(t, "two training files", err, "are both there: which of them is meant?", "", false)
 }

@@ -131,7 +131,7 @@ func (o *office) session(t testing.TB, c Config) *Session {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := LoadData(&c, tok, nil, p, nil)
+	d, err := LoadData(&c, new(model.Config), tok, nil, p, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -30,10 +30,11 @@ func facts(p *checkPage, f checkedFile) []fact {
 			count(f.Tokens), count(int(l.Mean+0.5)), count(l.P95), count(l.Longest))},
 		{Label: "trained", Text: fmt.Sprintf("%s, %.1f %%", many(f.Trained, "token"), 100*f.TrainedShare)},
 	}
-	for _, o := range oddities(p, f) {
-		if o.n > 0 {
-			list = append(list, fact{o.label, o.text, true})
-		}
+	if beyond := f.Lengths.Above(p.Positions); f.Longest > p.Positions {
+		list = append(list, fact{"beyond", fmt.Sprintf("%s longer than the model was made for (%s)", many(beyond, "row"), many(p.Positions, "token")), true})
+	}
+	for _, n := range f.Notes() {
+		list = append(list, fact{n.Label, many(n.Count, n.Noun) + " " + n.Text, true})
 	}
 	return list
 }
@@ -44,36 +45,6 @@ func validationRows(f checkedFile) string {
 		return ""
 	}
 	return fmt.Sprintf(": %s to train on, %s kept for validation", count(f.Stats.Rows-f.Validation), count(f.Validation))
-}
-
-// An oddity is something that a user may not know of, n times.
-type oddity struct {
-	n           int
-	label, text string
-}
-
-func oddities(p *checkPage, f checkedFile) []oddity {
-	rows := func(n int, what string) string { return many(n, "row") + " " + what }
-	beyond := 0 // what the model can tell apart
-	if f.Longest > p.Positions {
-		beyond = f.Lengths.Above(p.Positions)
-	}
-	list := []oddity{
-		{f.Cut, "cut", rows(f.Cut, fmt.Sprintf("cut to max_length (%s)", many(p.MaxLength, "token")))},
-		{beyond, "beyond", rows(beyond, fmt.Sprintf("longer than the model was made for (%s)", many(p.Positions, "token")))},
-		{f.Dropped, "dropped", rows(f.Dropped, fmt.Sprintf("longer than max_length (%s)", many(p.MaxLength, "token")))},
-		{f.Untrained, "untrained", rows(f.Untrained, "dropped without a trained token")},
-		{f.SkippedTurns, "hidden", many(f.SkippedTurns, "answer") + " that the chat template does not show: not trained"},
-		{f.EndNotTrained, "no end", rows(f.EndNotTrained, "whose end token is not trained")},
-		{f.Joined, "joined", fmt.Sprintf("%s of prompt and answer in one, first in line %d; trained", many(f.Joined, "token"), f.JoinedLine)},
-		{f.MarkersInText, "markers", rows(f.MarkersInText, "with a special token spelled out in the text")},
-		{f.BrokenText, "broken", rows(f.BrokenText, "with U+FFFD, which stands for bytes that were lost")},
-		{f.Duplicates, "twice", fmt.Sprintf("%s, such as line %d, which is line %d again", many(f.Duplicates, "row"), f.DuplicateAt[1], f.DuplicateAt[0])},
-	}
-	for _, s := range f.Shared {
-		list = append(list, oddity{s.Rows, "shared", fmt.Sprintf("%s of %s too, such as line %d, which is line %d there", many(s.Rows, "row"), s.With, s.Lines[0], s.Lines[1])})
-	}
-	return list
 }
 
 // verdict is the last line: what a run would do.

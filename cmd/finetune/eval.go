@@ -129,7 +129,7 @@ func (c *evalCommand) read(r *reading, path string) (*data.Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	set, err := data.Open(path, data.Columns(config.Map), r.tok, data.Options{Template: template, TrainOn: config.TrainOn, MaxLength: config.MaxLength, Overlong: "truncate"}, r.pool, nil)
+	set, err := data.Open(path, data.Columns(config.Map), r.tok, data.Options{Template: template, TrainOn: config.TrainOn, MaxLength: config.MaxLength, Overlong: "truncate", Ends: r.config.EOS}, r.pool, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -142,23 +142,12 @@ func planRows(j *job, say, warn func(format string, args ...any)) {
 		}
 		say("         validating on %s %s", many(d.Valid.Len(), "row"), from)
 	} else {
-		say("         no validation rows: the last step is what will be saved")
+		say("         no validation rows: the last step is what will be saved (val_split takes none out of fewer than %d rows; a valid.jsonl beside train.jsonl may have any number)", data.SplitFrom)
 	}
-	for _, n := range []struct {
-		rows int
-		what string
-	}{
-		{s.Cut, fmt.Sprintf("cut to max_length (%d tokens)", j.config.MaxLength)},
-		{s.Dropped, fmt.Sprintf("dropped as longer than max_length (%d tokens)", j.config.MaxLength)},
-		{s.Untrained, "dropped without a trained token"},
-		{d.Shared, "in training and validation alike"},
-	} {
-		if n.rows > 0 {
-			warn("%s %s", many(n.rows, "row"), n.what)
+	for _, n := range d.Notes {
+		if n.Harms {
+			warn("%s: %s %s", n.Path, many(n.Count, n.Noun), n.Text)
 		}
-	}
-	if s.SkippedTurns > 0 {
-		warn("%s not trained: the chat template does not show where they stand", many(s.SkippedTurns, "answer"))
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 
 	"example.com/finetune/internal/files"
@@ -99,7 +98,7 @@ func (b *opener) key(data string) (key indexKey, err error) {
 	}
 	fmt.Fprintf(h, "%q", []string{
 		indexMagic, program, data, extension(b.path), b.columns.String(), fmt.Sprintf("%x", b.t.Digest()), template,
-		b.o.TrainOn, fmt.Sprint(b.o.MaxLength), b.o.Overlong,
+		b.o.TrainOn, fmt.Sprint(b.o.MaxLength), b.o.Overlong, fmt.Sprint(b.o.Ends),
 	})
 	return indexKey(h.Sum(nil)), nil
 }
@@ -110,7 +109,7 @@ type identity struct {
 	key  indexKey
 }
 
-// build walks the file and leaves its index in st. The file must be the one that id
+// build reads the file and leaves its index in st. The file must be the one that id
 // tells of; nil is for any.
 func (b *opener) build(st *storage, id *identity) (*Set, error) {
 	defer st.abort()
@@ -121,10 +120,11 @@ func (b *opener) build(st *storage, id *identity) (*Set, error) {
 	defer f.Close()
 	w := newIndexWriter(st)
 	var stats Stats
-	walk := newWalker(b.columns, b.t, b.o, b.pool, b.progress, func(r *Row, e *encoded) {
-		w.add(r, e, stats.add(e, r.Origin, b.o))
+	rows := newReader(b.columns, b.t, b.o, b.pool, b.progress, func(r *Row, e *encoded) error {
+		w.add(r, e, stats.add(e.tally, r.Line, b.o))
+		return w.err
 	})
-	file, mistakes, err := walk.walk(b.path, until{f, &w.err})
+	file, mistakes, err := rows.read(b.path, f)
 	switch {
 	case err != nil:
 		return nil, err
@@ -135,7 +135,7 @@ func (b *opener) build(st *storage, id *identity) (*Set, error) {
 	case id.data != file.SHA256:
 		return nil, fmt.Errorf("%s: changed while it was read", b.path)
 	}
-	if err := w.finish(id.key, file.Format); err != nil {
+	if err := w.finish(id.key, file.Format, rows.unread); err != nil {
 		return nil, err
 	}
 	if err := st.finish(); err != nil {
@@ -152,25 +152,12 @@ func (b *opener) take(st *storage, key indexKey, file File) (*Set, error) {
 		return nil, &storageError{err}
 	}
 	file.Rows, file.Format = x.rows, x.format
-	s, err := newSet(x, file, b.o, st)
+	s, err := newSet(x, file, b.o, len(EndTokens(b.t, b.o.Template, b.o.Ends)) > 0, st)
 	if err != nil {
 		_ = st.close()
 		return nil, err
 	}
 	return s, nil
-}
-
-// An until reads until something else has failed.
-type until struct {
-	io.Reader
-	err *error
-}
-
-func (u until) Read(p []byte) (int, error) {
-	if *u.err != nil {
-		return 0, *u.err
-	}
-	return u.Reader.Read(p)
 }
 
 // hashProgram identifies this program: another build may tokenise otherwise.

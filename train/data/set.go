@@ -20,14 +20,15 @@ type Set struct {
 	MaxIDAt Origin
 
 	options Options
+	ends    bool // there is a token that generation stops at
 	index   *index
 	rows    []uint32 // of the index
 	owner   *storage
 }
 
 // newSet returns all rows of an index.
-func newSet(x *index, file File, o Options, owner *storage) (*Set, error) {
-	s := &Set{File: file, MaxID: x.maxID, MaxIDAt: Origin{file.Path, x.maxLine}, options: o, index: x, owner: owner}
+func newSet(x *index, file File, o Options, ends bool, owner *storage) (*Set, error) {
+	s := &Set{File: file, MaxID: x.maxID, MaxIDAt: Origin{file.Path, x.maxLine}, options: o, ends: ends, index: x, owner: owner}
 	return s.part(func(int) bool { return true })
 }
 
@@ -36,7 +37,7 @@ func (s *Set) part(take func(row int) bool) (*Set, error) {
 	p := *s
 	p.Stats, p.rows = Stats{}, nil
 	err := s.index.records(func(row int, r *record) error {
-		if take(row) && p.Stats.count(r.tally, Origin{s.File.Path, r.line}, s.options) {
+		if take(row) && p.Stats.add(r.tally, r.line, s.options) {
 			p.rows = append(p.rows, uint32(row))
 		}
 		return nil
@@ -44,10 +45,15 @@ func (s *Set) part(take func(row int) bool) (*Set, error) {
 	if err != nil {
 		return nil, s.failed(err)
 	}
-	if err := p.Stats.check(); err != nil {
-		return nil, fmt.Errorf("%s: %w", s.File.Path, err)
+	if err := p.Stats.check(s.File.Path); err != nil {
+		return nil, err
 	}
 	return &p, nil
+}
+
+// Notes says what is odd about the rows.
+func (s *Set) Notes() []Note {
+	return s.Stats.notes(s.File.Path, s.options.MaxLength, s.ends, s.index.unread)
 }
 
 // Len returns the number of sequences.
@@ -100,7 +106,7 @@ func (s *Set) Origin(i int) Origin {
 // Digest identifies the sequences: their ids and masks, in order. It reads them all.
 func (s *Set) Digest() (string, error) {
 	h := sha256.New()
-	w := window{in: s.index.in}
+	w := forwardReader{in: s.index.in}
 	var buf []byte
 	next := 0
 	err := s.index.records(func(row int, r *record) error {

@@ -8,11 +8,11 @@ import (
 	"slices"
 )
 
-// The bounds of the validation split that a run makes for itself.
-const (
-	splitFrom = 200 // rows; a smaller file is trained whole
-	splitMost = 100 // rows kept for validation
-)
+// SplitFrom is how many rows a file must have for some to be kept for validation.
+const SplitFrom = 200
+
+// splitMost is how many are kept at most.
+const splitMost = 100
 
 // A draw chooses about share of the rows for validation. A row is taken by a hash of
 // its content and the seed, so equal rows go together.
@@ -55,7 +55,7 @@ func (d *draw) rows() []int {
 // fewer than 200; then valid is nil. Both parts keep the order of rows, and both
 // stand on what s stands on.
 func (s *Set) Split(share float64, seed uint64) (train, valid *Set, err error) {
-	if share <= 0 || s.index.rows < splitFrom {
+	if share <= 0 || s.index.rows < SplitFrom {
 		return s, nil, nil
 	}
 	d := draw{share: share, seed: seed}
@@ -80,28 +80,65 @@ func (s *Set) Split(share float64, seed uint64) (train, valid *Set, err error) {
 	return train, valid, err
 }
 
-// Shared returns how many rows of the file of s stand in that of other too. Eight
-// bytes of their digests tell them apart: among ten million rows, two different
-// ones are taken for equal once in a hundred thousand files.
-func (s *Set) Shared(other *Set) (n int, err error) {
-	seen := make([]uint64, 0, other.index.rows)
-	if err := other.index.records(func(_ int, r *record) error {
-		seen = append(seen, short(r))
-		return nil
-	}); err != nil {
-		return 0, other.failed(err)
+// Shared finds the rows of s that other has too: the same tokens, trained alike. Eight
+// bytes of a digest tell them apart.
+func (s *Set) Shared(other *Set) (Overlap, error) {
+	o := Overlap{With: other.File.Path}
+	if other.index == s.index {
+		o.With = "its own validation rows"
 	}
-	slices.Sort(seen)
-	err = s.index.records(func(_ int, r *record) error {
-		if _, found := slices.BinarySearch(seen, short(r)); found {
-			n++
+	theirs, err := other.keys()
+	if err != nil {
+		return o, err
+	}
+	ours, err := s.keys()
+	if err != nil {
+		return o, err
+	}
+	o.count(ours, theirs)
+	return o, nil
+}
+
+// A rowKey identifies the tokens and the mask of a row.
+type rowKey struct {
+	key  uint64
+	line int
+}
+
+// keys returns the keys of the rows, sorted.
+func (s *Set) keys() ([]rowKey, error) {
+	list := make([]rowKey, 0, len(s.rows))
+	err := s.index.records(func(row int, r *record) error {
+		if n := len(list); n < len(s.rows) && int(s.rows[n]) == row {
+			list = append(list, rowKey{r.key, r.line})
 		}
 		return nil
 	})
 	if err != nil {
-		return 0, s.failed(err)
+		return nil, s.failed(err)
 	}
-	return n, nil
+	sortKeys(list)
+	return list, nil
 }
 
-func short(r *record) uint64 { return binary.LittleEndian.Uint64(r.digest[:]) }
+func sortKeys(list []rowKey) {
+	slices.SortFunc(list, func(a, b rowKey) int {
+		return cmp.Or(cmp.Compare(a.key, b.key), cmp.Compare(a.line, b.line))
+	})
+}
+
+// count counts the keys of one file that another has, both sorted.
+func (o *Overlap) count(ours, theirs []rowKey) {
+	k := 0
+	for _, a := range ours {
+		for k < len(theirs) && theirs[k].key < a.key {
+			k++
+		}
+		if k == len(theirs) || theirs[k].key != a.key {
+			continue
+		}
+		if o.Rows++; o.Lines[0] == 0 || a.line < o.Lines[0] {
+			o.Lines = [2]int{a.line, theirs[k].line}
+		}
+	}
+}

@@ -4,15 +4,17 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"example.com/finetune/internal/files"
 )
 
-// A storage is where an index is written, and read from when it is settled: a file
+// A storage is where an index is written, and read from when it is finished: a file
 // in the cache folder, a temporary file, or memory.
 type storage struct {
 	name string // for errors
@@ -20,8 +22,8 @@ type storage struct {
 	size int64
 
 	out    io.Writer
-	settle func() error // makes what was written ready to be read; nil when it is
-	drop   func()       // throws away what is not settled
+	ready  func() error // makes what was written ready to be read; nil when it is
+	drop   func()       // throws away what is not ready
 	file   *os.File     // to be closed; nil for memory
 	remove bool         // the file, when it is closed
 }
@@ -41,16 +43,16 @@ func (s *storage) Write(b []byte) (int, error) {
 }
 
 func (s *storage) finish() error {
-	if err := s.settle(); err != nil {
+	if err := s.ready(); err != nil {
 		return &storageError{err}
 	}
-	s.settle = nil
+	s.ready = nil
 	return nil
 }
 
 // abort throws away what was not finished.
 func (s *storage) abort() {
-	if s.settle != nil && s.drop != nil {
+	if s.ready != nil && s.drop != nil {
 		s.drop()
 	}
 }
@@ -71,7 +73,7 @@ func (s *storage) close() error {
 func newMemory() *storage {
 	s, buf := &storage{name: "in memory"}, new(bytes.Buffer)
 	s.out = buf
-	s.settle = func() error {
+	s.ready = func() error {
 		s.in = bytes.NewReader(buf.Bytes())
 		return nil
 	}
@@ -85,7 +87,7 @@ func newTemporary() (*storage, error) {
 	}
 	_ = os.Remove(f.Name()) // where a system allows it, nothing is left whatever happens
 	s := &storage{name: f.Name(), out: f, file: f, remove: true}
-	s.settle = func() error {
+	s.ready = func() error {
 		s.in = f
 		return nil
 	}
@@ -98,6 +100,10 @@ const indexExtension = ".tokens"
 
 // unusedFor is how long an index stays in the cache folder after its last use.
 const unusedFor = 30 * 24 * time.Hour
+
+// cacheBytes is what all indexes of the cache folder may take: the tokens of some ten
+// gigabytes of text. The one that was just made stays whatever its size.
+var cacheBytes int64 = 10 << 30 // a toggle of tests
 
 // cacheFolder returns the folder of indexes: FINETUNE_CACHE_DIR/tokens, else
 // finetune/tokens in the user's cache folder. Only the user can read it.
@@ -143,11 +149,11 @@ func newCached(folder string, key indexKey) (*storage, error) {
 		return nil, err
 	}
 	s := &storage{name: path, out: f, drop: f.Abort}
-	s.settle = func() error {
+	s.ready = func() error {
 		if err := f.Commit(); err != nil {
 			return err
 		}
-		sweep(folder)
+		sweep(folder, path)
 		s.file, err = os.Open(path)
 		s.in = s.file
 		return err
@@ -155,13 +161,15 @@ func newCached(folder string, key indexKey) (*storage, error) {
 	return s, nil
 }
 
-// sweep removes indexes that have not been used for long, those of another layout,
-// and what interrupted runs left behind. What cannot be removed stays.
-func sweep(folder string) {
+// sweep removes indexes that have not been used for long, those of another layout, what
+// interrupted runs left behind, and the oldest where all together are too large. What
+// cannot be removed stays, as does made, the index that was just made.
+func sweep(folder, made string) {
 	entries, err := os.ReadDir(folder)
 	if err != nil {
 		return
 	}
+	var current []fs.FileInfo
 	for _, e := range entries {
 		info, err := e.Info()
 		if err != nil || !info.Mode().IsRegular() {
@@ -169,10 +177,20 @@ func sweep(folder string) {
 		}
 		age := time.Since(info.ModTime())
 		ours := strings.HasSuffix(e.Name(), indexExtension)
-		current := strings.HasPrefix(e.Name(), strings.ToLower(indexMagic)+"-")
 		half := strings.HasPrefix(e.Name(), ".") && strings.Contains(e.Name(), indexExtension+".tmp-")
-		if ours && (!current || age > unusedFor) || half && age > 24*time.Hour {
+		switch {
+		case ours && (!strings.HasPrefix(e.Name(), strings.ToLower(indexMagic)+"-") || age > unusedFor) || half && age > 24*time.Hour:
 			_ = os.Remove(filepath.Join(folder, e.Name()))
+		case ours:
+			current = append(current, info)
+		}
+	}
+	slices.SortFunc(current, func(a, b fs.FileInfo) int { return b.ModTime().Compare(a.ModTime()) })
+	var total int64
+	for _, info := range current { // the newest first
+		if total += info.Size(); total > cacheBytes && info.Name() != filepath.Base(made) {
+			_ = os.Remove(filepath.Join(folder, info.Name()))
+			total -= info.Size()
 		}
 	}
 }
