@@ -38,7 +38,7 @@ func read(name string, r io.Reader, columns Columns) ([]Row, File, error) {
 
 // The tokenizer in testdata has a token for each byte, and <s>, </s>, <|user|>,
 // <|assistant|>, <|end|>, " b", "th" and "the".
-func load(t *testing.T) (*tokenizer.Tokenizer, *tokenizer.Template) {
+func load(t testing.TB) (*tokenizer.Tokenizer, *tokenizer.Template) {
 	t.Helper()
 	tok, err := tokenizer.Load(testdata)
 	if err != nil {

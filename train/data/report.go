@@ -38,7 +38,7 @@ type Report struct {
 func (r *Report) Notes() []Note {
 	list := r.Stats.notes(r.Path, r.maxLength, r.ends, r.Unread)
 	if r.Duplicates > 0 {
-		list = append(list, Note{"twice", r.Duplicates, "row", fmt.Sprintf("that stand in it twice, such as line %d, which is line %d again", r.DuplicateAt[1], r.DuplicateAt[0]), false})
+		list = append(list, Note{"twice", r.Duplicates, "row", fmt.Sprintf("equal to an earlier one, such as line %d, which equals line %d", r.DuplicateAt[1], r.DuplicateAt[0]), false})
 	}
 	for i := range r.Shared {
 		list = append(list, r.Shared[i].Note())
