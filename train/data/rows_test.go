@@ -35,13 +35,19 @@ func TestShapesOfChats(t *testing.T) {
 		{"system and prompt", `{"system": "s", "prompt": "a", "completion": "b", "tools": [{"name": "f"}]}`, "system: s\nuser: a\nassistant: b\n", `[{"name": "f"}]`},
 		{"system and lists", `{"system": "s", "prompt": [` + ask + `], "completion": [{"role": "assistant", "content": "b"}]}`, "system: s\n" + ask + "\n{\"role\": \"assistant\", \"content\": \"b\"}\n", ""},
 		{"nulls", `{"messages": [{"role": "user", "content": "a", "name": null, "weight": null}, {"role": "assistant", "content": null, "tool_calls": [{"function": {"name": "f", "arguments": {"x": null, "y": [null, 1]}}, "id": null}]}], "tools": [{"a": null, "b": 1}], "system": null}`, "{\"role\": \"user\", \"content\": \"a\"}\n{\"role\": \"assistant\", \"tool_calls\": [{\"function\": {\"name\": \"f\", \"arguments\": {\"y\": [null, 1]}}}]}\n", `[{"b": 1}]`},
-		{"weights", `{"messages": [` + ask + `, {"role": "assistant", "content": "b", "weight": 0}, {"role": "assistant", "content": "c", "weight": 1.0}, {"role": "assistant", "content": "d", "train": false}, {"role": "assistant", "content": "e", "training": true, "weight": 1}]}`,
-			ask + "\n! {\"role\": \"assistant\", \"content\": \"b\", \"weight\": 0}\n{\"role\": \"assistant\", \"content\": \"c\", \"weight\": 1.0}\n! {\"role\": \"assistant\", \"content\": \"d\", \"train\": false}\n{\"role\": \"assistant\", \"content\": \"e\", \"training\": true, \"weight\": 1}\n", ""},
+		{
+			"weights", `{"messages": [` + ask + `, {"role": "assistant", "content": "b", "weight": 0}, {"role": "assistant", "content": "c", "weight": 1.0}, {"role": "assistant", "content": "d", "train": false}, {"role": "assistant", "content": "e", "training": true, "weight": 1}]}`,
+			ask + "\n! {\"role\": \"assistant\", \"content\": \"b\", \"weight\": 0}\n{\"role\": \"assistant\", \"content\": \"c\", \"weight\": 1.0}\n! {\"role\": \"assistant\", \"content\": \"d\", \"train\": false}\n{\"role\": \"assistant\", \"content\": \"e\", \"training\": true, \"weight\": 1}\n", "",
+		},
 		{"weights of turns", `{"conversations": [{"from": "human", "value": "a"}, {"from": "gpt", "value": "b", "weight": 0}, {"from": "gpt", "value": "c", "training": false}, {"from": "gpt", "value": "d", "train": true}]}`, "user: a\n! assistant: b\n! assistant: c\nassistant: d\n", ""},
-		{"calls and what came back", `{"conversations": [{"from": "human", "value": "a"}, {"from": "function_call", "value": "{\"name\": \"f\", \"arguments\": {\"x\": \"<é>\"}}"}, {"from": "observation", "value": "7"}, {"from": "gpt", "value": "b"}], "tools": "[{\"name\": \"f\"}]"}`,
-			"user: a\n{\"role\": \"assistant\", \"tool_calls\": [{\"type\": \"function\", \"function\": {\"name\": \"f\", \"arguments\": {\"x\": \"<é>\"}}}]}\ntool: 7\nassistant: b\n", `[{"name": "f"}]`},
-		{"several calls", `{"conversations": [{"from": "function_call", "value": "[{\"name\": \"f\", \"arguments\": {}}, {\"name\": \"g\", \"arguments\": \"{}\"}]"}], "tools": " "}`,
-			"{\"role\": \"assistant\", \"tool_calls\": [{\"type\": \"function\", \"function\": {\"name\": \"f\", \"arguments\": {}}}, {\"type\": \"function\", \"function\": {\"name\": \"g\", \"arguments\": \"{}\"}}]}\n", ""},
+		{
+			"calls and what came back", `{"conversations": [{"from": "human", "value": "a"}, {"from": "function_call", "value": "{\"name\": \"f\", \"arguments\": {\"x\": \"<é>\"}}"}, {"from": "observation", "value": "7"}, {"from": "gpt", "value": "b"}], "tools": "[{\"name\": \"f\"}]"}`,
+			"user: a\n{\"role\": \"assistant\", \"tool_calls\": [{\"type\": \"function\", \"function\": {\"name\": \"f\", \"arguments\": {\"x\": \"<é>\"}}}]}\ntool: 7\nassistant: b\n", `[{"name": "f"}]`,
+		},
+		{
+			"several calls", `{"conversations": [{"from": "function_call", "value": "[{\"name\": \"f\", \"arguments\": {}}, {\"name\": \"g\", \"arguments\": \"{}\"}]"}], "tools": " "}`,
+			"{\"role\": \"assistant\", \"tool_calls\": [{\"type\": \"function\", \"function\": {\"name\": \"f\", \"arguments\": {}}}, {\"type\": \"function\", \"function\": {\"name\": \"g\", \"arguments\": \"{}\"}}]}\n", "",
+		},
 		{"tools as text", `{"messages": [{"role": "assistant", "content": "b"}], "tools": "[1, 2]"}`, "{\"role\": \"assistant\", \"content\": \"b\"}\n", "[1, 2]"},
 	} {
 		rows, _, err := read("train.jsonl", strings.NewReader(c.in), nil)

@@ -124,7 +124,7 @@ func (s *Stats) notes(path string, maxLength int, ends bool, unread []Unread) []
 		{"joined", s.Joined, "token", "of prompt and answer in one, trained" + first(s.First.Joined), false},
 		{"markers", s.Markers, "row", "with a special token spelled out in the text, which becomes that token" + first(s.First.Markers), true},
 		{"broken", s.Broken, "row", "with U+FFFD, which stands for bytes that were lost" + first(s.First.Broken), true},
-		{"not read", len(unread), "name", "that nothing reads: " + spellUnread(unread), true},
+		{"not read", len(unread), "name", "that nothing reads: " + spellUnread(unread, unit), true},
 	}
 	kept := list[:0]
 	for _, n := range list {
@@ -136,13 +136,13 @@ func (s *Stats) notes(path string, maxLength int, ends bool, unread []Unread) []
 }
 
 // spellUnread lists names that nothing reads, with the number of their rows.
-func spellUnread(list []Unread) string {
+func spellUnread(list []Unread, unit string) string {
 	const most = 12
 	var parts []string
 	for _, u := range list[:min(len(list), most)] {
 		part := fmt.Sprintf("%s %q in %s", u.What, u.Name, plural(u.Rows, "row"))
 		if u.Line > 1 {
-			part += fmt.Sprintf(" from line %d on", u.Line)
+			part += fmt.Sprintf(" from %s %d on", unit, u.Line)
 		}
 		parts = append(parts, part)
 	}
