@@ -204,7 +204,7 @@ func TestRunWithoutValidationAndWithPlainLoRA(t *testing.T) {
 	}
 	c.EarlyStopping, c.Overwrite = 1, true
 	_, err = o.session(t, c).Run(context.Background())
-	expect(t, "early stopping", err, "early_stopping_patience needs validation rows", "put a valid.jsonl beside train.jsonl, or set val_split", false)
+	expect(t, "early stopping", err, "early_stopping_patience needs validation rows", "put a valid.jsonl beside train.jsonl, of any number of rows; val_split takes some from 200 training rows on", false)
 }
 
 func TestPlainLoRAStartsAtTheBase(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 	"example.com/finetune/loraone"
 	"example.com/finetune/model"
 	"example.com/finetune/simd"
+	"example.com/finetune/train/data"
 )
 
 // saveEvery is the longest time between two checkpoints.
@@ -182,7 +183,7 @@ func (s *Session) newRun() (*run, error) {
 			return nil, err
 		}
 	} else if r.c.EarlyStopping > 0 {
-		return nil, hint.New(errors.New("early_stopping_patience needs validation rows"), "put a valid.jsonl beside train.jsonl, or set val_split")
+		return nil, hint.New(errors.New("early_stopping_patience needs validation rows"), fmt.Sprintf("put a valid.jsonl beside train.jsonl, of any number of rows; val_split takes some from %d training rows on", data.SplitFrom))
 	}
 	var err error
 	if r.adapters, err = loraone.Attach(s.Model, r.c.Lora(s.baseName())); err != nil {

@@ -34,7 +34,7 @@ func facts(p *checkPage, f checkedFile) []fact {
 		list = append(list, fact{"beyond", fmt.Sprintf("%s longer than the model was made for (%s)", many(beyond, "row"), many(p.Positions, "token")), true})
 	}
 	for _, n := range f.Notes() {
-		list = append(list, fact{n.Label, many(n.Count, n.Noun) + " " + n.Text, true})
+		list = append(list, fact{n.Label, n.Say(many), true})
 	}
 	return list
 }

@@ -142,11 +142,15 @@ func planRows(j *job, say, warn func(format string, args ...any)) {
 		}
 		say("         validating on %s %s", many(d.Valid.Len(), "row"), from)
 	} else {
-		say("         no validation rows: the last step is what will be saved (val_split takes none out of fewer than %d rows; a valid.jsonl beside train.jsonl may have any number)", data.SplitFrom)
+		why := ""
+		if j.config.ValSplit > 0 && d.Files[0].Rows < data.SplitFrom {
+			why = fmt.Sprintf(" (val_split takes some from %d rows on; a valid.jsonl may have any number)", data.SplitFrom)
+		}
+		say("         no validation rows%s: the last step is what will be saved", why)
 	}
 	for _, n := range d.Notes {
 		if n.Harms {
-			warn("%s: %s %s", n.Path, many(n.Count, n.Noun), n.Text)
+			warn("%s: %s", n.Path, n.Say(many))
 		}
 	}
 }

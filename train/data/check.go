@@ -29,7 +29,7 @@ type Checker struct {
 func (c *Checker) Check(path string) *Report {
 	s := &survey{Checker: c, report: newReport(path), lengths: map[int]int{}, maxID: -1, draw: draw{share: c.ValSplit, seed: c.Seed}}
 	r := s.report
-	r.maxLength, r.ends = c.Options.MaxLength, len(EndTokens(c.Tokenizer, c.Options.Template, c.Options.Ends)) > 0
+	r.manner = c.Options.manner(c.Tokenizer)
 	f, err := openRows(path, c.Columns)
 	if err != nil {
 		s.finish(nil, err)
@@ -182,7 +182,7 @@ func (s *survey) look(r *Row, e *encoded) Finding {
 		why(10000, "none of its %d tokens is trained: dropped", len(e.IDs))
 	}
 	if e.skipped > 0 {
-		why(7000, "%s not trained: the chat template hides them, or where they begin and end", plural(e.skipped, "answer"))
+		why(7000, "%s not trained: what the chat template makes of them cannot be told from the rest", plural(e.skipped, "answer"))
 	}
 	if e.odd&noEnd != 0 && e.overlong == 0 {
 		why(6000, "the answer ends without a trained end token")

@@ -152,7 +152,7 @@ func (b *opener) take(st *storage, key indexKey, file File) (*Set, error) {
 		return nil, &storageError{err}
 	}
 	file.Rows, file.Format = x.rows, x.format
-	s, err := newSet(x, file, b.o, len(EndTokens(b.t, b.o.Template, b.o.Ends)) > 0, st)
+	s, err := newSet(x, file, b.o, b.o.manner(b.t), st)
 	if err != nil {
 		_ = st.close()
 		return nil, err

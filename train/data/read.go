@@ -130,7 +130,7 @@ func (w *reader) read(path string, in io.Reader) (File, *Mistakes, error) {
 func noRows(path string) error {
 	err := fmt.Errorf("%s: no rows", path)
 	if slices.Contains(validNames, stem(path)) {
-		return hint.New(err, "remove the file: a part of the training rows is then kept for validation (val_split)")
+		return hint.Newf(err, "remove the file: from %d training rows on, some of them are then kept for validation (val_split)", SplitFrom)
 	}
 	return err
 }

@@ -30,13 +30,12 @@ type Report struct {
 	WorstRows []Sample `json:"-"` // of Worst
 	Rows      []Sample `json:"-"` // a seeded choice, in the file's order
 	keys      []rowKey // sorted
-	maxLength int
-	ends      bool
+	manner    manner
 }
 
 // Notes says what is odd about the rows, those of the other files included.
 func (r *Report) Notes() []Note {
-	list := r.Stats.notes(r.Path, r.maxLength, r.ends, r.Unread)
+	list := r.Stats.notes(r.Path, r.manner, r.Unread)
 	if r.Duplicates > 0 {
 		list = append(list, Note{"twice", r.Duplicates, "row", fmt.Sprintf("equal to an earlier one, such as line %d, which equals line %d", r.DuplicateAt[1], r.DuplicateAt[0]), false})
 	}

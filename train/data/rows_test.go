@@ -98,7 +98,7 @@ func TestFilesThatAreNoRowsSayWhatToDo(t *testing.T) {
 		{"a.json", `{"version": 1, "data": [{"text": "a"}]}`, `a.json:1: the rows are a list under "data"`, `write them to a file of their own: jq -c '.["data"][]' FILE > rows.jsonl`},
 		{"a.jsonl", "{\"text\": \"a\"\n{\"text\": \"b\"}", `a.jsonl:1: not valid JSON at byte 13: the text ends, want "," or "}"`, ""},
 		{"a.jsonl", "{\x00\"\x00", `a.jsonl:1: the file is UTF-16, want UTF-8`, utf16Hint},
-		{"valid.jsonl", "\n", `valid.jsonl: no rows`, "remove the file: a part of the training rows is then kept for validation (val_split)"},
+		{"valid.jsonl", "\n", `valid.jsonl: no rows`, "remove the file: from 200 training rows on, some of them are then kept for validation (val_split)"},
 		{"train.jsonl", "\n", `train.jsonl: no rows`, ""},
 	} {
 		_, _, err := read(c.name, strings.NewReader(c.in), nil)
@@ -225,7 +225,7 @@ func TestRefusalsOfTemplatesHaveAdvice(t *testing.T) {
 // spelled writes notes as a terminal has them.
 func spelled(notes []Note) (list []string) {
 	for _, n := range notes {
-		list = append(list, n.Label+": "+plural(n.Count, n.Noun)+" "+n.Text)
+		list = append(list, n.Label+": "+n.Say(plural))
 	}
 	return list
 }
@@ -236,15 +236,15 @@ func TestNothingIsSkippedInSilence(t *testing.T) {
 	const tail = `, {"role": "assistant", "content": "x", "mood": 1, "thinking": "t"}]`
 	rows := `{"id": 1, "messages": [{"role": "user", "content": "a", "name": "n"}` + tail + `}
 {"id": 2, "lang": null, "messages": [{"role": "user", "content": [{"type": "text", "text": "a", "cache_control": {}}]}` + tail + `, "text": "c"}`
-	want := []string{`not read: 5 names that nothing reads: column "id" in 2 rows, message key "mood" in 2 rows, message key "thinking" in 2 rows, column "text" in 1 row from line 2 on, key of a content part "cache_control" in 1 row from line 2 on`}
+	want := []string{`not read: nothing reads: column "id" in 2 rows, message key "mood" in 2 rows, message key "thinking" in 2 rows, column "text" in 1 row from line 2 on (the columns of a prompt and its answer go before it), key of a content part "cache_control" in 1 row from line 2 on`}
 	for _, c := range []struct {
 		rows, template string
 		want           []string
 	}{
 		{rows, partsTemplate, want},
-		{`{"conversations": [{"from": "human", "value": "a", "loss": 0}, {"from": "gpt", "value": "b"}]}`, partsTemplate, []string{`not read: 1 name that nothing reads: turn key "loss" in 1 row`}},
-		{`{"instruction": "a", "input": "", "output": "b", "text": "c"}`, partsTemplate, []string{`not read: 1 name that nothing reads: column "text" in 1 row`}},
-		{`{"segments": [{"text": "a</s>", "label": true, "why": 1}]}`, partsTemplate, []string{`not read: 1 name that nothing reads: key of a segment "why" in 1 row`}},
+		{`{"conversations": [{"from": "human", "value": "a", "loss": 0}, {"from": "gpt", "value": "b"}]}`, partsTemplate, []string{`not read: nothing reads: turn key "loss" in 1 row`}},
+		{`{"instruction": "a", "input": "", "output": "b", "text": "c"}`, partsTemplate, []string{`not read: nothing reads: column "text" in 1 row (the columns of a prompt and its answer go before it)`}},
+		{`{"segments": [{"text": "a</s>", "label": true, "why": 1}]}`, partsTemplate, []string{`not read: nothing reads: key of a segment "why" in 1 row`}},
 		{`{"prompt": "a", "completion": "b"}`, partsTemplate, nil},
 	} {
 		onDisk(t)
@@ -283,7 +283,7 @@ func TestDangersAreNotes(t *testing.T) {
 	want := []string{
 		"cut: 1 row cut to max_length (50 tokens); first in line 3",
 		"no end: 1 row without a trained end token: the model does not learn to stop there; first in line 3",
-		"markers: 1 row with a special token spelled out in the text, which becomes that token; first in line 2",
+		"markers: 1 row with a special token spelled out in the text, which becomes that token (what went through a template before wants --chat-template none); first in line 2",
 		"broken: 1 row with U+FFFD, which stands for bytes that were lost; first in line 4",
 	}
 	if got := spelled(set.Notes()); strings.Join(got, "\n") != strings.Join(want, "\n") {
@@ -294,7 +294,7 @@ func TestDangersAreNotes(t *testing.T) {
 		t.Fatal(err)
 	}
 	shared, err := set.Shared(other)
-	if n := shared.Note(); err != nil || plural(n.Count, n.Noun)+" "+n.Text != "1 row of b.jsonl too, such as line 1, which is line 2 there" {
+	if n := shared.Note(); err != nil || n.Say(plural) != "1 row of b.jsonl too, such as line 1, which is line 2 there" {
 		t.Errorf("shared: %+v, %v", n, err)
 	}
 }

@@ -20,15 +20,15 @@ type Set struct {
 	MaxIDAt Origin
 
 	options Options
-	ends    bool // there is a token that generation stops at
+	manner  manner
 	index   *index
 	rows    []uint32 // of the index
 	owner   *storage
 }
 
 // newSet returns all rows of an index.
-func newSet(x *index, file File, o Options, ends bool, owner *storage) (*Set, error) {
-	s := &Set{File: file, MaxID: x.maxID, MaxIDAt: Origin{file.Path, x.maxLine}, options: o, ends: ends, index: x, owner: owner}
+func newSet(x *index, file File, o Options, m manner, owner *storage) (*Set, error) {
+	s := &Set{File: file, MaxID: x.maxID, MaxIDAt: Origin{file.Path, x.maxLine}, options: o, manner: m, index: x, owner: owner}
 	return s.part(func(int) bool { return true })
 }
 
@@ -53,7 +53,7 @@ func (s *Set) part(take func(row int) bool) (*Set, error) {
 
 // Notes says what is odd about the rows.
 func (s *Set) Notes() []Note {
-	return s.Stats.notes(s.File.Path, s.options.MaxLength, s.ends, s.index.unread)
+	return s.Stats.notes(s.File.Path, s.manner, s.index.unread)
 }
 
 // Len returns the number of sequences.

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"example.com/finetune/internal/hint"
+	"example.com/finetune/tokenizer"
 )
 
 // Stats count what became of rows. Tokens, and all that follows them but joined tokens
@@ -97,34 +98,56 @@ func (s *Stats) check(path string) error {
 type Note struct {
 	Label string // of few letters, for a table
 	Count int
-	Noun  string // of what is counted
+	Noun  string // of what is counted; "" where Text says all
 	Text  string // goes on behind count and noun
 	Harms bool   // what a run is to warn of
 }
 
-// notes says what is odd about the rows of a file, cut to maxLength tokens.
-// ends says whether there is a token that generation stops at.
-func (s *Stats) notes(path string, maxLength int, ends bool, unread []Unread) []Note {
+// Say returns the note in words. many writes a number and its noun.
+func (n *Note) Say(many func(n int, noun string) string) string {
+	if n.Noun == "" {
+		return n.Text
+	}
+	return many(n.Count, n.Noun) + " " + n.Text
+}
+
+// A manner is how rows were read, as far as notes tell of it.
+type manner struct {
+	maxLength int
+	template  bool
+	ends      bool // there is a token that generation stops at
+}
+
+func (o *Options) manner(t *tokenizer.Tokenizer) manner {
+	return manner{o.MaxLength, o.Template != nil, len(EndTokens(t, o.Template, o.Ends)) > 0}
+}
+
+// notes says what is odd about the rows of a file.
+func (s *Stats) notes(path string, m manner, unread []Unread) []Note {
 	unit := "line"
 	if extension(path) == ".parquet" {
 		unit = "row"
 	}
 	first := func(line int) string { return fmt.Sprintf("; first in %s %d", unit, line) }
 	stop := "without a trained end token: the model does not learn to stop there"
-	if !ends {
+	if !m.ends {
 		stop = "without an end token: neither the tokenizer nor the model's configuration names one, and the model does not learn to stop"
 	}
-	tokens := fmt.Sprintf(" max_length (%s)", plural(maxLength, "token"))
+	tokens := fmt.Sprintf(" max_length (%s)", plural(m.maxLength, "token"))
+	marker := "with a special token spelled out in the text, which becomes that token"
+	if m.template {
+		marker += " (what went through a template before wants --chat-template none)"
+	}
 	list := []Note{
 		{"cut", s.Cut, "row", "cut to" + tokens + first(s.First.Cut), true},
 		{"dropped", s.Dropped, "row", "dropped as longer than" + tokens + first(s.First.Dropped), true},
 		{"untrained", s.Untrained, "row", "dropped without a trained token" + first(s.First.Untrained), true},
-		{"hidden", s.SkippedTurns, "answer", "not trained: the chat template hides them, or where they begin and end" + first(s.First.SkippedTurns), true},
+		{"hidden", s.SkippedTurns, "answer", "not trained: what the chat template makes of them cannot be told from the rest" + first(s.First.SkippedTurns), true},
 		{"no end", s.NoEnd, "row", stop + first(s.First.NoEnd), true},
 		{"joined", s.Joined, "token", "of prompt and answer in one, trained" + first(s.First.Joined), false},
-		{"markers", s.Markers, "row", "with a special token spelled out in the text, which becomes that token" + first(s.First.Markers), true},
+		{"markers", s.Markers, "row", marker + first(s.First.Markers), true},
 		{"broken", s.Broken, "row", "with U+FFFD, which stands for bytes that were lost" + first(s.First.Broken), true},
-		{"not read", len(unread), "name", "that nothing reads: " + spellUnread(unread, unit), true},
+		{"not read", len(unread), "", "nothing reads: " + spellUnread(unread, unit), true},
 	}
 	kept := list[:0]
 	for _, n := range list {
@@ -143,6 +166,9 @@ func spellUnread(list []Unread, unit string) string {
 		part := fmt.Sprintf("%s %q in %s", u.What, u.Name, plural(u.Rows, "row"))
 		if u.Line > 1 {
 			part += fmt.Sprintf(" from %s %d on", unit, u.Line)
+		}
+		if u.What == columnKey && u.Name == "text" {
+			part += " (the columns of a prompt and its answer go before it)"
 		}
 		parts = append(parts, part)
 	}

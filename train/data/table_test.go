@@ -42,7 +42,7 @@ func TestTablesOfParquetAreTheirTwins(t *testing.T) {
 	if text := show(t, tok, table, 1); !strings.Contains(text, "<|assistant|>4<|end|>") || !strings.Contains(text, `[1][.][5]`) {
 		t.Errorf("a weight of 0 is trained, or a call is not: %s", text)
 	}
-	if got := spelled(table.Notes()); len(got) != 1 || got[0] != `not read: 1 name that nothing reads: column "id" in 1 row from row 3 on` {
+	if got := spelled(table.Notes()); len(got) != 1 || got[0] != `not read: nothing reads: column "id" in 1 row from row 3 on` {
 		t.Errorf("notes %q", got)
 	}
 	sum, err := os.ReadFile(table.File.Path)
