@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"example.com/finetune/loraone"
+	"example.com/finetune/model"
 	"example.com/finetune/model/infile"
 	"example.com/finetune/simd"
 )
@@ -16,7 +17,7 @@ func TestCheckpointComesBack(t *testing.T) {
 	p := simd.NewPool(1)
 	defer p.Close()
 	c := Default()
-	first := newOptimizer(&c, 10, []*loraone.Layer{layer("a"), layer("b")}, p)
+	first := updaterOf(t, &c, p, layer("a"), layer("b"))
 	for range 3 {
 		if _, _, err := first.step(0, 1); err != nil {
 			t.Fatal(err)
@@ -32,24 +33,29 @@ func TestCheckpointComesBack(t *testing.T) {
 	if err != nil || st.Step != 3 || st.BestLoss != 0.1 {
 		t.Fatalf("%+v, %v", st, err)
 	}
-	second := newOptimizer(&c, 10, []*loraone.Layer{layer("a"), layer("b")}, p)
+	second := updaterOf(t, &c, p, layer("a"), layer("b"))
 	back, err := loadTensors(path, second, true)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, x := range parameters(first.layers) {
-		if !slices.Equal(x, parameters(second.layers)[i]) || !slices.Equal(first.m[i], second.m[i]) || !slices.Equal(first.v[i], second.v[i]) || !slices.Equal(best[i], back[i]) {
-			t.Errorf("tensor %d is not what was saved", i)
+	for i, x := range values(first) {
+		if !slices.Equal(x, values(second)[i]) || !slices.Equal(best[i], back[i]) {
+			t.Errorf("parameter %d is not what was saved", i)
+		}
+	}
+	for i, x := range first.optimizer.State() {
+		if y := second.optimizer.State()[i]; y.Name != x.Name || !slices.Equal(x.Value, y.Value) {
+			t.Errorf("%s is not what was saved", x.Name)
 		}
 	}
 	if left, _ := filepath.Glob(filepath.Join(dir, ".step-*")); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
 	}
-	other := newOptimizer(&c, 10, []*loraone.Layer{layer("c")}, p)
+	other := updaterOf(t, &c, p, layer("c"))
 	_, err = loadTensors(path, other, false)
 	expect(t, "another layer", err, "no tensor c.lora_A", "", false)
-	wide := loraone.NewLayer("a", 5, 3, 2, 1)
-	_, err = loadTensors(path, newOptimizer(&c, 10, []*loraone.Layer{wide}, p), false)
+	wide := loraone.NewLayer(model.Projection{Name: "a", Out: 3, In: 5}, 2, 1)
+	_, err = loadTensors(path, updaterOf(t, &c, p, wide), false)
 	expect(t, "another shape", err, "a.lora_A is F32 [2 4], want F32 [2 5]", "", false)
 }
 
@@ -83,7 +89,7 @@ func TestEveryDamageIsSeen(t *testing.T) {
 	p := simd.NewPool(1)
 	defer p.Close()
 	c := Default()
-	o := newOptimizer(&c, 10, []*loraone.Layer{layer("a")}, p)
+	o := updaterOf(t, &c, p, layer("a"))
 	path, err := writeCheckpoint(t.TempDir(), &state{Version: stateVersion, Step: 3, Total: 10}, o, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -124,7 +130,7 @@ func TestReplacingACheckpoint(t *testing.T) {
 	p := simd.NewPool(1)
 	defer p.Close()
 	c := Default()
-	o := newOptimizer(&c, 10, []*loraone.Layer{layer("a")}, p)
+	o := updaterOf(t, &c, p, layer("a"))
 	write := func(dir string, step int, loss float64) string {
 		path, err := writeCheckpoint(dir, &state{Version: stateVersion, Step: step, Total: 10, BestLoss: loss}, o, nil)
 		if err != nil {
@@ -174,7 +180,7 @@ func FuzzCheckpoint(f *testing.F) {
 	p := simd.NewPool(1)
 	f.Cleanup(p.Close)
 	c := Default()
-	o := newOptimizer(&c, 10, []*loraone.Layer{layer("a")}, p)
+	o := updaterOf(f, &c, p, layer("a"))
 	path, err := writeCheckpoint(f.TempDir(), &state{Version: stateVersion, Step: 3, Total: 10}, o, nil)
 	if err != nil {
 		f.Fatal(err)

@@ -7,8 +7,11 @@ import (
 	"strings"
 	"time"
 
+	"example.com/finetune/loraone"
+	"example.com/finetune/model"
 	"example.com/finetune/simd"
 	"example.com/finetune/train/data"
+	"example.com/finetune/train/optim"
 )
 
 // A usageError is a setting that cannot be: the command ends with exit code 2.
@@ -68,7 +71,7 @@ func checkLength(c *Config) error {
 }
 
 func checkOptimizer(c *Config) error {
-	if err := oneOf("optimizer", c.Optimizer, preconditionedAdamW, plainAdamW, scaledAdamW); err != nil {
+	if err := oneOf("optimizer", c.Optimizer, optim.Names()...); err != nil {
 		return err
 	}
 	if err := oneOf("lr_scheduler_type", c.LRSchedulerType, "constant", "linear", "cosine"); err != nil {
@@ -98,7 +101,7 @@ func checkOptimizer(c *Config) error {
 }
 
 func checkLora(c *Config) error {
-	if err := oneOf("init", c.Init, "loraone", "lora"); err != nil {
+	if err := oneOf("init", c.Init, loraone.Names()...); err != nil {
 		return err
 	}
 	switch {
@@ -114,7 +117,7 @@ func checkLora(c *Config) error {
 	case !(c.InitGamma > 0) || !finite(c.InitGamma):
 		return usage("", "init_gamma is %v, want a number above 0", c.InitGamma)
 	}
-	if _, err := c.Lora("").Targets(); err != nil {
+	if _, err := c.Lora().Targets(model.Leaves()); err != nil {
 		return usage("", "target_modules: %v", err)
 	}
 	return nil
