@@ -30,10 +30,7 @@ func New(m *model.Config, c Config, ranks []int) (*Adapters, error) {
 	}
 	a := &Adapters{Model: m, ranks: ranks}
 	for i, t := range targets {
-		r := c.R
-		if ranks != nil {
-			r = ranks[i]
-		}
+		r := c.rank(ranks, i)
 		if r < 0 || r > min(t.Out, t.In) {
 			return nil, fmt.Errorf("rank %d for %s, which is %d×%d", r, t.Name, t.Out, t.In)
 		}

@@ -109,7 +109,7 @@ func (c Config) TrainingBytes(m *model.Config, tokens int) int64 {
 func (c Config) StartCost(m *model.Config, materialised int64, threads int) (bytes int64, passes int) {
 	targets, _ := c.Projections(m)
 	if c.Method.Need(Gradient) {
-		bytes, passes = spectrum.Cost(c.wanted(targets), c.spectrumOptions(StartOptions{MaterialisedBytes: materialised}))
+		bytes, passes = spectrum.Cost(c.wanted(targets, nil), c.spectrumOptions(StartOptions{MaterialisedBytes: materialised}))
 		if c.Method.Ranks != nil {
 			passes *= 2
 		}
@@ -124,13 +124,22 @@ func (c Config) StartCost(m *model.Config, materialised int64, threads int) (byt
 	return bytes, passes
 }
 
-// wanted returns what the method wants of the initial gradient.
-func (c Config) wanted(targets []model.Projection) []spectrum.Target {
+// wanted returns what the method wants of the initial gradient for modules of given
+// ranks; nil: all R.
+func (c Config) wanted(targets []model.Projection, ranks []int) []spectrum.Target {
 	list := make([]spectrum.Target, len(targets))
 	for i, t := range targets {
-		list[i] = spectrum.Target{Projection: t, Pairs: min(c.Method.pairs(c.R), t.Out, t.In)}
+		list[i] = spectrum.Target{Projection: t, Pairs: min(c.Method.pairs(c.rank(ranks, i)), t.Out, t.In)}
 	}
 	return list
+}
+
+// rank returns that of projection i.
+func (c Config) rank(ranks []int, i int) int {
+	if ranks == nil {
+		return c.R
+	}
+	return ranks[i]
 }
 
 func (c Config) spectrumOptions(o StartOptions) spectrum.Options {

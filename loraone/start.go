@@ -81,7 +81,7 @@ func (s *start) ranks() ([]int, error) {
 		return nil, nil
 	}
 	weighed := make([][]float64, len(s.targets))
-	_, err := s.each(func(i int, g *Given) error {
+	_, err := s.each(nil, func(i int, g *Given) error {
 		weighed[i] = m.Weigh(g)
 		return nil
 	})
@@ -98,7 +98,7 @@ func (s *start) start(a *Adapters) (*StartReport, error) {
 		modules[m.At().Index] = m
 	}
 	reports := make([]ModuleReport, len(s.targets))
-	sketched, err := s.each(func(i int, g *Given) error {
+	sketched, err := s.each(a.ranks, func(i int, g *Given) error {
 		pairs := 0
 		if m, ok := modules[s.targets[i].Index]; ok { // not of rank 0
 			var err error
@@ -108,7 +108,7 @@ func (s *start) start(a *Adapters) (*StartReport, error) {
 			m.Sync()
 		}
 		if g.Gradient != nil {
-			reports[i] = describe(g.Gradient, s.rank(a, i), pairs)
+			reports[i] = describe(g.Gradient, s.config.rank(a.ranks, i), pairs)
 		}
 		return nil
 	})
@@ -116,14 +116,6 @@ func (s *start) start(a *Adapters) (*StartReport, error) {
 		return nil, err
 	}
 	return &StartReport{Sequences: len(s.seqs), Sketched: sketched, Modules: reports}, nil
-}
-
-// rank returns that of target i.
-func (s *start) rank(a *Adapters, i int) int {
-	if a.ranks == nil {
-		return s.config.R
-	}
-	return a.ranks[i]
 }
 
 // describe reports a gradient from whose spectrum a module of rank r took some pairs.
@@ -144,11 +136,12 @@ func describe(g *spectrum.Gradient, r, pairs int) ModuleReport {
 	return m
 }
 
-// each calls f with what is given for each target, for several at once.
-func (s *start) each(f func(i int, g *Given) error) (sketched bool, err error) {
+// each calls f with what is given for each target, of which modules of given ranks are
+// to be made, for several at once.
+func (s *start) each(ranks []int, f func(i int, g *Given) error) (sketched bool, err error) {
 	c := s.config
 	if c.Method.Need(Gradient) {
-		return spectrum.Each(s.ctx, s.engine, s.seqs, c.wanted(s.targets), c.spectrumOptions(s.options), func(i int, g *spectrum.Gradient) error {
+		return spectrum.Each(s.ctx, s.engine, s.seqs, c.wanted(s.targets, ranks), c.spectrumOptions(s.options), func(i int, g *spectrum.Gradient) error {
 			return f(i, s.given(i, g))
 		})
 	}

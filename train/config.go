@@ -102,6 +102,11 @@ func (c *Config) Rate() float64 {
 func (c *Config) beta1() float64 { return cmp.Or(c.AdamBeta1, c.optimizer().Beta1) }
 func (c *Config) beta2() float64 { return cmp.Or(c.AdamBeta2, c.optimizer().Beta2) }
 
+// updates returns what an optimizer chooses from.
+func (c *Config) updates() optim.Settings {
+	return optim.Settings{Beta1: c.beta1(), Beta2: c.beta2(), Epsilon: c.AdamEpsilon, WeightDecay: c.WeightDecay, Reg: c.PreconditionReg}
+}
+
 // resolved returns the settings with the numbers that the optimizer chooses.
 func (c *Config) resolved() *Config {
 	d := *c

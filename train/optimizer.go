@@ -20,9 +20,7 @@ type updater struct {
 }
 
 func newUpdater(c *Config, total int, a *loraone.Adapters, p *simd.Pool) (*updater, error) {
-	o, err := optim.New(c.optimizer(), optim.Settings{
-		Beta1: c.beta1(), Beta2: c.beta2(), Epsilon: c.AdamEpsilon, WeightDecay: c.WeightDecay, Reg: c.PreconditionReg,
-	}, a.Modules, p)
+	o, err := optim.New(c.optimizer(), c.updates(), a.Modules, p)
 	if err != nil {
 		return nil, err
 	}

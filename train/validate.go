@@ -120,6 +120,10 @@ func checkLora(c *Config) error {
 	if _, err := c.Lora().Targets(model.Leaves()); err != nil {
 		return usage("", "target_modules: %v", err)
 	}
+	smallest := c.method().New(model.Projection{Name: "init " + c.Init, Out: 1, In: 1}, 1, 1)
+	if _, err := c.optimizer().New(c.updates(), []loraone.Module{smallest}); err != nil {
+		return usage("--optimizer adamw trains anything", "%v", err)
+	}
 	return nil
 }
 

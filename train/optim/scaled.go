@@ -53,7 +53,7 @@ func pairsOf(optimizer string, modules []loraone.Module) ([]pair, error) {
 	for i, m := range modules {
 		f, ok := m.(factored)
 		if !ok {
-			return nil, fmt.Errorf("%s needs the two factors of every module, and that of %s has others", optimizer, m.At().Name)
+			return nil, fmt.Errorf("%s trains other arrays than the two factors of B·A, which %s needs", m.At().Name, optimizer)
 		}
 		pairs[i].name = m.At().Name
 		pairs[i].a, pairs[i].bt = f.Factors()

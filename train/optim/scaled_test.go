@@ -71,7 +71,7 @@ func prepared(l *loraone.Layer, lambda float64) error {
 func TestKindsRefuseWhatTheyCannotUpdate(t *testing.T) {
 	l := loraone.NewLayer(model.Projection{Name: "some.q_proj", Out: 3, In: 3}, 2, 1)
 	for _, kind := range []*Kind{PreconditionedAdamW, ScaledAdamW} {
-		want := kind.Name + " needs the two factors of every module, and that of some.q_proj has others"
+		want := "some.q_proj trains other arrays than the two factors of B·A, which " + kind.Name + " needs"
 		if _, err := kind.New(Settings{}, []loraone.Module{struct{ loraone.Module }{l}}); err == nil || err.Error() != want {
 			t.Errorf("got %v, want %s", err, want)
 		}
