@@ -259,7 +259,7 @@ func TestToyFamilyMatchesTheTextbook(t *testing.T) {
 	for at := range long {
 		decoded := d.Append(long[at : at+1])
 		for i, w := range want[at] {
-			if math.Abs(float64(got.Row(at)[i])-w) > 2e-5 || math.Abs(float64(decoded[i])-w) > 2e-5 { // of values up to 5
+			if !near(float64(got.Row(at)[i]), w, 2e-5) || !near(float64(decoded[i]), w, 2e-5) { // of values up to 5
 				t.Fatalf("position %d, logit %d: %g at once, %g token by token, want %g", at, i, got.Row(at)[i], decoded[i], w)
 			}
 		}
@@ -278,7 +278,7 @@ func TestToyFamilyMatchesTheTextbook(t *testing.T) {
 			w.g.Clear()
 		}
 		losses := e.LossBackward([]Sequence{whole(short), whole(long)}, nil)
-		if want := n.loss(short) + n.loss(long); math.Abs(losses[0].Sum+losses[1].Sum-want) > 1e-5*want {
+		if want := n.loss(short) + n.loss(long); !near(losses[0].Sum+losses[1].Sum, want, 1e-5*want) {
 			t.Errorf("loss %g, want %g", losses[0].Sum+losses[1].Sum, want)
 		}
 		for i, l := range m.Linears() {
@@ -286,6 +286,9 @@ func TestToyFamilyMatchesTheTextbook(t *testing.T) {
 		}
 	}
 }
+
+// near is false for NaN.
+func near(got, want, bound float64) bool { return math.Abs(got-want) <= bound }
 
 // slope compares a gradient with the two-sided difference along a random direction.
 func slope(t *testing.T, n *naive, name string, g []float32, rng *rand.Rand, texts ...[]int32) {
@@ -309,7 +312,7 @@ func slope(t *testing.T, n *naive, name string, g []float32, rng *rand.Rand, tex
 	const eps = 1e-4
 	want := (loss(eps) - loss(-eps)) / (2 * eps)
 	copy(w, before)
-	if math.Abs(along-want) > 1e-4*(1+math.Abs(want)) {
+	if !near(along, want, 1e-4*(1+math.Abs(want))) {
 		t.Errorf("%s: gradient along the direction %g, slope %g", name, along, want)
 	}
 }

@@ -24,7 +24,7 @@ func (r *run) begin(ctx context.Context) error {
 		return err
 	}
 	for _, err := range passed {
-		r.s.Report(Warning{fmt.Sprintf("passed over: %v", err)})
+		r.s.Report(Warning{fmt.Sprintf("skipped: %v", err)})
 	}
 	if r.c.Packing {
 		r.s.Report(Warning{"packing has nothing to do: sequences lie end to end without padding anyway"})

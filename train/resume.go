@@ -24,7 +24,7 @@ var free = []string{
 
 // findCheckpoint returns the checkpoint that the settings ask to go on from: the
 // given one, or the newest that is whole; "" for none. The damaged ones that were
-// passed over are returned as errors.
+// skipped are returned as errors.
 func findCheckpoint(c *Config) (path string, st *state, passed []error, err error) {
 	if c.ResumeFrom != "" {
 		st, err = verify(c.ResumeFrom)
