@@ -2,6 +2,96 @@ package simd
 
 import "math"
 
+// The twins: every kernel in plain Go, with the same bits. They define what the
+// kernels compute, and compute tails, and what the active set has no kernel for.
+// Those for pairs of bf16 are in bf16.go; vek is the twin of Add, MulBy, Scale and
+// AddNumber.
+
+// fma returns x·y+z with one rounding. float32(math.FMA(float64…)) would round
+// twice: the product is exact in float64, the sum is not, and a sum that was
+// rounded to a tie between two float32 rounds the wrong way.
+func fma(x, y, z float32) float32 {
+	p := float64(float64(x) * float64(y)) // exact: 24+24 bits
+	s := p + float64(z)
+	if !roundsTwice(s) {
+		return float32(s)
+	}
+	return roundOnce(p, float64(z), s)
+}
+
+// roundsTwice reports whether float32(s) may differ from rounding the exact sum
+// behind s: where the 29 bits it drops are a tie, and near and below the normal
+// range of float32, where it drops more.
+func roundsTwice(s float64) bool {
+	bits := math.Float64bits(s)
+	return bits&0x1fffffff == 0x10000000 || bits<<1 < (1023-126+1)<<53
+}
+
+// roundOnce rounds p+c to float32, given s = float64(p+c).
+func roundOnce(p, c, s float64) float32 {
+	bits := math.Float64bits(s)
+	if s == 0 || bits>>52&0x7ff == 0x7ff {
+		return float32(s)
+	}
+	// Two-sum gives the error of s; round s to odd, so that float32(s) is right.
+	t := s - p
+	e := (p - (s - t)) + (c - t)
+	if e != 0 && bits&1 == 0 {
+		if (e > 0) == (s > 0) {
+			bits++
+		} else {
+			bits--
+		}
+	}
+	return float32(math.Float64frombits(bits))
+}
+
+// twinDepth bounds the k of a pass, so that its part of B stays in the cache.
+const twinDepth = 256
+
+// mulTwin sets (or, with add, adds to) C = A·B.
+func mulTwin(c, a, b View, add bool) {
+	if !add {
+		c.Clear()
+	}
+	for lo := 0; lo < a.Cols; lo += twinDepth {
+		n := min(twinDepth, a.Cols-lo)
+		for i := range c.Rows {
+			row := c.Row(i)
+			x := a.Data[i*a.RowStride+lo*a.ColStride:]
+			j := 0
+			for ; j+4 <= len(row); j += 4 {
+				mulTwin4((*[4]float32)(row[j:]), x, a.ColStride, b.Data[lo*b.RowStride+j:], b.RowStride, n)
+			}
+			for ; j < len(row); j++ {
+				for k := range n {
+					row[j] = fma(x[k*a.ColStride], b.Data[(lo+k)*b.RowStride+j], row[j])
+				}
+			}
+		}
+	}
+}
+
+// mulTwin4 adds n products to four elements of a row. It is fma written out:
+// four chains at once are what makes the pure-Go build usable.
+func mulTwin4(c *[4]float32, a []float32, as int, b []float32, bs, n int) {
+	c0, c1, c2, c3 := float64(c[0]), float64(c[1]), float64(c[2]), float64(c[3])
+	for k := range n {
+		x := float64(a[k*as])
+		r := (*[4]float32)(b[k*bs:])
+		p0, p1 := float64(x*float64(r[0])), float64(x*float64(r[1]))
+		p2, p3 := float64(x*float64(r[2])), float64(x*float64(r[3]))
+		s0, s1, s2, s3 := p0+c0, p1+c1, p2+c2, p3+c3
+		if roundsTwice(s0) || roundsTwice(s1) || roundsTwice(s2) || roundsTwice(s3) {
+			c0, c1 = float64(roundOnce(p0, c0, s0)), float64(roundOnce(p1, c1, s1))
+			c2, c3 = float64(roundOnce(p2, c2, s2)), float64(roundOnce(p3, c3, s3))
+			continue
+		}
+		c0, c1, c2, c3 = float64(float32(s0)), float64(float32(s1)), float64(float32(s2)), float64(float32(s3))
+	}
+	c[0], c[1], c[2], c[3] = float32(c0), float32(c1), float32(c2), float32(c3)
+}
+
 // lanes holds the sixteen partial results of a reduction.
 type lanes [16]float32
 
@@ -41,7 +131,7 @@ func (l *lanes) fma(x, y *[16]float32) {
 	}
 }
 
-func maxGeneric(l *lanes, x []float32) {
+func maxTwin(l *lanes, x []float32) {
 	for len(x) > 0 {
 		n := min(16, len(x))
 		for i, v := range x[:n] {
@@ -53,7 +143,7 @@ func maxGeneric(l *lanes, x []float32) {
 	}
 }
 
-func dotGeneric(l *lanes, x, y []float32) {
+func dotTwin(l *lanes, x, y []float32) {
 	for ; len(x) >= 16; x, y = x[16:], y[16:] {
 		l.fma((*[16]float32)(x), (*[16]float32)(y))
 	}
@@ -63,7 +153,7 @@ func dotGeneric(l *lanes, x, y []float32) {
 	l.pad(len(x))
 }
 
-func dot3Generic(l *lanes, x, y, z []float32) {
+func dot3Twin(l *lanes, x, y, z []float32) {
 	for ; len(x) >= 16; x, y, z = x[16:], y[16:], z[16:] {
 		var xy [16]float32
 		for i, v := range x[:16] {
@@ -91,9 +181,9 @@ const (
 
 var expPoly = [...]float32{1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1, 1, 1}
 
-// expGeneric has one rounding in each step, like fma. The sums of r are exact in
+// expTwin has one rounding in each step, like fma. The sums of r are exact in
 // float64, those of the polynomial are far from subnormal: only ties round twice.
-func expGeneric(x float32) float32 {
+func expTwin(x float32) float32 {
 	switch {
 	case x != x:
 		return x
@@ -117,24 +207,24 @@ func expGeneric(x float32) float32 {
 	return math.Float32frombits(math.Float32bits(float32(y)) + uint32(int32(n))<<23)
 }
 
-func expSumGeneric(l *lanes, dst, x []float32, shift float32) {
+func expSumTwin(l *lanes, dst, x []float32, shift float32) {
 	for i, v := range x {
-		e := expGeneric(v - shift)
+		e := expTwin(v - shift)
 		dst[i] = e
 		l[i%16] += e
 	}
 	l.pad(len(x))
 }
 
-func siluMulGeneric(y, g, u []float32) {
+func siluMulTwin(y, g, u []float32) {
 	for i, v := range g {
-		y[i] = float32(v*u[i]) / (1 + expGeneric(-v))
+		y[i] = float32(v*u[i]) / (1 + expTwin(-v))
 	}
 }
 
-func siluMulBackwardGeneric(dg, du, dy, g, u []float32) {
+func siluMulBackwardTwin(dg, du, dy, g, u []float32) {
 	for i, v := range g {
-		s := 1 / (1 + expGeneric(-v))
+		s := 1 / (1 + expTwin(-v))
 		vs := float32(v * s)
 		d := dy[i]
 		ui := u[i]
@@ -143,19 +233,19 @@ func siluMulBackwardGeneric(dg, du, dy, g, u []float32) {
 	}
 }
 
-func scaleMulGeneric(y, x, w []float32, s float32) {
+func scaleMulTwin(y, x, w []float32, s float32) {
 	for i, v := range x {
 		y[i] = float32(v*s) * w[i]
 	}
 }
 
-func rmsNormBackwardGeneric(dx, dy, x, w []float32, rstd, k float32) {
+func rmsNormBackwardTwin(dx, dy, x, w []float32, rstd, k float32) {
 	for i, v := range x {
 		dx[i] += fma(-k, v, float32(float32(dy[i]*w[i])*rstd))
 	}
 }
 
-func rotateGeneric(a, b, cos, sin []float32) {
+func rotateTwin(a, b, cos, sin []float32) {
 	for i, x := range a {
 		y := b[i]
 		a[i] = float32(x*cos[i]) - float32(y*sin[i])
@@ -163,7 +253,7 @@ func rotateGeneric(a, b, cos, sin []float32) {
 	}
 }
 
-func adamWGeneric(p, g, m, v []float32, c *[9]float32) {
+func adamWTwin(p, g, m, v []float32, c *[9]float32) {
 	beta1, rest1, beta2, rest2, c1, c2, epsilon, lr, decay := c[0], c[1], c[2], c[3], c[4], c[5], c[6], c[7], c[8]
 	for i, gi := range g {
 		m[i] = fma(beta1, m[i], float32(rest1*gi))

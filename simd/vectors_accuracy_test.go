@@ -39,7 +39,7 @@ func TestSoftmaxOfExtremes(t *testing.T) {
 			{[]float32{-2e38}, []float32{1}},
 		} {
 			got := slices.Clone(c.x)
-			Softmax(got)
+			softmax(got)
 			if !slices.Equal(got, c.want) {
 				t.Errorf("softmax of %v is %v, want %v", c.x, got, c.want)
 			}
