@@ -36,8 +36,8 @@ func (c Compute) Supported() error {
 	return nil
 }
 
-// With returns the pool with its products of stored weights (MulNT, MulNN and
-// those that add) in precision c. The two share their workers and memory: one of
+// With returns the pool with its products of stored weights (MulNT, AddMulNT
+// and MulNN) in precision c. The two share their workers and memory: one of
 // them is used at a time, and closing one closes both. Where c is not supported
 // it is computed, slowly, by the twins.
 func (p *Pool) With(c Compute) *Pool {

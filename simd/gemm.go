@@ -156,7 +156,7 @@ func mulPanels(c, a, b View, add bool) {
 }
 
 // mulPanel sets or adds to C = A·B for at most panelCols() columns. B may have
-// more columns than C: those may be read, and do not show.
+// more columns than C: they may be read, to no effect.
 func mulPanel(c, a, b View, add bool) {
 	switch {
 	case c.Rows == 0 || c.Cols == 0:

@@ -8,8 +8,8 @@ import "unsafe"
 // twins alone. A new operation is a field here, a line in each set that has a
 // kernel for it, and a twin.
 //
-// Kernels take operands by address and all strides in bytes. They keep no address,
-// and none of them is called for nothing: sizes are positive.
+// Kernels take operands by address and strides in bytes, and keep no address. Their
+// sizes are positive.
 type kernelSet struct {
 	name string
 

@@ -49,7 +49,7 @@ func roundOnce(p, c, s float64) float32 {
 // twinDepth bounds the k of a pass, so that its part of B stays in the cache.
 const twinDepth = 256
 
-// mulTwin sets (or, with add, adds to) C = A·B.
+// mulTwin sets or adds to C = A·B.
 func mulTwin(c, a, b View, add bool) {
 	if !add {
 		c.Clear()
@@ -95,7 +95,8 @@ func mulTwin4(c *[4]float32, a []float32, as int, b []float32, bs, n int) {
 // lanes holds the sixteen partial results of a reduction.
 type lanes [16]float32
 
-// sum and max are written out: as loops they take longer than what they end.
+// sum and max combine the lanes in the order of doc.go. They are written out, because
+// loops would take longer than a short reduction itself.
 func (l *lanes) sum() float32 {
 	a, b, c, d := l[0]+l[8], l[1]+l[9], l[2]+l[10], l[3]+l[11]
 	e, f, g, h := l[4]+l[12], l[5]+l[13], l[6]+l[14], l[7]+l[15]
@@ -103,22 +104,23 @@ func (l *lanes) sum() float32 {
 	return a + c + (b + d)
 }
 
-// No lane is NaN.
+// max is of lanes that are not NaN.
 func (l *lanes) max() float32 {
 	a, b, c, d := max(l[0], l[8]), max(l[1], l[9]), max(l[2], l[10]), max(l[3], l[11])
 	e, f, g, h := max(l[4], l[12]), max(l[5], l[13]), max(l[6], l[14]), max(l[7], l[15])
 	return max(max(a, e, c, g), max(b, f, d, h))
 }
 
-// pad adds +0 to the lanes from i on: the padding of a sum's last block.
+// pad ends a sum of i values, or i more than a multiple of 16: it adds +0 to the lanes
+// that the last ones did not reach, which makes a -0 there +0.
 func (l *lanes) pad(i int) {
 	for i %= 16; i != 0 && i < 16; i++ {
 		l[i] += 0
 	}
 }
 
-// fma adds x·y to the lanes. It is the function fma written out, with a third of
-// its time.
+// fma adds x·y to the lanes. It is the function fma written out, which takes a third of
+// the time.
 func (l *lanes) fma(x, y *[16]float32) {
 	for i := range l {
 		p, c := float64(float64(x[i])*float64(y[i])), float64(l[i])
@@ -131,6 +133,7 @@ func (l *lanes) fma(x, y *[16]float32) {
 	}
 }
 
+// maxTwin raises the lanes to the values of x.
 func maxTwin(l *lanes, x []float32) {
 	for len(x) > 0 {
 		n := min(16, len(x))
@@ -143,6 +146,7 @@ func maxTwin(l *lanes, x []float32) {
 	}
 }
 
+// dotTwin adds x·y to the lanes.
 func dotTwin(l *lanes, x, y []float32) {
 	for ; len(x) >= 16; x, y = x[16:], y[16:] {
 		l.fma((*[16]float32)(x), (*[16]float32)(y))
@@ -153,6 +157,7 @@ func dotTwin(l *lanes, x, y []float32) {
 	l.pad(len(x))
 }
 
+// dot3Twin adds x·y·z to the lanes, with x·y rounded.
 func dot3Twin(l *lanes, x, y, z []float32) {
 	for ; len(x) >= 16; x, y, z = x[16:], y[16:], z[16:] {
 		var xy [16]float32
@@ -181,8 +186,9 @@ const (
 
 var expPoly = [...]float32{1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1, 1, 1}
 
-// expTwin has one rounding in each step, like fma. The sums of r are exact in
-// float64, those of the polynomial are far from subnormal: only ties round twice.
+// expTwin returns exp(x). It rounds each step once, as the fused instructions of the
+// kernels do: the sums of r are exact in float64; those of the polynomial are far from
+// subnormal, so that only ties need roundOnce.
 func expTwin(x float32) float32 {
 	switch {
 	case x != x:
@@ -207,6 +213,7 @@ func expTwin(x float32) float32 {
 	return math.Float32frombits(math.Float32bits(float32(y)) + uint32(int32(n))<<23)
 }
 
+// expSumTwin sets dst = exp(x-shift) and adds it to the lanes.
 func expSumTwin(l *lanes, dst, x []float32, shift float32) {
 	for i, v := range x {
 		e := expTwin(v - shift)
@@ -216,12 +223,14 @@ func expSumTwin(l *lanes, dst, x []float32, shift float32) {
 	l.pad(len(x))
 }
 
+// siluMulTwin sets y = silu(g)·u.
 func siluMulTwin(y, g, u []float32) {
 	for i, v := range g {
 		y[i] = float32(v*u[i]) / (1 + expTwin(-v))
 	}
 }
 
+// siluMulBackwardTwin sets dg = dy·u·s·(1+g-g·s) and du = dy·g·s, with s = 1/(1+exp(-g)).
 func siluMulBackwardTwin(dg, du, dy, g, u []float32) {
 	for i, v := range g {
 		s := 1 / (1 + expTwin(-v))
@@ -233,18 +242,21 @@ func siluMulBackwardTwin(dg, du, dy, g, u []float32) {
 	}
 }
 
+// scaleMulTwin sets y = s·x·w.
 func scaleMulTwin(y, x, w []float32, s float32) {
 	for i, v := range x {
 		y[i] = float32(v*s) * w[i]
 	}
 }
 
+// rmsNormBackwardTwin adds rstd·w·dy - k·x to dx.
 func rmsNormBackwardTwin(dx, dy, x, w []float32, rstd, k float32) {
 	for i, v := range x {
 		dx[i] += fma(-k, v, float32(float32(dy[i]*w[i])*rstd))
 	}
 }
 
+// rotateTwin rotates each pair of a and b by its angle.
 func rotateTwin(a, b, cos, sin []float32) {
 	for i, x := range a {
 		y := b[i]
@@ -253,6 +265,7 @@ func rotateTwin(a, b, cos, sin []float32) {
 	}
 }
 
+// adamWTwin takes a step of AdamW with the numbers of AdamW.constants.
 func adamWTwin(p, g, m, v []float32, c *[9]float32) {
 	beta1, rest1, beta2, rest2, c1, c2, epsilon, lr, decay := c[0], c[1], c[2], c[3], c[4], c[5], c[6], c[7], c[8]
 	for i, gi := range g {

@@ -14,7 +14,8 @@ import (
 // Add adds x to dst, element by element.
 func Add(dst, x []float32) {
 	same("Add", len(dst), len(x))
-	if n := whole(len(x)); n > 0 && active.add != nil {
+	if active.add != nil && len(x) >= 16 {
+		n := whole(len(x))
 		active.add(n, at(dst), at(x))
 		dst, x = dst[n:], x[n:]
 	}
@@ -26,7 +27,8 @@ func Add(dst, x []float32) {
 // MulBy multiplies dst by x, element by element.
 func MulBy(dst, x []float32) {
 	same("MulBy", len(dst), len(x))
-	if n := whole(len(x)); n > 0 && active.mulBy != nil {
+	if active.mulBy != nil && len(x) >= 16 {
+		n := whole(len(x))
 		active.mulBy(n, at(dst), at(x))
 		dst, x = dst[n:], x[n:]
 	}
@@ -37,7 +39,8 @@ func MulBy(dst, x []float32) {
 
 // Scale multiplies x by s in place.
 func Scale(x []float32, s float32) {
-	if n := whole(len(x)); n > 0 && active.scale != nil {
+	if active.scale != nil && len(x) >= 16 {
+		n := whole(len(x))
 		active.scale(n, at(x), s)
 		x = x[n:]
 	}
@@ -48,7 +51,8 @@ func Scale(x []float32, s float32) {
 
 // AddNumber adds s to every element of x.
 func AddNumber(x []float32, s float32) {
-	if n := whole(len(x)); n > 0 && active.addNumber != nil {
+	if active.addNumber != nil && len(x) >= 16 {
+		n := whole(len(x))
 		active.addNumber(n, at(x), s)
 		x = x[n:]
 	}
@@ -224,8 +228,8 @@ type AdamW struct {
 }
 
 // constants are the numbers that the kernels and their twin read, in this order.
-func (a *AdamW) constants() [9]float32 {
-	return [9]float32{
+func (a *AdamW) constants() *[9]float32 {
+	return &[9]float32{
 		a.Beta1, 1 - a.Beta1, a.Beta2, 1 - a.Beta2, a.Correction1, a.Correction2,
 		a.Epsilon, -a.LR, 1 - float32(a.LR*a.WeightDecay),
 	}
@@ -239,7 +243,7 @@ func (a *AdamW) Step(p, g, m, v []float32) {
 	if n > 0 {
 		active.adamW(n, at(p), at(g), at(m), at(v), at(c[:]))
 	}
-	adamWTwin(p[n:], g[n:], m[n:], v[n:], &c)
+	adamWTwin(p[n:], g[n:], m[n:], v[n:], c)
 }
 
 // same panics unless all lengths are the same.
