@@ -10,9 +10,9 @@ import (
 	"strconv"
 	"strings"
 
+	"example.com/finetune/internal/files"
+	"example.com/finetune/internal/hint"
 	"example.com/finetune/loraone"
-	"example.com/finetune/model/atomicfile"
-	"example.com/finetune/model/infile"
 	"example.com/finetune/model/safetensors"
 	"example.com/finetune/train/optim"
 )
@@ -67,7 +67,7 @@ func stepName(step int) string { return fmt.Sprintf("%s%06d", stepPrefix, step) 
 // writeCheckpoint writes dir/step-000120 in one piece and returns its path. At no
 // time is there none of the two where it replaces another.
 func writeCheckpoint(dir string, st *state, u *updater, best [][]float32) (string, error) {
-	if err := atomicfile.MkdirAll(dir); err != nil {
+	if err := files.MkdirAll(dir); err != nil {
 		return "", err
 	}
 	tmp := filepath.Join(dir, writingName)
@@ -94,14 +94,14 @@ func writeCheckpoint(dir string, st *state, u *updater, best [][]float32) (strin
 	if err := os.Rename(tmp, path); err != nil {
 		return "", err
 	}
-	return path, atomicfile.SyncDir(dir)
+	return path, files.SyncDir(dir)
 }
 
 // seal writes the manifest of a checkpoint.
 func seal(dir string) (err error) {
 	sums := manifest{}
 	for _, name := range []string{tensorsFile, stateFile} {
-		if sums[name], err = infile.SHA256(filepath.Join(dir, name)); err != nil {
+		if sums[name], err = files.SHA256(filepath.Join(dir, name)); err != nil {
 			return err
 		}
 	}
@@ -229,7 +229,7 @@ func verify(path string) (*state, error) {
 		return nil, err
 	}
 	for _, name := range []string{tensorsFile, stateFile} {
-		sum, err := infile.SHA256(filepath.Join(path, name))
+		sum, err := files.SHA256(filepath.Join(path, name))
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil, damaged("%w", err)
 		}
@@ -251,7 +251,7 @@ func verify(path string) (*state, error) {
 		st.Version = stateVersion
 	}
 	if st.Version != stateVersion {
-		return nil, hint(fmt.Errorf("checkpoint: %s: layout %d, this version reads %d", path, st.Version, stateVersion), "it is of another version of finetune, which can go on with it")
+		return nil, hint.New(fmt.Errorf("checkpoint: %s: layout %d, this version reads %d", path, st.Version, stateVersion), "it is of another version of finetune, which can go on with it")
 	}
 	if st.Step < 0 || st.Step > st.Total || st.Evaluated < -1 || st.Evaluated > st.Step || st.Metrics < 0 {
 		return nil, damaged("%s: step %d of %d, evaluated at %d, %d bytes of metrics: not a state of a run", path, st.Step, st.Total, st.Evaluated, st.Metrics)

@@ -1,7 +1,6 @@
 package train
 
 import (
-	"errors"
 	"math"
 	"os"
 	"path/filepath"
@@ -9,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"example.com/finetune/internal/hint"
 )
 
 func valid() Config {
@@ -17,24 +18,18 @@ func valid() Config {
 	return c
 }
 
-// expect fails unless err contains want, carries this hint, and is a usage error
+// expect fails unless err contains want, carries this advice, and is a usage error
 // exactly where usage says so.
-func expect(t *testing.T, what string, err error, want, hint string, usage bool) {
+func expect(t *testing.T, what string, err error, want, advice string, usage bool) {
 	t.Helper()
 	if err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("%s:\n got %v\nwant %s", what, err, want)
 		return
 	}
-	var h interface{ Hint() string }
-	got := ""
-	if errors.As(err, &h) {
-		got = h.Hint()
+	if got := hint.Of(err); got != advice {
+		t.Errorf("%s: hint %q, want %q", what, got, advice)
 	}
-	if got != hint {
-		t.Errorf("%s: hint %q, want %q", what, got, hint)
-	}
-	var u interface{ Usage() bool }
-	if is := errors.As(err, &u) && u.Usage(); is != usage {
+	if is := hint.IsUsage(err); is != usage {
 		t.Errorf("%s: usage error: %v, want %v", what, is, usage)
 	}
 }

@@ -1,12 +1,12 @@
 package train
 
 import (
-	"fmt"
 	"math"
 	"slices"
 	"strings"
 	"time"
 
+	"example.com/finetune/internal/hint"
 	"example.com/finetune/loraone"
 	"example.com/finetune/model"
 	"example.com/finetune/simd"
@@ -14,21 +14,14 @@ import (
 	"example.com/finetune/train/optim"
 )
 
-// A usageError is a setting that cannot be: the command ends with exit code 2.
-type usageError struct {
-	text, hint string
+// usage returns an error about a setting that cannot be, with advice where there is
+// some: the command ends with exit code 2.
+func usage(advice, format string, args ...any) error {
+	return hint.New(hint.Usagef(format, args...), advice)
 }
 
-func (e *usageError) Error() string { return e.text }
-func (e *usageError) Hint() string  { return e.hint }
-func (e *usageError) Usage() bool   { return true }
-
-func usage(hint, format string, args ...any) error {
-	return &usageError{text: fmt.Sprintf(format, args...), hint: hint}
-}
-
-// Validate checks every setting by itself; no file is opened. Its errors have
-// Usage() true.
+// Validate checks every setting by itself; no file is opened. Its errors are those
+// that [hint.IsUsage] knows.
 func (c *Config) Validate() error {
 	for _, check := range []func(*Config) error{checkFolders, checkLength, checkOptimizer, checkLora, checkText, checkCompute, checkReports} {
 		if err := check(c); err != nil {
@@ -185,11 +178,11 @@ func oneOf(key, value string, allowed ...string) error {
 	if slices.Contains(allowed, value) {
 		return nil
 	}
-	hint := ""
+	advice := ""
 	if near := nearest(value, allowed); near != "" {
-		hint = "did you mean " + near + "?"
+		advice = "did you mean " + near + "?"
 	}
-	return usage(hint, "%s is %q, want one of %s", key, value, strings.Join(allowed, ", "))
+	return usage(advice, "%s is %q, want one of %s", key, value, strings.Join(allowed, ", "))
 }
 
 func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
