@@ -214,3 +214,41 @@ func TestConfigCheck(t *testing.T) {
 		}
 	}
 }
+
+func TestScale(t *testing.T) {
+	yes, no := true, false
+	for _, c := range []struct {
+		method *Method
+		rs     *bool
+		want   float64
+	}{
+		{LoRA, nil, 8},
+		{LoRAOne, nil, 8},
+		{LoRA, &no, 4},
+		{LoRAOne, &yes, 8},
+		{&Method{Scale: ByRank}, nil, 4},
+		{&Method{Scale: ByRank}, &yes, 8},
+	} {
+		if got := (Config{Method: c.method, Alpha: 16, UseRSLoRA: c.rs}).Scale(4); got != c.want {
+			t.Errorf("%s: scale %g, want %g", c.method.Name, got, c.want)
+		}
+	}
+}
+
+func TestNewRefusesRanksThatDoNotFit(t *testing.T) {
+	m := &model.Config{HiddenSize: 64, IntermediateSize: 160, NumHiddenLayers: 1, NumAttentionHeads: 4, NumKeyValueHeads: 2, HeadDim: 16}
+	c := Config{Method: LoRA, R: 4, Alpha: 16, TargetModules: []string{"q_proj", "v_proj"}}
+	for want, ranks := range map[string][]int{
+		"1 ranks for 2 projections":                                   {4},
+		"rank 33 for model.layers.0.self_attn.v_proj, which is 32×64": {4, 33},
+		"rank -1 for model.layers.0.self_attn.q_proj, which is 64×64": {-1, 4},
+		"the ranks leave no module":                                   {0, 0},
+	} {
+		if _, err := New(m, c, ranks); err == nil || err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+	if a, err := New(m, c, []int{0, 32}); err != nil || len(a.Modules) != 1 || a.Parameters() != 32*(32+64) {
+		t.Errorf("%+v, %v", a, err)
+	}
+}

@@ -2,6 +2,7 @@ package train
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -57,6 +58,29 @@ func TestCheckpointComesBack(t *testing.T) {
 	wide := loraone.NewLayer(model.Projection{Name: "a", Out: 3, In: 5}, 2, 1)
 	_, err = loadTensors(path, updaterOf(t, &c, p, wide), false)
 	expect(t, "another shape", err, "a.lora_A is F32 [2 4], want F32 [2 5]", "", false)
+}
+
+// The names and shapes of a checkpoint's tensors, which later versions must read.
+func TestCheckpointNames(t *testing.T) {
+	p := simd.NewPool(1)
+	defer p.Close()
+	for optimizer, second := range map[string]string{"adamw": "2", "scaled-adamw": "2", "preconditioned-adamw": "1"} {
+		c := Default()
+		c.Optimizer = optimizer
+		u := updaterOf(t, &c, p, layer("x.q_proj"))
+		var got []string
+		for _, e := range tensors(u, values(u)) {
+			got = append(got, fmt.Sprint(e.Name, e.Shape))
+		}
+		slices.Sort(got)
+		want := []string{
+			"best.x.q_proj.lora_A[2 4]", "best.x.q_proj.lora_Bt[2 3]", "m.x.q_proj.lora_A[2 4]", "m.x.q_proj.lora_Bt[2 3]",
+			"v.x.q_proj.lora_A[" + second + " 4]", "v.x.q_proj.lora_Bt[" + second + " 3]", "x.q_proj.lora_A[2 4]", "x.q_proj.lora_Bt[2 3]",
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: %v, want %v", optimizer, got, want)
+		}
+	}
 }
 
 func TestPruneKeepsTheNewest(t *testing.T) {
