@@ -7,6 +7,7 @@ import (
 	"example.com/finetune/model"
 	"example.com/finetune/model/golden"
 	"example.com/finetune/simd"
+	"example.com/finetune/train/recipe"
 )
 
 // curveBound is the spec's: PyTorch's own float32 is within 1e-6 relative of the
@@ -28,13 +29,13 @@ func TestCurvesMatchPyTorch(t *testing.T) {
 				}
 				e := model.NewEngine(m, p)
 				startCurve(t, c, name, e, a)
-				s := Default()
+				s := recipe.Default()
 				s.Optimizer = "adamw"
 				if name == "loraone-preconditioned" {
 					s.Optimizer = "preconditioned-adamw"
 				}
 				s.LearningRate, s.WarmupSteps, s.MaxGradNorm, s.WeightDecay, s.PreconditionReg = c.Train.LR, c.Train.Warmup, c.Train.Clip, c.Train.WD, c.Train.Lam
-				o := newOptimizer(&s, len(want.Loss), a.Layers, p)
+				o := newOptimizer(&s.Recipe, len(want.Loss), a.Layers, p)
 				for step := range want.Loss {
 					for _, l := range a.Layers {
 						l.ZeroGrad()

@@ -6,19 +6,20 @@ import (
 
 	"example.com/finetune/loraone"
 	"example.com/finetune/simd"
+	"example.com/finetune/train/recipe"
 )
 
 // An optimizer turns a batch's summed gradients into an update of the adapters:
 // divide by the targets, clip by the global norm, precondition, AdamW.
 type optimizer struct {
-	c        *Config
+	c        *recipe.Recipe
 	schedule schedule
 	pool     *simd.Pool
 	layers   []*loraone.Layer
 	m, v     [][]float32 // AdamW's moments of parameters(layers)
 }
 
-func newOptimizer(c *Config, total int, layers []*loraone.Layer, p *simd.Pool) *optimizer {
+func newOptimizer(c *recipe.Recipe, total int, layers []*loraone.Layer, p *simd.Pool) *optimizer {
 	o := &optimizer{c: c, schedule: newSchedule(c, total), pool: p, layers: layers}
 	for _, x := range parameters(layers) {
 		o.m = append(o.m, make([]float32, len(x)))
@@ -90,7 +91,7 @@ func (o *optimizer) prepare(l *loraone.Layer, factor float32) error {
 		simd.Scale(l.DA, factor)
 		simd.Scale(l.DBt, factor)
 	}
-	if o.c.Optimizer == "adamw" {
+	if o.c.Optimizer == recipe.AdamW {
 		return nil
 	}
 	if err := l.Precondition(o.c.PreconditionReg); err != nil {

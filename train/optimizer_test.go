@@ -7,6 +7,7 @@ import (
 
 	"example.com/finetune/loraone"
 	"example.com/finetune/simd"
+	"example.com/finetune/train/recipe"
 )
 
 // layer returns a 3×4 layer of rank 2 with small numbers in everything.
@@ -22,12 +23,12 @@ func layer(name string) *loraone.Layer {
 }
 
 func TestOptimizerStepInFloat64(t *testing.T) {
-	c := Default()
+	c := recipe.Default()
 	c.Optimizer, c.LearningRate, c.LRSchedulerType, c.WarmupSteps, c.WeightDecay, c.MaxGradNorm = "adamw", 0.1, "constant", 0, 0.1, 0.05
 	p := simd.NewPool(1)
 	defer p.Close()
 	l := layer("one")
-	o := newOptimizer(&c, 10, []*loraone.Layer{l}, p)
+	o := newOptimizer(&c.Recipe, 10, []*loraone.Layer{l}, p)
 	type moment struct{ p, m, v float64 }
 	twin := make([]moment, len(l.A)+len(l.Bt))
 	params := func() []float32 { return append(append([]float32{}, l.A...), l.Bt...) }
@@ -70,9 +71,9 @@ func TestOptimizerLeavesParametersAfterAnError(t *testing.T) {
 	p := simd.NewPool(2)
 	defer p.Close()
 	for name, bad := range map[string]float32{"NaN": float32(math.NaN()), "Inf": float32(math.Inf(1)), "too large": 3e38} {
-		c := Default()
+		c := recipe.Default()
 		first, second := layer("first"), layer("second")
-		o := newOptimizer(&c, 10, []*loraone.Layer{first, second}, p)
+		o := newOptimizer(&c.Recipe, 10, []*loraone.Layer{first, second}, p)
 		a, m := append([]float32{}, first.A...), append([]float32{}, o.m[0]...)
 		second.DBt[1] = bad
 		c.MaxGradNorm = 0

@@ -8,12 +8,13 @@ import (
 	"github.com/alecthomas/kong"
 
 	"example.com/finetune/train/data"
+	"example.com/finetune/train/recipe"
 )
 
 type checkCommand struct {
 	ConfigFile string `name:"config" short:"c" group:"Files:" placeholder:"FILE" help:"Settings from a YAML file, such as the run.yaml of a run; flags go over them."`
 
-	Rows rowFlags `embed:""`
+	rowFlags
 
 	Show int    `placeholder:"N" help:"Print N rows of the first file, chosen by the seed, with what is trained set apart."`
 	HTML string `name:"html" placeholder:"FILE" help:"Write all this as a page, with rows."`
@@ -54,7 +55,7 @@ type checkedFile struct {
 
 // Run checks every file, and fails where a run would.
 func (c *checkCommand) Run(u *ui, ctx *kong.Context) error {
-	config, err := c.Rows.config(c.ConfigFile, ctx)
+	config, err := c.resolve(u, c.ConfigFile, ctx)
 	if err != nil {
 		return err
 	}
@@ -103,7 +104,7 @@ func (j *rowJob) check(u *ui, checker *data.Checker) *checkPage {
 	c := j.config
 	page := &checkPage{
 		Model: j.name, ChatTemplate: j.template != nil, Positions: j.shape.MaxPositionEmbeddings,
-		MaxLength: c.MaxLength, Overlong: c.Overlong, TrainOn: c.TrainOn,
+		MaxLength: c.MaxLength, Overlong: string(c.Overlong), TrainOn: string(c.TrainOn),
 		Stops: []data.Mistake{},
 	}
 	watch := newByteProgress(u, j.paths)
@@ -155,7 +156,7 @@ type byteProgress struct {
 }
 
 func newByteProgress(u *ui, paths data.Paths) *byteProgress {
-	b := &byteProgress{progress: newProgress(u, "auto"), start: time.Now()}
+	b := &byteProgress{progress: newProgress(u, recipe.ProgressAuto), start: time.Now()}
 	for _, p := range []string{paths.Train, paths.Valid, paths.Test} {
 		b.total += fileSize(p)
 	}

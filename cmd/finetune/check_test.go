@@ -9,16 +9,20 @@ import (
 	"testing"
 	"time"
 
-	"example.com/finetune/train"
 	"example.com/finetune/train/data"
+	"example.com/finetune/train/recipe"
 )
 
 // checked reads a file as check does, with the demo's model.
 func checked(t *testing.T, path, template string) *data.Report {
 	t.Helper()
-	c := train.Default()
-	c.Model, c.Data, c.ChatTemplate, c.Threads = filepath.Join("demo", "model"), path, template, 1
-	j, err := newRowJob(&c)
+	config := recipe.Default()
+	config.Model, config.Data, config.ChatTemplate, config.Threads = filepath.Join("demo", "model"), path, template, 1
+	c, err := config.Resolve()
+	if err != nil {
+		t.Fatal(err)
+	}
+	j, err := newRowJob(c)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,8 +8,8 @@ import (
 	"testing"
 
 	"example.com/finetune/model"
-	"example.com/finetune/train"
 	"example.com/finetune/train/data"
+	"example.com/finetune/train/recipe"
 )
 
 func shape() *model.Config {
@@ -19,14 +19,18 @@ func shape() *model.Config {
 // proposed are the settings for rows of some length.
 func proposed(t *testing.T, reports ...*data.Report) *proposal {
 	t.Helper()
-	c := train.Default()
+	c := recipe.Default()
 	c.Model, c.Data = "m", "d"
 	page := &checkPage{}
 	for _, r := range reports {
 		page.Files = append(page.Files, checkedFile{"train", r})
 	}
-	p := propose(&rowJob{config: &c, name: "m", shape: shape()}, page, map[string]bool{})
-	if err := p.config.Validate(); err != nil {
+	settings, err := c.Resolve()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := propose(&rowJob{config: settings, name: "m", shape: shape()}, page, map[string]bool{})
+	if _, err := p.config.Resolve(); err != nil {
 		t.Fatal(err)
 	}
 	return p
@@ -95,7 +99,7 @@ func TestProposalReadsBack(t *testing.T) {
 		if err := os.WriteFile(path, []byte(form), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		got := train.Default()
+		got := recipe.Default()
 		if err := got.ReadYAML(path); err != nil {
 			t.Fatalf("%v in\n%s", err, form)
 		}
@@ -103,25 +107,9 @@ func TestProposalReadsBack(t *testing.T) {
 			t.Errorf("%v\ngot\n%s\nwant\n%s", err, again, want)
 		}
 	}
-	for _, key := range train.Keys() {
+	for _, key := range recipe.Keys() {
 		if one := regexp.MustCompile(`(?m)^`+key+`:`).FindAllString(all, -1); len(one) != 1 && !strings.HasPrefix(key, "resume") && key != "overwrite" {
 			t.Errorf("%s stands %d times", key, len(one))
 		}
-	}
-}
-
-// Every flag of check and init is a setting of train with the same type.
-func TestRowFlagsAreSettings(t *testing.T) {
-	c := train.Default()
-	c.MaxLength, c.Seed, c.Model = 77, 5, "m"
-	var f rowFlags
-	copySettings(&f, &c)
-	if f.MaxLength != 77 || f.Seed != 5 || f.Model != "m" {
-		t.Errorf("%+v", f)
-	}
-	f.TrainOn = "all"
-	copySettings(&c, &f)
-	if c.TrainOn != "all" || c.LoraR != train.Default().LoraR {
-		t.Errorf("%+v", c)
 	}
 }

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"example.com/finetune/train"
+	"example.com/finetune/train/recipe"
 )
 
 const (
@@ -16,7 +16,7 @@ const (
 
 // A proposal is the settings of a run, with the reasons for those that were chosen.
 type proposal struct {
-	config train.Config
+	config recipe.Config
 	title  string
 	why    map[string]string // by key
 	given  map[string]bool
@@ -24,7 +24,7 @@ type proposal struct {
 
 // propose chooses settings for rows that were checked.
 func propose(j *rowJob, page *checkPage, given map[string]bool) *proposal {
-	p := &proposal{config: *j.config, why: map[string]string{"model": "", "data": "", "output_dir": "", "seed": ""}, given: given}
+	p := &proposal{config: j.config.Config, why: map[string]string{"model": "", "data": "", "output_dir": "", "seed": ""}, given: given}
 	rows := page.Files[0]
 	p.title = fmt.Sprintf("%s of %s and the model %s", many(rows.Stats.Rows, "row"), rows.Path, j.name)
 	p.columns()
@@ -141,7 +141,7 @@ func (p *proposal) steps(rows int) int {
 func (p *proposal) adapter(j *rowJob) {
 	c := &p.config
 	all := *c
-	all.TargetModules = train.Names{"all-linear"}
+	all.TargetModules = recipe.Names{"all-linear"}
 	if j.shape.HiddenSize < smallModel {
 		c.TargetModules = all.TargetModules
 	}

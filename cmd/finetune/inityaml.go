@@ -3,7 +3,7 @@ package main
 import (
 	"strings"
 
-	"example.com/finetune/train"
+	"example.com/finetune/train/recipe"
 )
 
 // yaml writes the settings in the groups of the help page: those that were chosen
@@ -19,7 +19,7 @@ func (p *proposal) yaml() ([]byte, error) {
 	for _, group := range []string{groupFiles, groupRows, groupLength, groupLora, groupOptim, groupReport} {
 		b.WriteString("\n# ── " + strings.TrimSuffix(group, ":") + "\n")
 		var rest []string
-		for _, key := range train.Keys() {
+		for _, key := range recipe.Keys() {
 			value, written := values[key]
 			why, chosen := p.why[key]
 			switch {

@@ -10,7 +10,6 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"example.com/finetune/train"
 	"example.com/finetune/train/data"
 )
 
@@ -53,11 +52,10 @@ type planReport struct {
 
 // Run reads rows and weights as train would, and tries one batch.
 func (c *planCommand) Run(u *ui, ctx *kong.Context) error {
-	config := (*train.Config)(&c.Settings)
-	if err := c.settle(config, typed(ctx)); err != nil {
+	config, err := c.resolve(u, ctx)
+	if err != nil {
 		return err
 	}
-	config.Resume, config.ResumeFrom, config.Overwrite = false, "", true // the output folder does not matter
 	j, err := newJob(config)
 	if err != nil {
 		return err
@@ -76,7 +74,10 @@ func (c *planCommand) Run(u *ui, ctx *kong.Context) error {
 	if err := j.loadModel(); err != nil {
 		return err
 	}
-	s := j.session(*config)
+	s, err := j.session(nil)
+	if err != nil {
+		return err
+	}
 	pace, err := s.Trial(context.Background())
 	if err != nil {
 		return err
@@ -110,9 +111,9 @@ func printPlan(j *job, say, warn func(format string, args ...any)) {
 	planRows(j, say, warn)
 	start := "ordinary LoRA start"
 	if plan.InitSamples > 0 {
-		start = "LoRA-One start from the gradient of " + many(plan.InitSamples, "row")
+		start = "LoRA-One start from the initial gradient of " + many(plan.InitSamples, "row")
 	}
-	say("adapter  rank %d, alpha %g, on %s: %s trained; %s", c.LoraR, c.LoraAlpha, strings.Join(c.TargetModules, ", "),
+	say("adapter  rank %d, alpha %g, scaled by %.4g, on %s: %s trained; %s", c.LoraR, c.LoraAlpha, c.Scale(), strings.Join(c.TargetModules, ", "),
 		many(plan.Parameters, "parameter"), start)
 	say("run      %s of %s, %d an epoch; %s, learning rate %g %s, %s of warm-up; seed %d", many(plan.Steps, "step"),
 		many(c.BatchSize*c.GradientAccumulationSteps, "row"), plan.StepsPerEpoch, c.Optimizer, c.Rate(), c.LRSchedulerType, many(plan.Warmup, "step"), c.Seed)

@@ -10,13 +10,13 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"example.com/finetune/train"
+	"example.com/finetune/train/recipe"
 )
 
 // Every setting has its words, and no words are left over.
 func TestSettingsAreDescribed(t *testing.T) {
 	words := settings()
-	for _, key := range train.Keys() {
+	for _, key := range recipe.Keys() {
 		if words[key].help == "" || words[key].group == "" {
 			t.Errorf("setting %s has no help", key)
 		}
@@ -29,7 +29,7 @@ func TestSettingsAreDescribed(t *testing.T) {
 
 // No command has a flag twice, aliases included.
 func TestFlagsAreUnique(t *testing.T) {
-	parser, err := kong.New(newCommandLine(), kong.PostBuild(describeSettings))
+	parser, err := kong.New(new(commandLine), kong.PostBuild(addSettings))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +42,7 @@ func TestFlagsAreUnique(t *testing.T) {
 			}
 			for _, name := range names {
 				if seen[name] {
-					t.Errorf("%s: flag %s stands twice", node.Name, name)
+					t.Errorf("%s: duplicate flag %s", node.Name, name)
 				}
 				seen[name] = true
 			}
@@ -67,7 +67,7 @@ func TestNormalise(t *testing.T) {
 // A resumed run sees the date of its first start.
 func TestRunDate(t *testing.T) {
 	dir := t.TempDir()
-	c := train.Default()
+	c := recipe.Default()
 	c.OutputDir, c.Resume = dir, true
 	today, err := runDate(&c)
 	if err != nil || len(today) != len("2026-01-02") {
@@ -81,7 +81,7 @@ func TestRunDate(t *testing.T) {
 	given := c
 	given.Date = "1999-01-01"
 	for _, test := range []struct {
-		config train.Config
+		config recipe.Config
 		want   string
 	}{{c, "2001-02-03"}, {other, "2001-02-03"}, {given, "1999-01-01"}} {
 		if got, err := runDate(&test.config); got != test.want || err != nil {

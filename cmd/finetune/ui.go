@@ -10,6 +10,8 @@ import (
 	"sync"
 
 	"golang.org/x/term"
+
+	"example.com/finetune/internal/hint"
 )
 
 // What goes to standard error, apart from the progress line and the plan:
@@ -144,7 +146,7 @@ func errorf(format string, args ...any) commandError {
 // isUsage reports whether err is a mistake on the command line or in a setting.
 func isUsage(err error) bool {
 	var u interface{ Usage() bool }
-	return errors.As(err, &u) && u.Usage()
+	return hint.IsUsage(err) || errors.As(err, &u) && u.Usage()
 }
 
 // printJSON writes one object on a line of standard output.
