@@ -139,7 +139,7 @@ func TestHistogram(t *testing.T) {
 		t.Errorf("got\n%s\nwant\n%s", b.String(), want)
 	}
 	b.Reset()
-	printHistogram(&b, []data.Bar{{From: 0, To: 10, Rows: plotFrom - 1}})
+	printHistogram(&b, []data.Bar{{From: 0, To: 10, Rows: 9}})
 	if b.Len() > 0 {
 		t.Errorf("a plot of few rows: %s", b.String())
 	}

@@ -12,6 +12,7 @@ import (
 	"example.com/finetune/model/atomicfile"
 	"example.com/finetune/train/data"
 	"example.com/finetune/train/recipe"
+	"example.com/finetune/train/report"
 )
 
 type initCommand struct {
@@ -108,7 +109,7 @@ func guessMap(c *recipe.Resolved) error {
 
 // survey reads the rows of training and validation, uncut unless a length is given:
 // a text file is pieces of max_length, and has no longest row.
-func (j *rowJob) survey(u *ui, bounded bool) *checkPage {
+func (j *rowJob) survey(u *ui, bounded bool) *report.CheckPage {
 	j.paths.Test = ""
 	checker := j.checker()
 	switch {

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"example.com/finetune/train/recipe"
+	"example.com/finetune/train/report"
 )
 
 const (
@@ -23,7 +24,7 @@ type proposal struct {
 }
 
 // propose chooses settings for rows that were checked.
-func propose(j *rowJob, page *checkPage, given map[string]bool) *proposal {
+func propose(j *rowJob, page *report.CheckPage, given map[string]bool) *proposal {
 	p := &proposal{config: j.config.Config, why: map[string]string{"model": "", "data": "", "output_dir": "", "seed": ""}, given: given}
 	rows := page.Files[0]
 	p.title = fmt.Sprintf("%s of %s and the model %s", many(rows.Stats.Rows, "row"), rows.Path, j.name)
@@ -72,7 +73,7 @@ func (p *proposal) template(j *rowJob) {
 
 // length chooses max_length: the longest row, or where a few are far longer than the
 // rest, what 99 % of the rows have.
-func (p *proposal) length(j *rowJob, f checkedFile) {
+func (p *proposal) length(j *rowJob, f report.CheckedFile) {
 	l, most := f.Lengths, j.shape.MaxPositionEmbeddings
 	if p.given["max_length"] {
 		p.because("max_length", "")
@@ -98,7 +99,7 @@ func (p *proposal) length(j *rowJob, f checkedFile) {
 }
 
 // validation returns how many rows there are to validate on.
-func (p *proposal) validation(page *checkPage) int {
+func (p *proposal) validation(page *report.CheckPage) int {
 	rows := page.Files[0]
 	if len(page.Files) > 1 {
 		p.config.ValSplit = 0

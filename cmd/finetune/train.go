@@ -14,7 +14,7 @@ type trainCommand struct{ runFlags }
 
 func (trainCommand) Help() string {
 	return `Reads rows of messages, of prompt and completion, or of text, and leaves an adapter that Hugging Face PEFT loads as it is. ` +
-		`Ctrl-C finishes the step and saves; --resume resumes to the same bits.
+		`Ctrl-C finishes the step and saves; --resume takes it from there, to the same bits.
 
 For example:
 
