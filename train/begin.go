@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"example.com/finetune/loraone"
+	"example.com/finetune/loraone/spectrum"
 	"example.com/finetune/simd"
 	"example.com/finetune/train/rundir"
 )
@@ -46,7 +47,14 @@ func (r *run) restore(path string, st *state) error {
 	if err := sameInputs(path, st, &r.st); err != nil {
 		return err
 	}
-	best, err := loadTensors(path, r.opt, st.Evaluated >= 0)
+	adapters, err := loraone.New(r.Model.Config, r.c.Lora(), st.Ranks)
+	if err != nil {
+		return fmt.Errorf("checkpoint: %s: %w", path, err)
+	}
+	if err := r.adopt(adapters); err != nil {
+		return err
+	}
+	best, err := loadTensors(path, r.updater, st.Evaluated >= 0)
 	if err != nil {
 		return err
 	}
@@ -67,7 +75,15 @@ func (r *run) restore(path string, st *state) error {
 	return nil
 }
 
-// fresh starts the adapters and evaluates the model before and after.
+// adopt makes adapters those of the run.
+func (r *run) adopt(a *loraone.Adapters) (err error) {
+	a.Attach(r.engine)
+	r.adapters = a
+	r.updater, err = newUpdater(&r.c.Recipe, r.batches.total, a, r.Pool)
+	return err
+}
+
+// fresh evaluates the base and starts the adapters.
 func (r *run) fresh(ctx context.Context) error {
 	settings, err := r.c.YAML()
 	if err != nil {
@@ -77,35 +93,22 @@ func (r *run) fresh(ctx context.Context) error {
 		return err
 	}
 	if r.st.Validated {
-		r.adapters.Detach()
-		r.st.Losses.Base, err = r.evalLoss(ctx)
-		r.adapters.Reattach()
-		if err != nil {
+		if r.st.Losses.Base, err = r.evalLoss(ctx); err != nil {
 			return err
 		}
 	}
-	if !r.c.Init.NeedsGradient() {
-		r.adapters.StartLoRA(r.c.Seed)
-		return nil
-	}
-	return r.startFromGradient(ctx)
-}
-
-// startFromGradient starts the adapters from the initial gradient, which is computed in
-// float32 whatever compute says.
-func (r *run) startFromGradient(ctx context.Context) error {
 	indices := r.batches.initial(r.Plan.InitSamples)
-	r.engine.SetCompute(simd.ComputeF32)
+	r.engine.SetCompute(simd.ComputeF32) // the initial gradient, whatever compute says
 	defer r.engine.SetCompute(simd.Compute(r.c.Compute))
 	seqs, err := r.Data.Train.Sequences(indices)
 	if err != nil {
 		return err
 	}
-	report, err := r.adapters.StartSpectral(ctx, r.engine, seqs, loraone.StartOptions{
-		Gamma: r.c.InitGamma, Seed: r.c.Seed, FormedBytes: r.Plan.FormedBytes,
+	adapters, report, err := loraone.Start(ctx, r.engine, r.c.Lora(), seqs, loraone.StartOptions{
+		Gamma: r.c.InitGamma, Seed: r.c.Seed, MaterialisedBytes: r.Plan.MaterialisedBytes,
 		Progress: func(done, total int) { r.Report(InitProgress{done, total}) },
 	})
-	var bad *loraone.NonFiniteError
+	var bad *spectrum.NonFiniteError
 	if errors.As(err, &bad) {
 		return r.nonFinite(0, err, indices[bad.Sequence:bad.Sequence+1])
 	}
@@ -115,11 +118,19 @@ func (r *run) startFromGradient(ctx context.Context) error {
 	if err := r.unchanged(); err != nil {
 		return err
 	}
-	r.st.Init = report
+	r.st.Init, r.st.Ranks = report, adapters.Ranks()
+	r.warnOfNoGradient(report)
+	return r.adopt(adapters)
+}
+
+// warnOfNoGradient names the modules that no gradient reaches.
+func (r *run) warnOfNoGradient(report *loraone.StartReport) {
+	if report == nil {
+		return
+	}
 	for _, m := range report.Modules {
 		if m.Norm == 0 {
 			r.Report(Warning{fmt.Sprintf("no gradient reaches %s: it gets the ordinary LoRA start", m.Name)})
 		}
 	}
-	return nil
 }

@@ -7,13 +7,14 @@ import (
 	"testing"
 
 	"example.com/finetune/loraone"
+	"example.com/finetune/model"
 	"example.com/finetune/simd"
 	"example.com/finetune/train/recipe"
 	"example.com/finetune/train/rundir"
 )
 
 // checkpoint saves a state in the folder of a run.
-func checkpoint(t testing.TB, out string, st *state, o *optimizer, best [][]float32) string {
+func checkpoint(t testing.TB, out string, st *state, o *updater, best [][]float32) string {
 	t.Helper()
 	dir, err := rundir.Open(out)
 	if err != nil {
@@ -31,7 +32,7 @@ func TestCheckpointComesBack(t *testing.T) {
 	p := simd.NewPool(1)
 	defer p.Close()
 	c := recipe.Default()
-	first := newOptimizer(&c.Recipe, 10, []*loraone.Layer{layer("a"), layer("b")}, p)
+	first := updaterOf(t, &c, p, layer("a"), layer("b"))
 	for range 3 {
 		if _, _, err := first.step(0, 1); err != nil {
 			t.Fatal(err)
@@ -44,24 +45,29 @@ func TestCheckpointComesBack(t *testing.T) {
 	if err != nil || st.Step != 3 || st.Best != 0.1 {
 		t.Fatalf("%+v, %v", st, err)
 	}
-	second := newOptimizer(&c.Recipe, 10, []*loraone.Layer{layer("a"), layer("b")}, p)
+	second := updaterOf(t, &c, p, layer("a"), layer("b"))
 	back, err := loadTensors(path, second, true)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, x := range parameters(first.layers) {
-		if !slices.Equal(x, parameters(second.layers)[i]) || !slices.Equal(first.m[i], second.m[i]) || !slices.Equal(first.v[i], second.v[i]) || !slices.Equal(best[i], back[i]) {
-			t.Errorf("tensor %d is not what was saved", i)
+	for i, x := range values(first) {
+		if !slices.Equal(x, values(second)[i]) || !slices.Equal(best[i], back[i]) {
+			t.Errorf("parameter %d is not what was saved", i)
+		}
+	}
+	for i, x := range first.optimizer.State() {
+		if y := second.optimizer.State()[i]; y.Name != x.Name || !slices.Equal(x.Value, y.Value) {
+			t.Errorf("%s is not what was saved", x.Name)
 		}
 	}
 	if left, _ := filepath.Glob(filepath.Join(dir, "checkpoints", ".step-*")); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
 	}
-	other := newOptimizer(&c.Recipe, 10, []*loraone.Layer{layer("c")}, p)
+	other := updaterOf(t, &c, p, layer("c"))
 	_, err = loadTensors(path, other, false)
 	expect(t, "another layer", err, "no tensor c.lora_A", "")
-	wide := loraone.NewLayer("a", 5, 3, 2, 1)
-	_, err = loadTensors(path, newOptimizer(&c.Recipe, 10, []*loraone.Layer{wide}, p), false)
+	wide := loraone.NewLayer(model.Projection{Name: "a", Out: 3, In: 5}, 2, 1)
+	_, err = loadTensors(path, updaterOf(t, &c, p, wide), false)
 	expect(t, "another shape", err, "a.lora_A is F32 [2 4], want F32 [2 5]", "")
 }
 
@@ -70,7 +76,7 @@ func FuzzCheckpoint(f *testing.F) {
 	p := simd.NewPool(1)
 	f.Cleanup(p.Close)
 	c := recipe.Default()
-	o := newOptimizer(&c.Recipe, 10, []*loraone.Layer{layer("a")}, p)
+	o := updaterOf(f, &c, p, layer("a"))
 	path := checkpoint(f, f.TempDir(), &state{Layout: stateLayout, Step: 3, Total: 10, Recipe: c.Recipe}, o, nil)
 	good, err := os.ReadFile(filepath.Join(path, "state.json"))
 	if err != nil {

@@ -51,7 +51,7 @@ func MeanLoss(ctx context.Context, e *model.Engine, seqs []model.Sequence, progr
 // where it is the best so far.
 func (r *run) evaluate(ctx context.Context) error {
 	loss := r.st.Losses.Base
-	if r.st.Step > 0 || r.c.Init.NeedsGradient() { // B = 0 leaves every bit of the base alone
+	if r.st.Step > 0 || !r.c.Init.Method().LeavesBase {
 		var err error
 		if loss, err = r.evalLoss(ctx); err != nil {
 			return err
@@ -92,11 +92,11 @@ func (r *run) lossOf(ctx context.Context, seqs []model.Sequence) (float64, error
 
 // keep copies the present adapter as the best so far.
 func (r *run) keep() {
-	now := parameters(r.opt.layers)
+	now := r.adapters.Params()
 	if r.best == nil {
 		r.best = make([][]float32, len(now))
 	}
-	for i, x := range now {
-		r.best[i] = append(r.best[i][:0], x...)
+	for i, p := range now {
+		r.best[i] = append(r.best[i][:0], p.Value...)
 	}
 }

@@ -17,7 +17,7 @@ func TestNothingLeaks(t *testing.T) {
 	c := o.config(filepath.Join(t.TempDir(), "out"))
 	c.MaxSteps, c.Overwrite = 3, true
 	s := o.session(t, c)
-	c.LearningRate = 1e30
+	c.Optimizer, c.LearningRate = "adamw", 1e30
 	bad := o.session(t, c)
 	all := func() {
 		t.Helper()

@@ -69,7 +69,7 @@ func (r *run) step() error {
 		return err
 	}
 	r.profile.At(model.Optimizer)
-	norm, rate, err := r.opt.step(t, loss.targets)
+	norm, rate, err := r.updater.step(t, loss.targets)
 	if err != nil {
 		return r.nonFinite(t+1, err, indices)
 	}
@@ -90,9 +90,7 @@ func (r *run) step() error {
 
 // backward sets the adapters' gradients to those of the summed loss of a batch.
 func (r *run) backward(indices []int) (batchLoss, error) {
-	for _, l := range r.adapters.Layers {
-		l.ZeroGrad()
-	}
+	r.adapters.ZeroGrad()
 	r.engine.Profile = r.profile
 	defer func() { r.engine.Profile = nil }()
 	var total batchLoss

@@ -2,17 +2,19 @@ package train
 
 import (
 	"math"
-	"strings"
+	"slices"
 	"testing"
 
 	"example.com/finetune/loraone"
+	"example.com/finetune/model"
 	"example.com/finetune/simd"
+	"example.com/finetune/train/optim"
 	"example.com/finetune/train/recipe"
 )
 
 // layer returns a 3×4 layer of rank 2 with small numbers in everything.
 func layer(name string) *loraone.Layer {
-	l := loraone.NewLayer(name, 4, 3, 2, 1)
+	l := loraone.NewLayer(model.Projection{Name: name, Out: 3, In: 4}, 2, 1)
 	for _, x := range [][]float32{l.A, l.Bt, l.DA, l.DBt} {
 		for i := range x {
 			x[i] = float32(math.Sin(float64(3*i+len(x)))) / 4
@@ -22,13 +24,36 @@ func layer(name string) *loraone.Layer {
 	return l
 }
 
+// updaterOf returns an updater of some layers for ten steps.
+func updaterOf(t testing.TB, c *recipe.Config, p *simd.Pool, layers ...*loraone.Layer) *updater {
+	t.Helper()
+	var modules []loraone.Module
+	for _, l := range layers {
+		modules = append(modules, l)
+	}
+	u, err := newUpdater(&c.Recipe, 10, loraone.Of(nil, modules), p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+// values lists the parameters' values.
+func values(u *updater) [][]float32 {
+	var list [][]float32
+	for _, p := range u.adapters.Params() {
+		list = append(list, p.Value)
+	}
+	return list
+}
+
 func TestOptimizerStepInFloat64(t *testing.T) {
 	c := recipe.Default()
 	c.Optimizer, c.LearningRate, c.LRSchedulerType, c.WarmupSteps, c.WeightDecay, c.MaxGradNorm = "adamw", 0.1, "constant", 0, 0.1, 0.05
 	p := simd.NewPool(1)
 	defer p.Close()
 	l := layer("one")
-	o := newOptimizer(&c.Recipe, 10, []*loraone.Layer{l}, p)
+	o := updaterOf(t, &c, p, l)
 	type moment struct{ p, m, v float64 }
 	twin := make([]moment, len(l.A)+len(l.Bt))
 	params := func() []float32 { return append(append([]float32{}, l.A...), l.Bt...) }
@@ -70,30 +95,63 @@ func TestOptimizerStepInFloat64(t *testing.T) {
 func TestOptimizerLeavesParametersAfterAnError(t *testing.T) {
 	p := simd.NewPool(2)
 	defer p.Close()
-	for name, bad := range map[string]float32{"NaN": float32(math.NaN()), "Inf": float32(math.Inf(1)), "too large": 3e38} {
+	nan, inf := float32(math.NaN()), float32(math.Inf(1))
+	for _, x := range []struct {
+		optimizer  string
+		grad, b    float32 // put into the second layer
+		want, what string
+	}{
+		{optim.PreconditionedAdamW.Name, nan, 0, "the gradient of second is not finite", "a NaN"},
+		{optim.PreconditionedAdamW.Name, inf, 0, "the gradient of second is not finite", "an infinity"},
+		{optim.PreconditionedAdamW.Name, 0, inf, "second: the Gram matrix of lora_B is not finite", "a parameter"},
+		{optim.ScaledAdamW.Name, 3e38, 0, "the preconditioned gradient of second is not finite", "too large"},
+		{optim.AdamW.Name, nan, 0, "the gradient of second is not finite", "a NaN"},
+	} {
 		c := recipe.Default()
+		c.Optimizer, c.MaxGradNorm = recipe.Optimizer(x.optimizer), 0
 		first, second := layer("first"), layer("second")
-		o := newOptimizer(&c.Recipe, 10, []*loraone.Layer{first, second}, p)
-		a, m := append([]float32{}, first.A...), append([]float32{}, o.m[0]...)
-		second.DBt[1] = bad
-		c.MaxGradNorm = 0
+		o := updaterOf(t, &c, p, first, second)
+		a, m := append([]float32{}, first.A...), append([]float32{}, o.optimizer.State()[0].Value...)
+		second.DBt[1] = x.grad
+		if x.b != 0 {
+			second.Bt[0] = x.b
+		}
 		_, _, err := o.step(0, 1)
-		if err == nil || !strings.Contains(err.Error(), "gradient of second is not finite") {
-			t.Errorf("%s: got %v", name, err)
+		if err == nil || err.Error() != x.want {
+			t.Errorf("%s, %s: got %v, want %s", x.optimizer, x.what, err, x.want)
 		}
 		for i := range a {
-			if first.A[i] != a[i] || o.m[0][i] != m[i] {
-				t.Fatalf("%s: the first layer has changed", name)
+			if first.A[i] != a[i] || o.optimizer.State()[0].Value[i] != m[i] {
+				t.Fatalf("%s, %s: the first layer has changed", x.optimizer, x.what)
 			}
 		}
 	}
 }
 
-func TestCorrectionIsOneMinusAPower(t *testing.T) {
-	for _, n := range []int{1, 2, 10, 1000, 100000} {
-		for _, beta := range []float32{0, 0.9, 0.999} {
-			if got, want := correction(beta, n), float32(1-math.Pow(float64(beta), float64(n))); math.Abs(float64(got-want)) > 1e-7*float64(want) {
-				t.Errorf("1-%v^%d: %v, want %v", beta, n, got, want)
+// A step gives the same bits on any number of threads.
+func TestOptimizerStepOnMoreThreads(t *testing.T) {
+	for _, name := range []string{optim.PreconditionedAdamW.Name, optim.AdamW.Name, optim.ScaledAdamW.Name} {
+		var want []float32
+		for _, threads := range []int{1, 3} {
+			c := recipe.Default()
+			c.Optimizer = recipe.Optimizer(name)
+			p := simd.NewPool(threads)
+			layers := []*loraone.Layer{layer("a"), layer("b"), layer("c")}
+			o := updaterOf(t, &c, p, layers...)
+			for step := range 3 {
+				if _, _, err := o.step(step, 3); err != nil {
+					t.Fatal(err)
+				}
+			}
+			p.Close()
+			var got []float32
+			for _, x := range values(o) {
+				got = append(got, x...)
+			}
+			if want == nil {
+				want = got
+			} else if !slices.Equal(got, want) {
+				t.Errorf("%s: three threads give other bits than one", name)
 			}
 		}
 	}

@@ -9,6 +9,7 @@ import (
 
 	"example.com/finetune/loraone"
 	"example.com/finetune/train/recipe"
+	"example.com/finetune/train/rundir"
 )
 
 // described are the adapter and what describes it.
@@ -46,7 +47,7 @@ func TestOverwriteKeepsTheOldUntilTheNewIsThere(t *testing.T) {
 	}
 	c.Overwrite = true
 	diverging := c
-	diverging.LearningRate = 1e30
+	diverging.Optimizer, diverging.LearningRate = "adamw", 1e30
 	o.fails(t, diverging)
 	kept("a diverging run")
 
@@ -97,8 +98,8 @@ func TestKilledWhileTakingOver(t *testing.T) {
 	_, err = look(t, c)
 	expect(t, "no flag", err, "holds an unfinished run", "--resume resumes it, --overwrite replaces it")
 	c.Resume = true
-	if got, _ := SettingsFile(&c); filepath.Base(got) != ".run.yaml.new" {
-		t.Errorf("settings from %s", got)
+	if got, err := rundir.Look(c.OutputDir); err != nil || filepath.Base(got.Settings) != ".run.yaml.new" {
+		t.Errorf("settings from %+v, %v", got, err)
 	}
 	o.stop(t, c, func(e any) bool { s, ok := e.(Stepped); return ok && s.Step == 2 })
 	for name, text := range snapshot(t, c.OutputDir) {
@@ -122,13 +123,21 @@ func TestFailedVerification(t *testing.T) {
 	old := snapshot(t, c.OutputDir)
 	c.Overwrite = true
 	s := o.session(t, c)
+	dir, err := rundir.Open(c.OutputDir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := s.newRun(dir)
 	s.Report = func(e any) {
 		if saved, ok := e.(Saved); ok && saved.Step == 4 {
-			s.Model.Linears()[0].Adapter.(*loraone.Layer).A[5]++ // and no Sync
+			r.adapters.Modules[1].(*loraone.Layer).A[5]++ // and no Sync
 		}
 	}
-	_, err := s.Run(context.Background())
+	_, err = r.train(context.Background(), new(Found))
 	expect(t, "another adapter", err, "saving the adapter: reading back: logits of up to ", "nothing is lost: --resume finishes the run from its last checkpoint")
+	if err := dir.Close(); err != nil {
+		t.Fatal(err)
+	}
 	for name, text := range snapshot(t, c.OutputDir) {
 		if text != old[name] {
 			t.Errorf("%s has changed", name)

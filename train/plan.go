@@ -11,6 +11,7 @@ import (
 
 	"example.com/finetune/internal/hint"
 	"example.com/finetune/loraone"
+	"example.com/finetune/loraone/spectrum"
 	"example.com/finetune/model"
 	"example.com/finetune/train/data"
 	"example.com/finetune/train/recipe"
@@ -22,13 +23,13 @@ type Plan struct {
 	Steps, StepsPerEpoch int
 	Warmup               int // steps
 	EvalEvery            int // steps; 0 without validation rows
-	InitSamples          int // sequences of the initial gradient; 0 for init lora
+	InitSamples          int // sequences of the initial gradient; 0 where the method needs none
 	InitTokens           int // of those, about
 	InitPasses           int // over them, about
 	EvalRows, EvalTokens int // of an evaluation, the tokens about
 	Parameters           int // trained
 	Layout               model.Layout
-	FormedBytes          int64 // of the initial gradient at a time
+	MaterialisedBytes    int64 // of the initial gradient at a time
 	AllocatedBytes       int64 // at the highest; the weights are mapped, not allocated
 	Tokens               int   // a pass over the training rows
 }
@@ -39,14 +40,14 @@ func NewPlan(c *recipe.Resolved, m *model.Config, train, valid *data.Set, held i
 	b := newBatches(&c.Recipe, train.Len())
 	p := Plan{
 		Steps: b.total, StepsPerEpoch: b.perEpoch, Warmup: newSchedule(&c.Recipe, b.total).warmup,
-		Parameters: c.Lora("").Parameters(m), Tokens: train.Stats.Tokens,
+		Parameters: c.Lora().Parameters(m), Tokens: train.Stats.Tokens,
 	}
 	if valid != nil && valid.Len() > 0 {
 		p.EvalEvery = evalEvery(c.EvalSteps, b.total)
 		p.EvalRows = len(chooseEval(&c.Recipe, valid))
 		p.EvalTokens = valid.Stats.Tokens * p.EvalRows / valid.Stats.Kept
 	}
-	if c.Init.NeedsGradient() {
+	if c.Init.Method().Need(loraone.Gradient) {
 		p.InitSamples = c.InitSamples.Of(train.Len())
 		p.InitTokens = train.Stats.Tokens * p.InitSamples / train.Stats.Kept
 	}
@@ -61,19 +62,16 @@ const GarbagePercent = 5
 
 func withGarbage(live int64) int64 { return live + live*GarbagePercent/100 }
 
-// leastFormedBytes of the initial gradient are materialised at a time under a budget.
-const leastFormedBytes = loraone.DefaultFormedBytes / 4
+// leastMaterialisedBytes of the initial gradient are in memory at a time under a budget.
+const leastMaterialisedBytes = spectrum.DefaultMaterialisedBytes / 4
 
 // fit chooses the layout of the engine's memory, and then how much of the initial
-// gradient is materialised at a time: every step is longer with a smaller layout.
+// gradient is in memory at a time: every step is longer with a smaller layout.
 func (p *Plan) fit(c *recipe.Resolved, m *model.Config, longest int, held int64) error {
-	lora, n := c.Lora(""), int64(p.Parameters)
-	adapters := lora.TrainingBytes(m, max(longest, model.MostTokens)) + 4*2*n // two moments
-	other := func(formed int64) int64 {
-		start := int64(0)
-		if p.InitSamples > 0 {
-			start, _ = lora.Start(m, formed)
-		}
+	lora, n := c.Lora(), int64(p.Parameters)
+	adapters := lora.TrainingBytes(m, max(longest, model.MostTokens)) + 4*2*n // two moments at most
+	other := func(materialised int64) int64 {
+		start, _ := lora.StartCost(m, materialised, threads(c))
 		return held + adapters + max(start, 4*n) // the best adapter, when the start's gradients are gone
 	}
 	budget := int64(c.Memory)
@@ -81,16 +79,14 @@ func (p *Plan) fit(c *recipe.Resolved, m *model.Config, longest int, held int64)
 		budget = math.MaxInt64
 	}
 	var ok bool
-	p.Layout, ok = m.FitLayout(budget/(100+GarbagePercent)*100-other(leastFormedBytes), longest, threads(c))
+	p.Layout, ok = m.FitLayout(budget/(100+GarbagePercent)*100-other(leastMaterialisedBytes), longest, threads(c))
 	engine := m.TrainingBytes(p.Layout, longest, threads(c))
-	p.FormedBytes = loraone.DefaultFormedBytes
-	for p.FormedBytes > leastFormedBytes && withGarbage(other(p.FormedBytes)+engine) > budget {
-		p.FormedBytes /= 2
+	p.MaterialisedBytes = spectrum.DefaultMaterialisedBytes
+	for p.MaterialisedBytes > leastMaterialisedBytes && withGarbage(other(p.MaterialisedBytes)+engine) > budget {
+		p.MaterialisedBytes /= 2
 	}
-	if p.InitSamples > 0 {
-		_, p.InitPasses = lora.Start(m, p.FormedBytes)
-	}
-	live := other(p.FormedBytes) + engine
+	_, p.InitPasses = lora.StartCost(m, p.MaterialisedBytes, threads(c))
+	live := other(p.MaterialisedBytes) + engine
 	p.AllocatedBytes = withGarbage(live)
 	if ok {
 		return nil
@@ -157,13 +153,14 @@ func (p Plan) Start(pace Pace) time.Duration {
 
 // Trial measures the pace of the run on its first batch. Nothing is written.
 func (s *Session) Trial(ctx context.Context) (Pace, error) {
-	r, err := s.newRun(nil)
+	r := s.newRun(nil)
+	adapters, err := loraone.New(s.Model.Config, s.c.Lora(), nil)
 	if err != nil {
 		return Pace{}, err
 	}
-	defer r.adapters.Detach()
+	adapters.Attach(r.engine)
+	r.adapters = adapters
 	err = s.Model.Guard(func() error {
-		r.adapters.StartLoRA(r.c.Seed)
 		indices := r.batches.batch(0)
 		for range 2 { // the first finds no page of the weights in memory and no buffer made
 			start := time.Now()

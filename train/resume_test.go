@@ -240,7 +240,7 @@ func TestResumeRefusesAnotherRun(t *testing.T) {
 	text := strings.Replace(content(t, state), fmt.Sprintf(`"version": %d`, stateLayout), `"version": 99`, 1)
 	put(t, state, text)
 	seal(t, filepath.Dir(state))
-	refused("another layout", c, "step-000002: layout 99, this version reads 2 to 3", "--resume-from names another checkpoint in "+filepath.Join(c.OutputDir, "checkpoints"))
+	refused("another layout", c, "step-000002: layout 99, this version reads 2 to 4", "--resume-from names another checkpoint in "+filepath.Join(c.OutputDir, "checkpoints"))
 }
 
 // seal writes the manifest of a checkpoint anew.

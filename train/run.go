@@ -44,8 +44,8 @@ type run struct {
 	*Session
 	dir      *rundir.Dir
 	engine   *model.Engine
-	adapters *loraone.Adapters
-	opt      *optimizer
+	adapters *loraone.Adapters // from prepare on
+	updater  *updater          // likewise
 	batches  *batches
 	profile  *model.Profile // of the steps; nil unless it is asked for
 
@@ -79,11 +79,7 @@ func (s *Session) Run(ctx context.Context) (Outcome, error) {
 	if err != nil || found.Finished != nil {
 		return already(found, errors.Join(err, dir.Close()))
 	}
-	r, err := s.newRun(dir)
-	if err != nil {
-		return Outcome{}, errors.Join(err, dir.Close())
-	}
-	defer r.adapters.Detach()
+	r := s.newRun(dir)
 	if !dir.Locked() {
 		s.Report(Warning{fmt.Sprintf("the file system of %s has no locks: nothing keeps a second run out of it", s.c.OutputDir)})
 	}
@@ -100,12 +96,8 @@ func already(found *Found, err error) (Outcome, error) {
 }
 
 // newRun prepares everything that needs no file. dir is nil for a trial.
-func (s *Session) newRun(dir *rundir.Dir) (*run, error) {
+func (s *Session) newRun(dir *rundir.Dir) *run {
 	r := &run{Session: s, dir: dir}
-	var err error
-	if r.adapters, err = loraone.Attach(s.Model, s.c.Lora(s.BaseModel)); err != nil {
-		return nil, err
-	}
 	r.engine = model.NewEngine(s.Model, s.Pool)
 	r.engine.Layout = s.Plan.Layout
 	r.engine.SetCompute(simd.Compute(s.c.Compute))
@@ -113,12 +105,11 @@ func (s *Session) newRun(dir *rundir.Dir) (*run, error) {
 		r.profile = model.NewProfile()
 	}
 	r.batches = newBatches(&s.c.Recipe, s.Data.Train.Len())
-	r.opt = newOptimizer(&s.c.Recipe, r.batches.total, r.adapters.Layers, s.Pool)
 	r.st = state{
 		Layout: stateLayout, Total: r.batches.total, Validated: len(s.eval) > 0, Evaluated: -1,
 		Data: s.Data.digest(), Files: s.Data.fileHashes(), Recipe: s.c.Recipe,
 	}
-	return r, nil
+	return r
 }
 
 // guarded trains while somebody else may write to the weight files. What was computed
@@ -195,7 +186,7 @@ func (r *run) save() (path string, err error) {
 		return r.saved.path, nil
 	}
 	if r.st.Metrics, err = r.dir.Flush(); err == nil {
-		path, err = r.dir.Save(r.st.Step, &r.st, tensors(r.opt, r.best), r.c.SaveTotalLimit)
+		path, err = r.dir.Save(r.st.Step, &r.st, tensors(r.updater, r.best), r.c.SaveTotalLimit)
 	}
 	if err != nil {
 		return "", hint.New(fmt.Errorf("saving a checkpoint: %w", err), "the checkpoints before it are good: --resume resumes from there")

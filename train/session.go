@@ -104,7 +104,7 @@ func NewSession(c *recipe.Resolved, in Inputs) (*Session, error) {
 	if s.BaseModel == "" {
 		s.BaseModel = c.Model
 	}
-	if err := c.Lora(s.BaseModel).Check(in.Model.Config); err != nil {
+	if err := c.Lora().Check(in.Model.Config); err != nil {
 		return nil, err
 	}
 	valid := in.Data.Valid
@@ -119,16 +119,24 @@ func NewSession(c *recipe.Resolved, in Inputs) (*Session, error) {
 	return s, err
 }
 
-// SettingsFile returns the path of the settings of the run that these would resume, ""
-// where there is none, and the folder of that run.
-func SettingsFile(c *recipe.Config) (file, folder string) {
-	folder = c.OutputDir
-	if c.ResumeFrom != "" {
-		folder = rundir.OfCheckpoint(c.ResumeFrom)
+// ReadSettings sets what the run had in its run.yaml that start is to resume: found says
+// whether there is one, folder where it lies or would lie.
+func ReadSettings(c *recipe.Config, start *recipe.Config) (found bool, folder string, err error) {
+	folder = start.OutputDir
+	if start.ResumeFrom != "" {
+		folder = rundir.OfCheckpoint(start.ResumeFrom)
 	}
-	found, err := rundir.Look(folder)
-	if err != nil || !c.Resuming() {
-		return "", folder
+	run, err := rundir.Look(folder)
+	if err != nil || !start.Resuming() || run.Settings == "" {
+		return false, folder, err
 	}
-	return found.Settings, folder
+	if err := c.ReadYAML(run.Settings); err != nil {
+		return false, folder, err
+	}
+	if len(run.Checkpoints) > 0 {
+		if st, err := readState(run.Checkpoints[0].Path); err == nil && st.early {
+			renameOptimizer(&c.Recipe)
+		}
+	}
+	return true, folder, nil
 }

@@ -7,6 +7,7 @@ import (
 	"example.com/finetune/internal/hint"
 	"example.com/finetune/loraone"
 	"example.com/finetune/model/safetensors"
+	"example.com/finetune/train/optim"
 	"example.com/finetune/train/recipe"
 	"example.com/finetune/train/rundir"
 )
@@ -39,18 +40,21 @@ type state struct {
 	Data   string               `json:"data"`  // digests of the training and validation sequences
 	Recipe recipe.Recipe        `json:"settings"`
 	Init   *loraone.StartReport `json:"init,omitempty"`
+	Ranks  []int                `json:"ranks,omitempty"` // of the adapted projections, where the method chose them
 
 	revision int
+	early    bool // read from layout 2
 }
 
-// stateLayout is the layout of a checkpoint. Layout 2 is read too: its losses have
-// other names, its settings are those of a whole run.yaml.
+// stateLayout is the layout of a checkpoint. Earlier ones are read too: their losses have
+// other names, their settings are those of a whole run.yaml, and layout 2 called
+// scaled-adamw preconditioned-adamw.
 const (
-	stateLayout    = 3
+	stateLayout    = 4
 	earliestLayout = 2
 )
 
-// earlierLosses are the losses of layout 2.
+// earlierLosses are the losses before layout 4.
 type earlierLosses struct {
 	BaseLoss  float64 `json:"base_loss"`
 	StartLoss float64 `json:"start_loss"`
@@ -68,7 +72,11 @@ func readState(path string) (*state, error) {
 		return nil, err
 	}
 	st := &saved.state
-	if e := saved.earlierLosses; st.Layout == earliestLayout {
+	if st.Layout == earliestLayout {
+		st.early = true
+		renameOptimizer(&st.Recipe)
+	}
+	if e := saved.earlierLosses; st.Layout >= earliestLayout && st.Layout < stateLayout {
 		st.Losses = rundir.Losses{Base: e.BaseLoss, Start: e.StartLoss, Best: e.BestLoss, Last: e.LastLoss}
 		st.Layout = stateLayout
 	}
@@ -80,6 +88,13 @@ func readState(path string) (*state, error) {
 		return nil, rundir.Damaged("%s: step %d of %d, evaluated at %d, %d bytes of metrics: not a state of a run", path, st.Step, st.Total, st.Evaluated, st.Metrics)
 	}
 	return st, nil
+}
+
+// renameOptimizer gives the optimizer of a recipe of layout 2 the name that it has now.
+func renameOptimizer(r *recipe.Recipe) {
+	if r.Optimizer.Kind() == optim.PreconditionedAdamW {
+		r.Optimizer = recipe.Optimizer(optim.ScaledAdamW.Name)
+	}
 }
 
 // sameInputs returns an error that names what has changed since a checkpoint was
@@ -158,40 +173,42 @@ func (s *state) evaluated(loss float64) (best bool) {
 // stopped reports whether the run has gone long enough without improvement.
 func (s *state) stopped(patience int) bool { return patience > 0 && s.Stale >= patience }
 
-// tensors lists what a checkpoint keeps: parameters, moments and the best adapter.
-// best may be nil.
-func tensors(o *optimizer, best [][]float32) []safetensors.Entry {
+// tensors lists what a checkpoint keeps: parameters, trained and frozen, what the
+// optimizer remembers, and the best adapter. best may be nil.
+func tensors(u *updater, best [][]float32) []safetensors.Entry {
 	var list []safetensors.Entry
-	add := func(name string, l *loraone.Layer, a, bt []float32) {
-		list = append(list,
-			safetensors.Entry{Name: name + l.Name + ".lora_A", Shape: []int{l.R, l.In}, Data: a},
-			safetensors.Entry{Name: name + l.Name + ".lora_Bt", Shape: []int{l.R, l.Out}, Data: bt})
+	add := func(name string, p *loraone.Param, data []float32) {
+		list = append(list, safetensors.Entry{Name: name, Shape: []int{p.Rows, p.Cols}, Data: data})
 	}
-	for i, l := range o.layers {
-		add("", l, l.A, l.Bt)
-		add("m.", l, o.m[2*i], o.m[2*i+1])
-		add("v.", l, o.v[2*i], o.v[2*i+1])
-		if best != nil {
-			add("best.", l, best[2*i], best[2*i+1])
+	for _, m := range u.adapters.Modules {
+		for _, p := range m.Frozen() {
+			add(p.Name, p, p.Value)
 		}
+	}
+	for i, p := range u.adapters.Params() {
+		add(p.Name, p, p.Value)
+		if best != nil {
+			add("best."+p.Name, p, best[i])
+		}
+	}
+	for _, p := range u.optimizer.State() {
+		add(p.Name, p, p.Value)
 	}
 	return list
 }
 
-// loadTensors sets parameters, moments and the best adapter from a checkpoint.
-// hasBest says whether it holds one.
-func loadTensors(path string, o *optimizer, hasBest bool) (best [][]float32, err error) {
+// loadTensors sets what tensors lists from a checkpoint. hasBest says whether it holds
+// the best adapter.
+func loadTensors(path string, u *updater, hasBest bool) (best [][]float32, err error) {
 	if hasBest {
-		for _, x := range parameters(o.layers) {
-			best = append(best, make([]float32, len(x)))
+		for _, p := range u.adapters.Params() {
+			best = append(best, make([]float32, len(p.Value)))
 		}
 	}
-	if err := rundir.ReadTensors(path, tensors(o, best)); err != nil {
+	if err := rundir.ReadTensors(path, tensors(u, best)); err != nil {
 		return nil, err
 	}
-	for _, l := range o.layers {
-		l.Sync()
-	}
+	u.adapters.Sync()
 	return best, nil
 }
 

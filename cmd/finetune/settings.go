@@ -62,16 +62,16 @@ func settings() map[string]setting {
 		"init_samples":   {groupLora, "Rows of the initial gradient, a number or all.", "N", 0},
 		"init_gamma":     {groupLora, "γ: the start's size is divided by it.", "GAMMA", 0},
 
-		"optimizer":         {groupOptim, "preconditioned-adamw or adamw.", "WORD", 0},
-		"learning_rate":     {groupOptim, "Learning rate (0: the optimizer's own).", "RATE", 0},
+		"optimizer":         {groupOptim, "preconditioned-adamw, adamw, or scaled-adamw (the form of LoRA-One's authors).", "WORD", 0},
+		"learning_rate":     {groupOptim, "Learning rate (0: the optimizer's own: 2e-3, and 0.035/√k for preconditioned-adamw with k targets).", "RATE", 0},
 		"lr_scheduler_type": {groupOptim, "constant, linear or cosine.", "WORD", 0},
 		"warmup_steps":      {groupOptim, "Steps of rising rate; below 1 a share of all.", "N", 0},
 		"weight_decay":      {groupOptim, "Decoupled weight decay.", "X", 0},
-		"adam_beta1":        {groupOptim, "AdamW's β₁.", "X", 0},
-		"adam_beta2":        {groupOptim, "AdamW's β₂.", "X", 0},
-		"adam_epsilon":      {groupOptim, "AdamW's ε.", "X", 0},
+		"adam_beta1":        {groupOptim, "β₁ of the momentum (0: the optimizer's own, 0.8 for preconditioned-adamw, else 0.9).", "X", 0},
+		"adam_beta2":        {groupOptim, "β₂ of the second moment (0: the optimizer's own, 0.99 for preconditioned-adamw, else 0.999).", "X", 0},
+		"adam_epsilon":      {groupOptim, "ε of adamw and scaled-adamw.", "X", 0},
 		"max_grad_norm":     {groupOptim, "Longer gradients are cut to this norm (0: never).", "X", 0},
-		"precondition_reg":  {groupOptim, "λ of the preconditioner.", "X", 0},
+		"precondition_reg":  {groupOptim, "λ of scaled-adamw.", "X", 0},
 		"seed":              {groupOptim, "Seed of order and start.", "N", 0},
 
 		"eval_steps":              {groupReport, "Steps between evaluations (0: a tenth of the run).", "N", 0},
@@ -254,12 +254,11 @@ func resumed(c *recipe.Config, flags []typedSetting) error {
 	}
 	given := start.OutputDir
 	start.OutputDir = cmp.Or(given, c.OutputDir)
-	file, folder := train.SettingsFile(&start)
-	if file != "" {
-		if err := c.ReadYAML(file); err != nil {
-			return err
-		}
-	} else if start.Model == "" && start.Data == "" {
+	found, folder, err := train.ReadSettings(c, &start)
+	if err != nil {
+		return err
+	}
+	if !found && start.Model == "" && start.Data == "" {
 		return errorf("%s: no run to resume: it has no run.yaml", folder).hint("--model and --data begin one")
 	}
 	c.OutputDir = cmp.Or(given, folder) // it may have been moved
@@ -280,10 +279,8 @@ func runDate(c *recipe.Config) (string, error) {
 		return c.Date, nil
 	}
 	old := recipe.Default()
-	if file, _ := train.SettingsFile(c); file != "" {
-		if err := old.ReadYAML(file); err != nil {
-			return "", err
-		}
+	if _, _, err := train.ReadSettings(&old, c); err != nil {
+		return "", err
 	}
 	return cmp.Or(old.Date, today()), nil
 }

@@ -40,15 +40,22 @@ type Case struct {
 	}
 	Train struct {
 		LR, Warmup, Clip, WD, Lam float64
-		Runs                      map[string]struct {
-			Loss      []float64
-			GradNorm  []float64 `json:"grad_norm"`
-			LR        []float64
-			LossAfter float64 `json:"loss_after"`
-		}
+		Runs                      map[string]Curve
 	}
+	Preconditioned struct { // preconditioned.json, by scripts/golden_preconditioned.py
+		Rate, Warmup, Clip, WD float64
+		Curve
+	} `json:"-"`
 
 	tensors *safetensors.File
+}
+
+// A Curve is a run of ten steps.
+type Curve struct {
+	Loss      []float64
+	GradNorm  []float64 `json:"grad_norm"`
+	LR        []float64
+	LossAfter float64 `json:"loss_after"`
 }
 
 // Each runs f for every case under root/testdata/golden, where root leads to
@@ -79,13 +86,16 @@ func read(t *testing.T, root, dir string) *Case {
 		// The one real model lies where the demo embeds it.
 		c.Dir = filepath.Join(root, "../cmd/finetune/demo/model")
 	}
-	data, err := os.ReadFile(filepath.Join(dir, "expected.json"))
-	if err != nil {
-		t.Fatal(err)
+	for name, v := range map[string]any{"expected.json": c, "preconditioned.json": &c.Preconditioned} {
+		data, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(data, v); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if err := json.Unmarshal(data, c); err != nil {
-		t.Fatal(err)
-	}
+	var err error
 	c.tensors, err = safetensors.Open(filepath.Join(dir, "expected.safetensors"))
 	if err != nil {
 		t.Fatal(err)

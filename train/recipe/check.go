@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"example.com/finetune/internal/hint"
+	"example.com/finetune/loraone"
+	"example.com/finetune/model"
 	"example.com/finetune/simd"
 	"example.com/finetune/train/data"
 )
@@ -16,7 +18,7 @@ import (
 type Resolved struct{ Config }
 
 // Resolve checks every setting by itself, opening no file, and puts in what follows
-// from others: the learning rate. Its errors are mistakes of usage.
+// from others: the rate and the moments of the optimizer. Its errors are mistakes of usage.
 func (c *Config) Resolve() (*Resolved, error) {
 	checks := []func(*Config) error{checkFolders, checkRecipe, checkMachine}
 	for _, check := range checks {
@@ -25,7 +27,8 @@ func (c *Config) Resolve() (*Resolved, error) {
 		}
 	}
 	r := &Resolved{*c}
-	r.LearningRate = c.Rate()
+	updates := c.Updates()
+	r.LearningRate, r.AdamBeta1, r.AdamBeta2 = c.Rate(), updates.Beta1, updates.Beta2
 	return r, nil
 }
 
@@ -121,9 +124,9 @@ func checkOptimizer(c *Config) error {
 	case c.WeightDecay < 0 || !finite(c.WeightDecay):
 		return usage("", "weight_decay is %v, want 0 or more", c.WeightDecay)
 	case !(c.AdamBeta1 >= 0 && c.AdamBeta1 < 1):
-		return usage("", "adam_beta1 is %v, want 0 or more and less than 1", c.AdamBeta1)
+		return usage("", "adam_beta1 is %v, want more than 0 and less than 1, or 0 for the optimizer's own", c.AdamBeta1)
 	case !(c.AdamBeta2 >= 0 && c.AdamBeta2 < 1):
-		return usage("", "adam_beta2 is %v, want 0 or more and less than 1", c.AdamBeta2)
+		return usage("", "adam_beta2 is %v, want more than 0 and less than 1, or 0 for the optimizer's own", c.AdamBeta2)
 	case !(c.AdamEpsilon > 0) || !finite(c.AdamEpsilon):
 		return usage("", "adam_epsilon is %v, want a number above 0", c.AdamEpsilon)
 	case c.MaxGradNorm < 0 || !finite(c.MaxGradNorm):
@@ -145,8 +148,12 @@ func checkLora(c *Config) error {
 	case !(c.InitGamma > 0) || !finite(c.InitGamma):
 		return usage("", "init_gamma is %v, want a number above 0", c.InitGamma)
 	}
-	if _, err := c.Lora("").Targets(); err != nil {
+	if _, err := c.Lora().Targets(model.Leaves()); err != nil {
 		return usage("", "target_modules: %v", err)
+	}
+	smallest := c.Init.Method().New(model.Projection{Name: "init " + string(c.Init), Out: 1, In: 1}, 1, 1)
+	if _, err := c.Optimizer.Kind().New(c.Updates(), []loraone.Module{smallest}); err != nil {
+		return usage("--optimizer adamw trains anything", "%v", err)
 	}
 	return nil
 }

@@ -6,7 +6,9 @@ import (
 	"strings"
 
 	"example.com/finetune/internal/hint"
+	"example.com/finetune/loraone"
 	"example.com/finetune/simd"
+	"example.com/finetune/train/optim"
 )
 
 // A Scheduler is the course of the learning rate behind its warm-up.
@@ -83,65 +85,35 @@ func (s *Switch) UnmarshalText(text []byte) error {
 	return parse(s, []byte(strings.ToLower(string(text))), Auto, On, Off)
 }
 
-// Init is how adapters start.
+// Init names how adapters start: a row of [loraone.Methods].
 type Init string
 
-// The starts.
-const (
-	LoRAOne Init = "loraone" // from the initial gradient
-	LoRA    Init = "lora"    // from noise
-)
-
-// UnmarshalText reads a word.
-func (i *Init) UnmarshalText(text []byte) error { return parse(i, text, LoRAOne, LoRA) }
-
-// NeedsGradient reports whether the start is made from the initial gradient.
-func (i Init) NeedsGradient() bool { return i == LoRAOne }
-
-// Title names the start in a report.
-func (i Init) Title() string {
-	if i == LoRAOne {
-		return "LoRA-One start (arXiv 2502.01235)"
-	}
-	return "Ordinary LoRA start"
+// UnmarshalText reads a name.
+func (i *Init) UnmarshalText(text []byte) error {
+	return parse(i, text, named[Init](loraone.Names())...)
 }
 
-// An Optimizer makes steps of gradients.
+// Method is what the name stands for; nil for none.
+func (i Init) Method() *loraone.Method { return loraone.Find(string(i)) }
+
+// An Optimizer names how gradients become steps: a row of [optim.Kinds].
 type Optimizer string
 
-// The optimizers.
-const (
-	PreconditionedAdamW Optimizer = "preconditioned-adamw"
-	AdamW               Optimizer = "adamw"
-)
-
-// Learning rates used when learning_rate is not given, from runs of 40 steps of 8
-// GSM8K rows on SmolLM2-135M (scripts/gsm8k.sh) after LoRA-One's start. Held-out
-// loss: adamw 0.793 at 1e-3, 0.740 at 2e-3; preconditioned-adamw 0.874 at 1e-3, 0.782
-// at 3e-3, unsteady at 5e-3. The usual 2e-4 is far too low for short runs.
-const (
-	rateAdamW          = 2e-3
-	ratePreconditioned = 2e-3
-)
-
-// UnmarshalText reads a word.
+// UnmarshalText reads a name.
 func (o *Optimizer) UnmarshalText(text []byte) error {
-	return parse(o, text, PreconditionedAdamW, AdamW)
+	return parse(o, text, named[Optimizer](optim.Names())...)
 }
 
-func (o Optimizer) rate() float64 {
-	if o == AdamW {
-		return rateAdamW
-	}
-	return ratePreconditioned
-}
+// Kind is what the name stands for; nil for none.
+func (o Optimizer) Kind() *optim.Kind { return optim.Find(string(o)) }
 
-// Title names the optimizer in a report.
-func (o Optimizer) Title() string {
-	if o == AdamW {
-		return "AdamW"
+// named makes choices of a table's names.
+func named[T ~string](names []string) []T {
+	list := make([]T, len(names))
+	for i, name := range names {
+		list[i] = T(name)
 	}
-	return "preconditioned AdamW"
+	return list
 }
 
 // Compute is the precision of products with stored weights.

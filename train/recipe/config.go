@@ -1,10 +1,12 @@
 package recipe
 
 import (
-	"math"
+	"cmp"
 	"path/filepath"
 
 	"example.com/finetune/loraone"
+	"example.com/finetune/model"
+	"example.com/finetune/train/optim"
 )
 
 // A Config holds the settings of a run. The keys are those of Hugging Face and PEFT;
@@ -31,8 +33,8 @@ type Recipe struct {
 	LRSchedulerType Scheduler `json:"lr_scheduler_type"`
 	WarmupSteps     float64   `json:"warmup_steps"` // a count, or a share of all steps below 1
 	WeightDecay     float64   `json:"weight_decay"`
-	AdamBeta1       float64   `json:"adam_beta1"`
-	AdamBeta2       float64   `json:"adam_beta2"`
+	AdamBeta1       float64   `json:"adam_beta1"` // 0: by optimizer
+	AdamBeta2       float64   `json:"adam_beta2"` // 0: by optimizer
 	AdamEpsilon     float64   `json:"adam_epsilon"`
 	MaxGradNorm     float64   `json:"max_grad_norm"` // 0: no clipping
 
@@ -96,11 +98,11 @@ func Default() Config {
 		Recipe: Recipe{
 			NumTrainEpochs: 1, BatchSize: 8, GradientAccumulationSteps: 1,
 			LRSchedulerType: Linear, WarmupSteps: 0.03,
-			AdamBeta1: 0.9, AdamBeta2: 0.999, AdamEpsilon: 1e-8, MaxGradNorm: 1,
+			AdamEpsilon: 1e-8, MaxGradNorm: 1,
 			MaxLength: 1024, Overlong: Truncate,
 			LoraR: 8, LoraAlpha: 16, UseRSLoRA: Auto, TargetModules: Names{"q_proj", "v_proj"},
-			Init: LoRAOne, InitSamples: 8, InitGamma: 128,
-			Optimizer: PreconditionedAdamW, PreconditionReg: 1e-6,
+			Init: Init(loraone.LoRAOne.Name), InitSamples: 8, InitGamma: 128,
+			Optimizer: Optimizer(optim.PreconditionedAdamW.Name), PreconditionReg: 1e-6,
 			EvalSamples: 100, ValSplit: 0.05, TrainOn: Assistant, ChatTemplate: "auto", Seed: 42,
 		},
 		Where:   Where{OutputDir: "adapter"},
@@ -113,24 +115,34 @@ func (r *Recipe) Rate() float64 {
 	if r.LearningRate != 0 {
 		return r.LearningRate
 	}
-	return r.Optimizer.rate()
+	targets, _ := r.Lora().Targets(model.Leaves()) // checked
+	return r.Optimizer.Kind().Rate(len(targets))
+}
+
+// Updates returns what an optimizer chooses from, its own β₁ and β₂ where none are set.
+func (r *Recipe) Updates() optim.Settings {
+	kind := r.Optimizer.Kind()
+	return optim.Settings{
+		Beta1: cmp.Or(r.AdamBeta1, kind.Beta1), Beta2: cmp.Or(r.AdamBeta2, kind.Beta2),
+		Epsilon: r.AdamEpsilon, WeightDecay: r.WeightDecay, Reg: r.PreconditionReg,
+	}
 }
 
 // Sequences returns how many sequences a full batch has.
 func (r *Recipe) Sequences() int { return r.BatchSize * r.GradientAccumulationSteps }
 
-// Scale returns s, which multiplies the product of B and A: α/√r, or α/r where
-// use_rslora is off.
-func (r *Recipe) Scale() float64 { return r.Lora("").Scale() }
-
-// Lora returns the adapter's configuration. base is base_model_name_or_path.
-func (r *Recipe) Lora(base string) loraone.Config {
-	alpha := r.LoraAlpha
-	if r.UseRSLoRA == Off {
-		alpha /= math.Sqrt(float64(r.LoraR)) // over another √r: loraone's scale is α/√r
+// Lora returns the adapters' configuration.
+func (r *Recipe) Lora() loraone.Config {
+	c := loraone.Config{Method: r.Init.Method(), R: r.LoraR, Alpha: r.LoraAlpha, TargetModules: r.TargetModules}
+	if r.UseRSLoRA != Auto {
+		root := r.UseRSLoRA == On
+		c.UseRSLoRA = &root
 	}
-	return loraone.Config{R: r.LoraR, Alpha: alpha, TargetModules: r.TargetModules, BaseModel: base}
+	return c
 }
+
+// Scale returns s, which multiplies the product of B and A in a module of rank lora_r.
+func (r *Recipe) Scale() float64 { return r.Lora().Scale(r.LoraR) }
 
 // Absolute returns the settings with absolute paths, as they are written down. hub is
 // the id of a model in the Hub cache, which stays as it is; "" for a folder.

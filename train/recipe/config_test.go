@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"example.com/finetune/internal/hint"
+	"example.com/finetune/train/optim"
 )
 
 func valid() Config {
@@ -41,7 +42,7 @@ func TestDefaultsAreValid(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.LearningRate != ratePreconditioned || c.LearningRate != 0 {
+	if r.LearningRate != 0.0247 || r.AdamBeta1 != optim.PreconditionedAdamW.Beta1 || c.LearningRate != 0 {
 		t.Errorf("the rate of the optimizer: %v, and %v before", r.LearningRate, c.LearningRate)
 	}
 }
@@ -73,14 +74,14 @@ func TestValidateNamesSettingsOfTheRun(t *testing.T) {
 		{func(c *Config) { c.BatchSize = 0 }, "batch_size is 0, want at least 1", ""},
 		{func(c *Config) { c.GradientAccumulationSteps = 0 }, "gradient_accumulation_steps is 0, want at least 1", ""},
 		{func(c *Config) { c.Threads = -1 }, "threads is -1, want at least 0", ""},
-		{func(c *Config) { c.Optimizer = "adamW" }, `optimizer is "adamW", want one of preconditioned-adamw, adamw`, "did you mean adamw?"},
+		{func(c *Config) { c.Optimizer = "adamW" }, `optimizer is "adamW", want one of preconditioned-adamw, adamw, scaled-adamw`, "did you mean adamw?"},
 		{func(c *Config) { c.LRSchedulerType = "step" }, `lr_scheduler_type is "step", want one of constant, linear, cosine`, ""},
 		{func(c *Config) { c.LearningRate = -1 }, "learning_rate is -1, want a number above 0", ""},
 		{func(c *Config) { c.LearningRate = math.Inf(1) }, "learning_rate is +Inf", ""},
 		{func(c *Config) { c.WarmupSteps = -1 }, "warmup_steps is -1, want a count", ""},
 		{func(c *Config) { c.WarmupSteps = 1.5 }, "warmup_steps is 1.5, want a whole number", ""},
 		{func(c *Config) { c.WeightDecay = -1 }, "weight_decay is -1, want 0 or more", ""},
-		{func(c *Config) { c.AdamBeta1 = 1 }, "adam_beta1 is 1, want 0 or more and less than 1", ""},
+		{func(c *Config) { c.AdamBeta1 = 1 }, "adam_beta1 is 1, want more than 0 and less than 1, or 0 for the optimizer's own", ""},
 		{func(c *Config) { c.AdamBeta2 = math.NaN() }, "adam_beta2 is NaN", ""},
 		{func(c *Config) { c.AdamEpsilon = 0 }, "adam_epsilon is 0, want a number above 0", ""},
 		{func(c *Config) { c.MaxGradNorm = -1 }, "max_grad_norm is -1, want a number above 0", ""},
@@ -247,6 +248,25 @@ func TestNotes(t *testing.T) {
 		if err := c.Set(x.key, x.text); err != nil || !reflect.DeepEqual(c, want) {
 			t.Errorf("%s %s: %v, notes %q, want %q", x.key, x.text, err, c.Notes, x.note)
 		}
+	}
+}
+
+func TestRateIsTheOptimizersUnlessSet(t *testing.T) {
+	c := Default()
+	if c.Rate() != 0.0247 {
+		t.Errorf("q and v: %v, want 0.0247", c.Rate())
+	}
+	c.TargetModules = Names{"all-linear"}
+	if c.Rate() != 0.0132 {
+		t.Errorf("every projection: %v, want 0.0132", c.Rate())
+	}
+	c.Optimizer = "adamw"
+	if c.Rate() != optim.AdamW.Rate(2) {
+		t.Errorf("adamw: %v, want %v", c.Rate(), optim.AdamW.Rate(2))
+	}
+	c.LearningRate = 3e-4
+	if c.Rate() != 3e-4 {
+		t.Errorf("set: %v", c.Rate())
 	}
 }
 

@@ -1,12 +1,14 @@
-package loraone
+package spectrum
 
-import "example.com/finetune/simd"
+import (
+	"example.com/finetune/model"
+	"example.com/finetune/simd"
+)
 
-// A recorder stands in for an adapter and sums up what a pass needs of the
+// A recorder takes the place of an adapter and sums up what a pass needs of the
 // gradient G = Σ dyᵀ·x of its projection: G itself, or G times a thin matrix.
 type recorder interface {
-	Forward(p *simd.Pool, y, x simd.View)
-	Backward(p *simd.Pool, dx, dy, x simd.View)
+	model.Adapter
 	sum() []float32
 }
 
@@ -51,3 +53,12 @@ func (s *leftSketch) Backward(p *simd.Pool, _, dy, x simd.View) {
 	p.AddMul(s.z, w.T(), x)
 }
 func (s *leftSketch) sum() []float32 { return s.z.Data }
+
+// grown returns the first n values of *buf, made larger if need be.
+func grown(buf *[]float32, n int) []float32 {
+	if cap(*buf) < n {
+		*buf = make([]float32, n)
+	}
+	*buf = (*buf)[:n]
+	return *buf
+}

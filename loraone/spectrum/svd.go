@@ -1,4 +1,4 @@
-package loraone
+package spectrum
 
 import (
 	"errors"
@@ -10,18 +10,38 @@ import (
 	"example.com/finetune/simd"
 )
 
-// A spectrum is the leading part of a singular value decomposition U·diag(S)·Vᵀ,
-// S descending.
-type spectrum struct {
-	s  []float64
+// A Spectrum is the leading part of a singular value decomposition U·diag(S)·Vᵀ of an
+// Out×In matrix.
+type Spectrum struct {
+	S []float64 // descending
+
 	ut *mat.Dense // q×Out: row i is the i-th left singular vector
 	vt *mat.Dense // q×In
+}
+
+// U returns the i-th left singular vector (Out values), V the i-th right one (In). They
+// are not to be changed. Where S[i] is 0 they have no meaning.
+func (s *Spectrum) U(i int) []float64 { return s.ut.RawRowView(i) }
+func (s *Spectrum) V(i int) []float64 { return s.vt.RawRowView(i) }
+
+// exactSide is the shorter side up to which a matrix in memory is decomposed whole. Only
+// tests change it.
+var exactSide = 128
+
+// Leading returns the leading t.Pairs singular triples of x (Out×In), or more, on the
+// calling goroutine. Where x is large they are those of a sketch, whose random numbers
+// follow from the seed and t.Name.
+func Leading(t Target, x simd.View, seed uint64) (*Spectrum, error) {
+	if min(t.In, t.Out) <= exactSide {
+		return decompose(x.Data, t.Out, t.In)
+	}
+	return newSketch(t, seed).of(x)
 }
 
 var errNoSVD = errors.New("the singular value decomposition did not converge")
 
 // decompose returns the whole spectrum of g (rows×cols).
-func decompose(g []float32, rows, cols int) (*spectrum, error) {
+func decompose(g []float32, rows, cols int) (*Spectrum, error) {
 	var svd mat.SVD
 	if !svd.Factorize(dense(g, rows, cols), mat.SVDThin) {
 		return nil, errNoSVD
@@ -29,7 +49,7 @@ func decompose(g []float32, rows, cols int) (*spectrum, error) {
 	var u, v mat.Dense
 	svd.UTo(&u)
 	svd.VTo(&v)
-	return &spectrum{s: svd.Values(nil), ut: mat.DenseCopyOf(u.T()), vt: mat.DenseCopyOf(v.T())}, nil
+	return &Spectrum{S: svd.Values(nil), ut: mat.DenseCopyOf(u.T()), vt: mat.DenseCopyOf(v.T())}, nil
 }
 
 // eigen returns the eigenvalues d of x·xᵀ = V·diag(d)·Vᵀ, descending, and V.
@@ -64,9 +84,9 @@ func inverseRoots(d []float64) []float64 {
 	return roots
 }
 
-// turned sets y = x·V·diag(1/√d): for xᵀx = V·diag(d)·Vᵀ an orthonormal basis of the
+// basis sets y = x·V·diag(1/√d): for xᵀx = V·diag(d)·Vᵀ an orthonormal basis of the
 // columns of x, and zeros where they have no more directions.
-func turned(y, x simd.View, d []float64, v *mat.Dense) {
+func basis(y, x simd.View, d []float64, v *mat.Dense) {
 	w := simd.Dense(make([]float32, len(d)*len(d)), len(d), len(d))
 	roots := inverseRoots(d)
 	for i := range d {
