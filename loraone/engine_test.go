@@ -5,8 +5,8 @@ import (
 	"sync"
 	"testing"
 
+	"example.com/finetune/internal/golden"
 	"example.com/finetune/model"
-	"example.com/finetune/model/golden"
 	"example.com/finetune/simd"
 )
 

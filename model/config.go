@@ -7,7 +7,8 @@ import (
 	"os"
 	"path/filepath"
 
-	"example.com/finetune/model/strictjson"
+	"example.com/finetune/internal/hint"
+	"example.com/finetune/internal/jsontree"
 )
 
 // A Config is what the config.json of a model folder says: sizes, layers and facts. The
@@ -64,7 +65,7 @@ const (
 // tokens of generation_config.json if there is one. A setting that changes the
 // mathematics and is not understood is an error; all mistakes are named together.
 func ReadConfig(dir string) (*Config, error) {
-	f, err := strictjson.ReadFile(filepath.Join(dir, "config.json"))
+	f, err := jsontree.ReadFields(filepath.Join(dir, "config.json"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, missingConfig(dir, err)
 	}
@@ -86,15 +87,15 @@ func missingConfig(dir string, err error) error {
 		return fmt.Errorf("model folder %s: not a folder", dir)
 	}
 	if _, e := os.Stat(filepath.Join(dir, "adapter_config.json")); e == nil {
-		return hintError{
+		return hint.New(
 			fmt.Errorf("%s: no config.json: this folder holds an adapter", dir),
 			"give the base model as model and this folder as adapter",
-		}
+		)
 	}
 	return fmt.Errorf("%s: no config.json: %w", dir, err)
 }
 
-func parseConfig(f *strictjson.Fields) (*Config, error) {
+func parseConfig(f *jsontree.Fields) (*Config, error) {
 	name, family, ok := familyOf(f)
 	if !ok {
 		return nil, f.Err()
@@ -122,7 +123,7 @@ func parseConfig(f *strictjson.Fields) (*Config, error) {
 	return c, nil
 }
 
-func (c *Config) readSizes(f *strictjson.Fields) {
+func (c *Config) readSizes(f *jsontree.Fields) {
 	f.Need("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "vocab_size", "max_position_embeddings")
 	c.HiddenSize = f.Int("hidden_size", 0, 1, maxHidden)
 	c.IntermediateSize = f.Int("intermediate_size", 0, 1, maxMLP)
@@ -134,7 +135,7 @@ func (c *Config) readSizes(f *strictjson.Fields) {
 }
 
 // checkHeads notes sizes that do not fit each other.
-func (c *Config) checkHeads(f *strictjson.Fields) {
+func (c *Config) checkHeads(f *jsontree.Fields) {
 	if c.HiddenSize == 0 || c.NumAttentionHeads == 0 {
 		return // a mistake already
 	}
@@ -152,7 +153,7 @@ func (c *Config) checkHeads(f *strictjson.Fields) {
 // readGeneration takes the tokens that end a text from generation_config.json, and
 // the one that begins it where config.json has none.
 func (c *Config) readGeneration(path string) error {
-	f, err := strictjson.ReadFile(path)
+	f, err := jsontree.ReadFields(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

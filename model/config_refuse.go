@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"example.com/finetune/model/strictjson"
+	"example.com/finetune/internal/jsontree"
 )
 
 // moeKeys are settings of mixture-of-experts models.
@@ -33,7 +33,7 @@ var offKeys = [][2]string{
 }
 
 // refuseUnknown notes settings that change the mathematics and are not understood.
-func refuseUnknown(f *strictjson.Fields, family family) {
+func refuseUnknown(f *jsontree.Fields, family family) {
 	if f.Text("hidden_act", "silu") != "silu" {
 		f.Wrong("hidden_act", `"silu"`)
 	}

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"example.com/finetune/model/strictjson"
+	"example.com/finetune/internal/jsontree"
 )
 
 // A family is a kind of decoder: how its config.json becomes layers and facts. A new
@@ -14,7 +14,7 @@ import (
 type family struct {
 	architecture string   // transformers' class
 	understands  []string // settings which others refuse (see offKeys) and read takes in
-	read         func(c *Config, f *strictjson.Fields)
+	read         func(c *Config, f *jsontree.Fields)
 }
 
 // families maps model_type to what is read then.
@@ -27,7 +27,7 @@ var families = map[string]family{
 
 // familyOf returns the row of a configuration's model_type; a mistake where there is
 // none.
-func familyOf(f *strictjson.Fields) (name string, row family, ok bool) {
+func familyOf(f *jsontree.Fields) (name string, row family, ok bool) {
 	name = f.Text("model_type", "")
 	if row, ok = families[name]; !ok {
 		f.Wrong("model_type", "one of "+strings.Join(slices.Sorted(maps.Keys(families)), ", "))
@@ -35,7 +35,7 @@ func familyOf(f *strictjson.Fields) (name string, row family, ok bool) {
 	return name, row, ok
 }
 
-func readLlama(c *Config, f *strictjson.Fields) {
+func readLlama(c *Config, f *jsontree.Fields) {
 	c.HeadDim = headDim(f, c.evenHeadDim(f))
 	bias := f.Bool("attention_bias", false)
 	c.QKVBias, c.OBias = bias, bias
@@ -48,7 +48,7 @@ func readLlama(c *Config, f *strictjson.Fields) {
 
 // readMistral: the window is 4096 where config.json does not mention it
 // (MistralConfig).
-func readMistral(c *Config, f *strictjson.Fields) {
+func readMistral(c *Config, f *jsontree.Fields) {
 	c.HeadDim = headDim(f, c.evenHeadDim(f))
 	refuseBias(f, "mistral")
 	window := 0
@@ -61,7 +61,7 @@ func readMistral(c *Config, f *strictjson.Fields) {
 }
 
 // readQwen2: its sliding_window says nothing until use_sliding_window switches it on.
-func readQwen2(c *Config, f *strictjson.Fields) {
+func readQwen2(c *Config, f *jsontree.Fields) {
 	c.HeadDim = headDim(f, c.evenHeadDim(f))
 	refuseBias(f, "qwen2")
 	c.QKVBias = true
@@ -69,7 +69,7 @@ func readQwen2(c *Config, f *strictjson.Fields) {
 	c.sameLayers(f, LayerConfig{Rope: readRope(f)})
 }
 
-func readQwen3(c *Config, f *strictjson.Fields) {
+func readQwen3(c *Config, f *jsontree.Fields) {
 	c.HeadDim = headDim(f, 128) // Qwen3Config's default
 	bias := f.Bool("attention_bias", false)
 	c.QKVBias, c.OBias = bias, bias
@@ -79,13 +79,13 @@ func readQwen3(c *Config, f *strictjson.Fields) {
 }
 
 // headDim reads head_dim.
-func headDim(f *strictjson.Fields, otherwise int) int {
+func headDim(f *jsontree.Fields, otherwise int) int {
 	return f.Int("head_dim", otherwise, 2, maxHeadDim)
 }
 
 // evenHeadDim is hidden_size/num_attention_heads, the head_dim of most families where
 // config.json has none.
-func (c *Config) evenHeadDim(f *strictjson.Fields) int {
+func (c *Config) evenHeadDim(f *jsontree.Fields) int {
 	if c.HiddenSize == 0 || c.NumAttentionHeads == 0 {
 		return 0 // a mistake already
 	}
@@ -95,20 +95,20 @@ func (c *Config) evenHeadDim(f *strictjson.Fields) int {
 	return c.HiddenSize / c.NumAttentionHeads
 }
 
-func refuseBias(f *strictjson.Fields, modelType string) {
+func refuseBias(f *jsontree.Fields, modelType string) {
 	if f.Bool("attention_bias", false) {
 		f.Wrong("attention_bias", "false for model_type "+modelType)
 	}
 }
 
-func refuseWindowSwitch(f *strictjson.Fields) {
+func refuseWindowSwitch(f *jsontree.Fields) {
 	if f.Bool("use_sliding_window", false) {
 		f.Wrong("use_sliding_window", "false: layers with and without a window are not supported")
 	}
 }
 
 // sameLayers makes all layers l. layer_types must say the same.
-func (c *Config) sameLayers(f *strictjson.Fields, l LayerConfig) {
+func (c *Config) sameLayers(f *jsontree.Fields, l LayerConfig) {
 	c.Layers = slices.Repeat([]LayerConfig{l}, c.NumHiddenLayers)
 	types := f.Texts("layer_types")
 	if types == nil {

@@ -11,8 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	"example.com/finetune/internal/jsontree"
 	"example.com/finetune/model/safetensors"
-	"example.com/finetune/model/strictjson"
 	"example.com/finetune/simd"
 )
 
@@ -23,7 +23,7 @@ func init() {
 	families["toy"] = family{architecture: "ToyForCausalLM", understands: []string{"no_rope_layers"}, read: readToy}
 }
 
-func readToy(c *Config, f *strictjson.Fields) {
+func readToy(c *Config, f *jsontree.Fields) {
 	c.HeadDim = headDim(f, 6)
 	c.OBias, c.QKNorm = true, true
 	near := Rope{Type: "linear", Theta: 100, Factor: 2}
@@ -320,7 +320,7 @@ func TestToyFamilyRefusesTheRest(t *testing.T) {
 		`"no_rope_layers": [1]`:                             `no_rope_layers is [1], want [2]`,
 		`"residual_multiplier": 0.5, "no_rope_layers": [2]`: `residual_multiplier is 0.5, want 1`,
 	} {
-		f, err := strictjson.Parse("config.json", []byte(strings.Replace(toyConfig, `"no_rope_layers": [2]`, change, 1)))
+		f, err := jsontree.ParseFields("config.json", strings.Replace(toyConfig, `"no_rope_layers": [2]`, change, 1))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"example.com/finetune/internal/hint"
+	"example.com/finetune/internal/random"
 	"example.com/finetune/model"
 	"example.com/finetune/train/data"
 	"example.com/finetune/train/recipe"
@@ -16,7 +17,7 @@ import (
 // seeded choice, in the file's order.
 func chooseEval(c *recipe.Recipe, valid *data.Set) []int {
 	n := valid.Len()
-	list := newStream(c.Seed, "eval", 0).permutation(n)
+	list := random.ForStep(c.Seed, "eval", 0).Permutation(n)
 	if c.EvalSamples > 0 {
 		list = list[:min(n, c.EvalSamples)]
 	}

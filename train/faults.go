@@ -9,8 +9,8 @@ import (
 	"slices"
 	"strings"
 
+	"example.com/finetune/internal/files"
 	"example.com/finetune/internal/hint"
-	"example.com/finetune/model/infile"
 	"example.com/finetune/model/safetensors"
 	"example.com/finetune/simd"
 	"example.com/finetune/train/rundir"
@@ -96,7 +96,7 @@ func hashFiles(paths []string, p *simd.Pool) ([]rundir.FileHash, error) {
 	list, errs := make([]rundir.FileHash, len(paths)), make([]error, len(paths))
 	p.Run(len(paths), func(_, i int) {
 		list[i].Name = filepath.Base(paths[i])
-		list[i].SHA256, errs[i] = infile.SHA256(paths[i])
+		list[i].SHA256, errs[i] = files.SHA256(paths[i])
 	})
 	for _, err := range errs {
 		if err != nil {

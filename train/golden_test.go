@@ -3,9 +3,9 @@ package train
 import (
 	"testing"
 
+	"example.com/finetune/internal/golden"
 	"example.com/finetune/loraone"
 	"example.com/finetune/model"
-	"example.com/finetune/model/golden"
 	"example.com/finetune/simd"
 	"example.com/finetune/train/optim"
 	"example.com/finetune/train/recipe"

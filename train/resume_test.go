@@ -9,8 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"example.com/finetune/internal/files"
 	"example.com/finetune/model"
-	"example.com/finetune/model/infile"
 	"example.com/finetune/train/recipe"
 	"example.com/finetune/train/rundir"
 )
@@ -248,7 +248,7 @@ func seal(t testing.TB, dir string) {
 	t.Helper()
 	sums := map[string]string{}
 	for _, name := range []string{"state.json", "state.safetensors"} {
-		sum, err := infile.SHA256(filepath.Join(dir, name))
+		sum, err := files.SHA256(filepath.Join(dir, name))
 		if err != nil {
 			t.Fatal(err)
 		}

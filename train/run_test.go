@@ -12,9 +12,9 @@ import (
 	"testing"
 	"time"
 
+	"example.com/finetune/internal/files"
 	"example.com/finetune/loraone"
 	"example.com/finetune/model"
-	"example.com/finetune/model/infile"
 	"example.com/finetune/train/data"
 	"example.com/finetune/train/recipe"
 	"example.com/finetune/train/rundir"
@@ -105,7 +105,7 @@ func checkProvenance(t *testing.T, c recipe.Config, result *Result) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sum, err := infile.SHA256(filepath.Join(c.Model, "model.safetensors"))
+	sum, err := files.SHA256(filepath.Join(c.Model, "model.safetensors"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"testing"
 
+	"example.com/finetune/internal/random"
 	"example.com/finetune/train/recipe"
 )
 
@@ -38,7 +39,7 @@ func TestOrderIsPinned(t *testing.T) {
 func TestPermutationsAreFair(t *testing.T) {
 	var first [4]int
 	for step := range 4000 {
-		first[newStream(7, "test", step).permutation(4)[0]]++
+		first[random.ForStep(7, "test", step).Permutation(4)[0]]++
 	}
 	for i, n := range first { // 1000 expected, 27 the standard deviation
 		if n < 870 || n > 1130 {

@@ -14,6 +14,8 @@ import (
 	"strings"
 
 	"github.com/alecthomas/kong"
+
+	"example.com/finetune/internal/hint"
 )
 
 // Exit codes. 130 is what a shell reports for a program ended by Ctrl-C.
@@ -63,7 +65,7 @@ func exitCode(err error) int {
 		return exitDone
 	case errors.Is(err, errInterrupted):
 		return exitInterrupted
-	case errors.Is(err, errHelp), isUsage(err):
+	case errors.Is(err, errHelp), hint.IsUsage(err):
 		return exitUsage
 	}
 	return exitFailed
@@ -133,11 +135,11 @@ func normalise(args []string) []string {
 func parseError(err error) error {
 	text, near, found := strings.Cut(err.Error(), ", did you mean ")
 	if found {
-		return usageErrorf("%s", text).hint("did you mean " + near)
+		return hint.New(hint.Usagef("%s", text), "did you mean "+near)
 	}
 	page := "finetune --help"
 	if p := new(kong.ParseError); errors.As(err, &p) && p.Context != nil && p.Context.Command() != "" {
 		page = "finetune " + p.Context.Command() + " --help"
 	}
-	return usageErrorf("%s", text).hint("see " + page)
+	return hint.New(hint.Usagef("%s", text), "see "+page)
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"reflect"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"example.com/finetune/internal/hint"
 	"example.com/finetune/train"
 	"example.com/finetune/train/recipe"
 )
@@ -259,7 +261,7 @@ func resumed(c *recipe.Config, flags []typedSetting) error {
 		return err
 	}
 	if !found && start.Model == "" && start.Data == "" {
-		return errorf("%s: no run to resume: it has no run.yaml", folder).hint("--model and --data begin one")
+		return hint.New(fmt.Errorf("%s: no run to resume: it has no run.yaml", folder), "--model and --data begin one")
 	}
 	c.OutputDir = cmp.Or(given, folder) // it may have been moved
 	return nil

@@ -10,8 +10,9 @@ import (
 	"slices"
 	"strings"
 
+	"example.com/finetune/internal/hint"
+	"example.com/finetune/internal/jsontree"
 	"example.com/finetune/loraone"
-	"example.com/finetune/model/strictjson"
 )
 
 // The names PEFT gives the two files.
@@ -88,9 +89,9 @@ var plainInits = []string{"null", "true", "false", `"gaussian"`, `"eva"`, `"orth
 // changes what the adapter computes and is not supported is an error; all are named
 // together.
 func ReadConfig(dir string) (Config, error) {
-	f, err := strictjson.ReadFile(filepath.Join(dir, configName))
+	f, err := jsontree.ReadFields(filepath.Join(dir, configName))
 	if errors.Is(err, fs.ErrNotExist) {
-		return Config{}, hintError{fmt.Errorf("%s: not an adapter: %w", dir, err), "give the folder that holds " + configName + " and " + weightsName}
+		return Config{}, hint.New(fmt.Errorf("%s: not an adapter: %w", dir, err), "give the folder that holds "+configName+" and "+weightsName)
 	}
 	if err != nil {
 		return Config{}, err
@@ -98,7 +99,7 @@ func ReadConfig(dir string) (Config, error) {
 	return parseConfig(f)
 }
 
-func parseConfig(f *strictjson.Fields) (Config, error) {
+func parseConfig(f *jsontree.Fields) (Config, error) {
 	if f.Text("peft_type", "") != "LORA" {
 		f.Wrong("peft_type", `"LORA"`)
 		return Config{}, f.Err()
@@ -114,8 +115,8 @@ func parseConfig(f *strictjson.Fields) (Config, error) {
 	if math.Abs(c.Alpha) > maxAlpha {
 		f.Wrong("lora_alpha", fmt.Sprintf("a number of at most %g", maxAlpha))
 	}
-	c.Ranks = patterns(f, "rank_pattern", func(p *strictjson.Fields, key string) int { return p.Int(key, 1, 1, maxRank) })
-	c.Alphas = patterns(f, "alpha_pattern", func(p *strictjson.Fields, key string) float64 { return p.Float(key, 0) })
+	c.Ranks = patterns(f, "rank_pattern", func(p *jsontree.Fields, key string) int { return p.Int(key, 1, 1, maxRank) })
+	c.Alphas = patterns(f, "alpha_pattern", func(p *jsontree.Fields, key string) float64 { return p.Float(key, 0) })
 	for _, alpha := range c.Alphas {
 		if math.Abs(alpha) > maxAlpha {
 			f.Wrong("alpha_pattern", fmt.Sprintf("numbers of at most %g", maxAlpha))
@@ -141,7 +142,7 @@ var plainPattern = regexp.MustCompile(`^[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*$`)
 
 // patterns reads a rank_pattern or alpha_pattern. PEFT takes the first key that matches;
 // where two can match one module and differ, that is a mistake here.
-func patterns[T comparable](f *strictjson.Fields, key string, value func(p *strictjson.Fields, key string) T) map[string]T {
+func patterns[T comparable](f *jsontree.Fields, key string, value func(p *jsontree.Fields, key string) T) map[string]T {
 	p := f.Nested(key)
 	if p == nil {
 		return nil
@@ -176,7 +177,7 @@ func patterns[T comparable](f *strictjson.Fields, key string, value func(p *stri
 }
 
 // refuse notes settings that would change what the adapter computes.
-func refuse(f *strictjson.Fields) {
+func refuse(f *jsontree.Fields) {
 	for _, k := range f.Keys() {
 		if !slices.Contains(known, k) && !isNeutral(f.Raw(k)) {
 			f.Wrong(k, "null, false or empty: it is not supported")

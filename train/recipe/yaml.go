@@ -15,8 +15,8 @@ import (
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
 
+	"example.com/finetune/internal/files"
 	"example.com/finetune/internal/hint"
-	"example.com/finetune/model/infile"
 )
 
 const (
@@ -27,7 +27,7 @@ const (
 // ReadYAML sets the settings that the file at path names. All mistakes of a file are
 // reported together, by their lines.
 func (c *Config) ReadYAML(path string) error {
-	text, err := infile.Read(path, maxYAML)
+	text, err := files.Read(path, maxYAML)
 	if err != nil {
 		return fmt.Errorf("opening the settings: %w", err)
 	}

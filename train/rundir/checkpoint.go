@@ -11,9 +11,8 @@ import (
 	"strconv"
 	"strings"
 
+	"example.com/finetune/internal/files"
 	"example.com/finetune/internal/hint"
-	"example.com/finetune/model/atomicfile"
-	"example.com/finetune/model/infile"
 	"example.com/finetune/model/safetensors"
 	"example.com/finetune/simd"
 )
@@ -61,7 +60,7 @@ func (d *Dir) Save(step int, state any, tensors []safetensors.Entry, keep int) (
 
 // write writes dir/step-000120.
 func write(dir string, step int, state any, tensors []safetensors.Entry) (string, error) {
-	if err := atomicfile.MkdirAll(dir); err != nil {
+	if err := files.MkdirAll(dir); err != nil {
 		return "", err
 	}
 	tmp := filepath.Join(dir, writingName)
@@ -88,14 +87,14 @@ func write(dir string, step int, state any, tensors []safetensors.Entry) (string
 	if err := os.Rename(tmp, path); err != nil {
 		return "", err
 	}
-	return path, atomicfile.SyncDir(dir)
+	return path, files.SyncDir(dir)
 }
 
 // seal writes the manifest of a checkpoint.
 func seal(dir string) (err error) {
 	sums := manifest{}
 	for _, name := range []string{tensorsFile, stateFile} {
-		if sums[name], err = infile.SHA256(filepath.Join(dir, name)); err != nil {
+		if sums[name], err = files.SHA256(filepath.Join(dir, name)); err != nil {
 			return err
 		}
 	}
@@ -250,7 +249,7 @@ func ReadState(path string, state any) error {
 		return err
 	}
 	for _, name := range []string{tensorsFile, stateFile} {
-		sum, err := infile.SHA256(filepath.Join(path, name))
+		sum, err := files.SHA256(filepath.Join(path, name))
 		if errors.Is(err, fs.ErrNotExist) {
 			return Damaged("%w", err)
 		}
@@ -307,7 +306,7 @@ func writeJSON(path string, v any) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	return atomicfile.WriteFile(path, text)
+	return files.Write(path, text)
 }
 
 func readJSON(path string, v any) error {

@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"example.com/finetune/model/atomicfile"
+	"example.com/finetune/internal/files"
 )
 
 // What a run puts into its folder.
@@ -117,7 +117,7 @@ type Dir struct {
 // Open makes the folder where it is not there, locks it, and removes what interrupted
 // writes have left. An error that another run holds it says which.
 func Open(path string) (*Dir, error) {
-	if err := atomicfile.MkdirAll(path); err != nil {
+	if err := files.MkdirAll(path); err != nil {
 		return nil, fmt.Errorf("output_dir: %w", err)
 	}
 	d := &Dir{path: path}
@@ -126,7 +126,7 @@ func Open(path string) (*Dir, error) {
 		err = nil
 	}
 	if err == nil {
-		err = atomicfile.Sweep(path)
+		err = files.Sweep(path)
 	}
 	if err != nil {
 		d.lock.release()
@@ -240,7 +240,7 @@ func (d *Dir) ownCard() bool {
 func (d *Dir) ForeignCard() bool { return has(d.path, CardFile) && !d.ownCard() }
 
 // Write writes a file of the folder in one piece.
-func (d *Dir) Write(name string, text []byte) error { return atomicfile.WriteFile(d.Path(name), text) }
+func (d *Dir) Write(name string, text []byte) error { return files.Write(d.Path(name), text) }
 
 func (d *Dir) remove(names ...string) error {
 	for _, name := range names {

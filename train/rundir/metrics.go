@@ -8,7 +8,7 @@ import (
 	"io"
 	"os"
 
-	"example.com/finetune/model/atomicfile"
+	"example.com/finetune/internal/files"
 )
 
 // A Metric is one line of metrics.jsonl: of a training step (Loss) or of an
@@ -37,7 +37,7 @@ func (d *Dir) openMetrics(size int64) (short bool, err error) {
 	if d.metrics, short, err = openMetrics(d.Path(MetricsFile), size); err != nil {
 		return false, err
 	}
-	return short, atomicfile.SyncDir(d.path)
+	return short, files.SyncDir(d.path)
 }
 
 // Record appends a line to the figures.

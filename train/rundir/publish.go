@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 	"os"
 
-	"example.com/finetune/model/atomicfile"
+	"example.com/finetune/internal/files"
 )
 
 // A Page is a file that describes an adapter.
@@ -17,14 +17,14 @@ type Page struct {
 // adapter that lies elsewhere, verified. Until all pages are written nothing has
 // changed, and until place an adapter that stands there is whole.
 func (d *Dir) Publish(pages []Page, place func() error) error {
-	var drafts []*atomicfile.File
+	var drafts []*files.Draft
 	defer func() {
 		for _, f := range drafts {
 			f.Abort()
 		}
 	}()
 	for _, page := range pages {
-		f, err := atomicfile.Create(d.Path(page.Name))
+		f, err := files.Create(d.Path(page.Name))
 		if err != nil {
 			return err
 		}
@@ -55,7 +55,7 @@ func (d *Dir) published() error {
 	if err := os.Remove(d.Path(unfinishedFile)); err != nil {
 		return err
 	}
-	return atomicfile.SyncDir(d.path)
+	return files.SyncDir(d.path)
 }
 
 // EncodeJSON is how JSON files of the folder are written.
