@@ -155,7 +155,7 @@ func newByteProgress(u *ui, paths data.Paths) *byteProgress {
 	return b
 }
 
-// begin goes on to the next file and returns what is to be told the bytes read.
+// begin moves to the next file and returns what is to be told the bytes read.
 func (b *byteProgress) begin(path string) func(read int64) {
 	b.before += b.size
 	b.size = files.Size(path)

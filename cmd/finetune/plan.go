@@ -109,9 +109,9 @@ func printPlan(j *job, say, warn func(format string, args ...any)) {
 	say("model    %s: %s, %d layers of width %s, vocabulary %s, %s of weights", name, j.shape.ModelType,
 		j.shape.NumHiddenLayers, count(j.shape.HiddenSize), count(j.shape.VocabSize), bytesText(mapped))
 	planRows(j, say, warn)
-	start := "ordinary LoRA start"
+	start := c.Init.Method().Title
 	if plan.InitSamples > 0 {
-		start = "LoRA-One start from the initial gradient of " + many(plan.InitSamples, "row")
+		start += " from the initial gradient of " + many(plan.InitSamples, "row")
 	}
 	say("adapter  rank %d, alpha %g, scaled by %.4g, on %s: %s trained; %s", c.LoraR, c.LoraAlpha, c.Scale(), strings.Join(c.TargetModules, ", "),
 		many(plan.Parameters, "parameter"), start)
