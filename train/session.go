@@ -133,9 +133,12 @@ func ReadSettings(c *recipe.Config, start *recipe.Config) (found bool, folder st
 	if err := c.ReadYAML(run.Settings); err != nil {
 		return false, folder, err
 	}
-	if len(run.Checkpoints) > 0 {
-		if st, err := readState(run.Checkpoints[0].Path); err == nil && st.early {
-			renameOptimizer(&c.Recipe)
+	for _, checkpoint := range run.Checkpoints {
+		if st, err := readState(checkpoint.Path); err == nil {
+			if st.early { // and run.yaml with it
+				renameOptimizer(&c.Recipe)
+			}
+			break
 		}
 	}
 	return true, folder, nil

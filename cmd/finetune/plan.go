@@ -10,6 +10,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"example.com/finetune/train"
 	"example.com/finetune/train/data"
 )
 
@@ -84,18 +85,23 @@ func (c *planCommand) Run(u *ui, ctx *kong.Context) error {
 	}
 	start, rest := j.plan.Start(pace), j.plan.Left(0, pace)
 	if c.JSON {
-		p := j.plan
-		return u.printJSON(planReport{
-			Rows: j.data.Train.Stats.Kept, TokensPerEpoch: p.Tokens,
-			Steps: p.Steps, StepsPerEpoch: p.StepsPerEpoch, WarmupSteps: p.Warmup,
-			EvalEvery: p.EvalEvery, EvalRows: p.EvalRows, InitSamples: p.InitSamples, Parameters: p.Parameters,
-			MappedBytes: j.model.MappedBytes(), AllocatedBytes: p.AllocatedBytes,
-			MicroBatch: p.Layout.MicroBatch, RecomputedBlocks: p.Layout.Recompute,
-			TokensPerSecond: pace.Training, SecondsOfStart: start.Seconds(), SecondsOfTheRest: rest.Seconds(),
-		})
+		return u.printJSON(j.planReport(pace))
 	}
 	return u.printf("time     about %s at %s tokens/s: %s to the first step, %s from there\n", duration(start+rest),
 		count(int(pace.Training)), duration(start), duration(rest))
+}
+
+// planReport is the plan with what the trial has measured.
+func (j *job) planReport(pace train.Pace) planReport {
+	p := j.plan
+	return planReport{
+		Rows: j.data.Train.Stats.Kept, TokensPerEpoch: p.Tokens,
+		Steps: p.Steps, StepsPerEpoch: p.StepsPerEpoch, WarmupSteps: p.Warmup,
+		EvalEvery: p.EvalEvery, EvalRows: p.EvalRows, InitSamples: p.InitSamples, Parameters: p.Parameters,
+		MappedBytes: j.model.MappedBytes(), AllocatedBytes: p.AllocatedBytes,
+		MicroBatch: p.Layout.MicroBatch, RecomputedBlocks: p.Layout.Recompute,
+		TokensPerSecond: pace.Training, SecondsOfStart: p.Start(pace).Seconds(), SecondsOfTheRest: p.Left(0, pace).Seconds(),
+	}
 }
 
 // printPlan says what will be done, before any weight is read.
