@@ -39,7 +39,7 @@ func TestSoftmaxOfExtremes(t *testing.T) {
 			{[]float32{-2e38}, []float32{1}},
 		} {
 			got := slices.Clone(c.x)
-			Softmax(got)
+			softmax(got)
 			if !slices.Equal(got, c.want) {
 				t.Errorf("softmax of %v is %v, want %v", c.x, got, c.want)
 			}
@@ -100,7 +100,7 @@ func TestBackwardsAreSlopes(t *testing.T) {
 	})
 }
 
-func TestRotateTurnsBack(t *testing.T) {
+func TestRotateBack(t *testing.T) {
 	forEachImpl(t, func(t *testing.T) {
 		for _, h := range []int{4, 16, 32, 40} {
 			x, _ := operands(rand.New(rand.NewPCG(9, 9)), 1, 2*h, false)
@@ -112,7 +112,7 @@ func TestRotateTurnsBack(t *testing.T) {
 			y := slices.Clone(x[0])
 			Rotate(y, cos, sin)
 			if slices.Equal(y, x[0]) {
-				t.Fatal("nothing was turned")
+				t.Fatal("nothing was rotated")
 			}
 			Rotate(y, cos, back)
 			for i, v := range y {

@@ -6,6 +6,36 @@ package simd
 
 import "unsafe"
 
+// tileNEON sets C = A·B (rows×cols) or adds to it. A is addressed by byte
+// strides of rows and of k, B and C by byte strides of rows.
+//
+//go:noescape
+func tileNEON(rows, cols, k int, a unsafe.Pointer, rsa, csa int, b unsafe.Pointer, rsb int, c unsafe.Pointer, ldc int, add bool)
+
+// packNTBF16NEON transposes 4 rows of W, n blocks of 8 values each.
+// The strides ws and ds are in bytes.
+//
+//go:noescape
+func packNTBF16NEON(n int, w unsafe.Pointer, ws int, dst unsafe.Pointer, ds int)
+
+// packNTF32NEON transposes 4 rows of W, n blocks of 4 values each.
+// The strides ws and ds are in bytes.
+//
+//go:noescape
+func packNTF32NEON(n int, w unsafe.Pointer, ws int, dst unsafe.Pointer, ds int)
+
+// packNNBF16NEON converts n rows of W, 8 values each.
+// The strides ws and ds are in bytes.
+//
+//go:noescape
+func packNNBF16NEON(n int, w unsafe.Pointer, ws int, dst unsafe.Pointer, ds int)
+
+// packNNF16NEON converts n rows of W, 8 values each.
+// The strides ws and ds are in bytes.
+//
+//go:noescape
+func packNNF16NEON(n int, w unsafe.Pointer, ws int, dst unsafe.Pointer, ds int)
+
 // maxNEON raises the lanes to the values of x.
 //
 //go:noescape
@@ -46,7 +76,7 @@ func scaleMulNEON(n int, y, x, w unsafe.Pointer, s float32)
 //go:noescape
 func rmsNormBackwardNEON(n int, dx, dy, x, w unsafe.Pointer, rstd, k float32)
 
-// rotateNEON turns the pairs (a, b).
+// rotateNEON rotates the pairs (a, b).
 //
 //go:noescape
 func rotateNEON(n int, a, b, cos, sin unsafe.Pointer)

@@ -4,52 +4,64 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"unsafe"
+
+	"github.com/viterin/vek/vek32"
 )
+
+// Each function here gives whole groups of 16 values to the kernel of the active
+// set, and the tail to the kernel's twin.
 
 // Add adds x to dst, element by element.
 func Add(dst, x []float32) {
 	same("Add", len(dst), len(x))
-	if len(x) > 0 {
-		add(dst, x)
+	if active.add != nil && len(x) >= 16 {
+		n := whole(len(x))
+		active.add(n, at(dst), at(x))
+		dst, x = dst[n:], x[n:]
 	}
-}
-
-// Scale multiplies x by s in place.
-func Scale(x []float32, s float32) {
-	if len(x) > 0 {
-		scale(x, s)
-	}
-}
-
-// AddNumber adds s to every element of x.
-func AddNumber(x []float32, s float32) {
-	if len(x) > 0 {
-		addNumber(x, s)
+	if len(x) > 0 { // vek panics on no values
+		vek32.Add_Inplace(dst, x)
 	}
 }
 
 // MulBy multiplies dst by x, element by element.
 func MulBy(dst, x []float32) {
 	same("MulBy", len(dst), len(x))
+	if active.mulBy != nil && len(x) >= 16 {
+		n := whole(len(x))
+		active.mulBy(n, at(dst), at(x))
+		dst, x = dst[n:], x[n:]
+	}
 	if len(x) > 0 {
-		mulBy(dst, x)
+		vek32.Mul_Inplace(dst, x)
 	}
 }
 
-// whole is the part of n values that the kernels take: blocks of 16. What is left
-// goes to the twins, or to the kernels in a padded block; see vec_tail.go.
-func whole(n int) int {
-	if vectorised() {
-		return n &^ 15
+// Scale multiplies x by s in place.
+func Scale(x []float32, s float32) {
+	if active.scale != nil && len(x) >= 16 {
+		n := whole(len(x))
+		active.scale(n, at(x), s)
+		x = x[n:]
 	}
-	return 0
+	if len(x) > 0 {
+		vek32.MulNumber_Inplace(x, s)
+	}
 }
 
-// at points to x[0], or nowhere.
-func at[T any](x []T) unsafe.Pointer { return unsafe.Pointer(unsafe.SliceData(x)) }
+// AddNumber adds s to every element of x.
+func AddNumber(x []float32, s float32) {
+	if active.addNumber != nil && len(x) >= 16 {
+		n := whole(len(x))
+		active.addNumber(n, at(x), s)
+		x = x[n:]
+	}
+	if len(x) > 0 {
+		vek32.AddNumber_Inplace(x, s)
+	}
+}
 
-// Max returns the largest element, -Inf for none. NaNs are passed over.
+// Max returns the largest element, -Inf for none. NaNs are skipped.
 func Max(x []float32) float32 {
 	var l lanes
 	for i := range l {
@@ -57,50 +69,46 @@ func Max(x []float32) float32 {
 	}
 	n := whole(len(x))
 	if n > 0 {
-		maxLanes(n, at(x), &l)
+		active.max(n, at(x), at(l[:]))
 	}
-	maxGeneric(&l, x[n:])
+	maxTwin(&l, x[n:])
 	return l.max()
 }
 
-// Dot returns Σ x[i]·y[i], in lanes.
+// Dot returns Σ x[i]·y[i], summed in sixteen lanes (see doc.go).
 func Dot(x, y []float32) float32 {
 	same("Dot", len(x), len(y))
 	var l lanes
 	n := whole(len(x))
 	if n > 0 {
-		dotLanes(n, at(x), at(y), &l)
+		active.dot(n, at(x), at(y), at(l[:]))
 	}
-	dotGeneric(&l, x[n:], y[n:])
+	dotTwin(&l, x[n:], y[n:])
 	return l.sum()
 }
 
+// dot3 returns Σ x[i]·y[i]·z[i], where x[i]·y[i] is rounded.
 func dot3(x, y, z []float32) float32 {
 	var l lanes
 	n := whole(len(x))
 	if n > 0 {
-		dot3Lanes(n, at(x), at(y), at(z), &l)
+		active.dot3(n, at(x), at(y), at(z), at(l[:]))
 	}
-	dot3Generic(&l, x[n:], y[n:], z[n:])
+	dot3Twin(&l, x[n:], y[n:], z[n:])
 	return l.sum()
 }
 
-// ExpSum sets dst[i] = exp(x[i]-shift) and returns their sum, in lanes. dst may
-// be x.
+// ExpSum sets dst[i] = exp(x[i]-shift) and returns their sum, in sixteen lanes. dst
+// may be x.
 func ExpSum(dst, x []float32, shift float32) float32 {
 	same("ExpSum", len(dst), len(x))
 	var l lanes
 	n := whole(len(x))
 	if n > 0 {
-		expSumLanes(n, at(dst), at(x), shift, &l)
+		active.expSum(n, at(x), at(dst), at(l[:]), shift)
 	}
 	expSumTail(&l, dst[n:], x[n:], shift)
 	return l.sum()
-}
-
-// Softmax replaces x by its softmax.
-func Softmax(x []float32) {
-	Scale(x, 1/ExpSum(x, x, Max(x)))
 }
 
 // SiLUMul sets y = silu(g)·u, where silu(g) = g/(1+exp(-g)). y may be g or u.
@@ -108,7 +116,7 @@ func SiLUMul(y, g, u []float32) {
 	same("SiLUMul", len(y), len(g), len(u))
 	n := whole(len(y))
 	if n > 0 {
-		siluMulVec(n, at(y), at(g), at(u))
+		active.siluMul(n, at(y), at(g), at(u))
 	}
 	siluMulTail(y[n:], g[n:], u[n:])
 }
@@ -119,9 +127,57 @@ func SiLUMulBackward(dg, du, dy, g, u []float32) {
 	same("SiLUMulBackward", len(dg), len(du), len(dy), len(g), len(u))
 	n := whole(len(dy))
 	if n > 0 {
-		siluMulBackwardVec(n, at(dg), at(du), at(dy), at(g), at(u))
+		active.siluMulBackward(n, at(dg), at(du), at(dy), at(g), at(u))
 	}
 	siluMulBackwardTail(dg[n:], du[n:], dy[n:], g[n:], u[n:])
+}
+
+// The tail of a function with an exp, less than 16 values, goes to the kernel as
+// well, in a padded group of 16: the twin's exp is slow. Tails of up to shortTail
+// values go to the twin, which takes less time than the copies.
+const shortTail = 2
+
+func padTail(n int) bool { return n > shortTail && active != &plainGo }
+
+func expSumTail(l *lanes, dst, x []float32, shift float32) {
+	if !padTail(len(x)) {
+		expSumTwin(l, dst, x, shift)
+		return
+	}
+	var group [16]float32
+	var sums lanes
+	copy(group[:], x)
+	active.expSum(16, at(group[:]), at(group[:]), at(sums[:]), shift)
+	for i := range dst {
+		l[i] += group[i]
+	}
+	l.pad(copy(dst, group[:]))
+}
+
+func siluMulTail(y, g, u []float32) {
+	if !padTail(len(y)) {
+		siluMulTwin(y, g, u)
+		return
+	}
+	var gs, us [16]float32
+	copy(gs[:], g)
+	copy(us[:], u)
+	active.siluMul(16, at(gs[:]), at(gs[:]), at(us[:]))
+	copy(y, gs[:])
+}
+
+func siluMulBackwardTail(dg, du, dy, g, u []float32) {
+	if !padTail(len(dy)) {
+		siluMulBackwardTwin(dg, du, dy, g, u)
+		return
+	}
+	var dys, gs, us [16]float32
+	copy(dys[:], dy)
+	copy(gs[:], g)
+	copy(us[:], u)
+	active.siluMulBackward(16, at(gs[:]), at(us[:]), at(dys[:]), at(gs[:]), at(us[:]))
+	copy(dg, gs[:])
+	copy(du, us[:])
 }
 
 // RMSNormScale returns 1/rms(x), rms(x)² = mean(x²)+eps.
@@ -134,9 +190,9 @@ func RMSNorm(y, x, w []float32, eps float64) {
 	same("RMSNorm", len(y), len(x), len(w))
 	s, n := RMSNormScale(x, eps), whole(len(x))
 	if n > 0 {
-		scaleMulVec(n, at(y), at(x), at(w), s)
+		active.scaleMul(n, at(y), at(x), at(w), s)
 	}
-	scaleMulGeneric(y[n:], x[n:], w[n:], s)
+	scaleMulTwin(y[n:], x[n:], w[n:], s)
 }
 
 // RMSNormBackward adds ∂L/∂x to dx, given dy = ∂L/∂y and rstd = RMSNormScale(x):
@@ -147,48 +203,21 @@ func RMSNormBackward(dx, dy, x, w []float32, rstd float32) {
 	k := float32(float64(dot3(dy, w, x)) * (r * r * r) / float64(len(x)))
 	n := whole(len(dx))
 	if n > 0 {
-		rmsNormBackwardVec(n, at(dx), at(dy), at(x), at(w), rstd, k)
+		active.rmsNormBackward(n, at(dx), at(dy), at(x), at(w), rstd, k)
 	}
-	rmsNormBackwardGeneric(dx[n:], dy[n:], x[n:], w[n:], rstd, k)
+	rmsNormBackwardTwin(dx[n:], dy[n:], x[n:], w[n:], rstd, k)
 }
 
-// Rotate turns x, one head of 2·len(cos) elements, by the rotary angles:
+// Rotate rotates x, one head of 2·len(cos) elements, by the rotary angles:
 // element i is paired with element i+len(cos) (rotate-half).
 func Rotate(x, cos, sin []float32) {
 	same("Rotate", len(x), 2*len(cos), 2*len(sin))
 	a, b := x[:len(cos)], x[len(cos):]
 	n := whole(len(cos))
 	if n > 0 {
-		rotateVec(n, at(a), at(b), at(cos), at(sin))
+		active.rotate(n, at(a), at(b), at(cos), at(sin))
 	}
-	rotateGeneric(a[n:], b[n:], cos[n:], sin[n:])
-}
-
-// Transpose sets dst = srcᵀ. Both have contiguous columns.
-func Transpose(dst, src View) {
-	if dst.Rows != src.Cols || dst.Cols != src.Rows {
-		panic(fmt.Sprintf("simd: Transpose: %d×%d from %d×%d", dst.Rows, dst.Cols, src.Rows, src.Cols))
-	}
-	dst.check("Transpose: dst")
-	src.check("Transpose: src")
-	const side = transposeSide
-	rows, cols := 0, 0 // in whole blocks
-	if vectorised() && dst.ColStride == 1 && src.ColStride == 1 {
-		rows, cols = src.Rows&^(side-1), src.Cols&^(side-1)
-	}
-	for i := 0; i < rows && cols > 0; i += side {
-		transposeVec(cols/side, at(src.Data[i*src.RowStride:]), 4*src.RowStride, at(dst.Data[i:]), 4*dst.RowStride)
-	}
-	for i := range src.Rows {
-		from := 0
-		if i < rows {
-			from = cols
-		}
-		row := src.Row(i)
-		for j := from; j < len(row); j++ {
-			dst.Data[j*dst.RowStride+i] = row[j]
-		}
-	}
+	rotateTwin(a[n:], b[n:], cos[n:], sin[n:])
 }
 
 // An AdamW is one step's constants of the optimizer of Loshchilov and Hutter
@@ -198,7 +227,7 @@ type AdamW struct {
 	Correction1, Correction2               float32
 }
 
-// constants are what the kernels work with, in their order.
+// constants are the numbers that the kernels and their twin read, in this order.
 func (a *AdamW) constants() *[9]float32 {
 	return &[9]float32{
 		a.Beta1, 1 - a.Beta1, a.Beta2, 1 - a.Beta2, a.Correction1, a.Correction2,
@@ -212,11 +241,12 @@ func (a *AdamW) Step(p, g, m, v []float32) {
 	same("AdamW.Step", len(p), len(g), len(m), len(v))
 	c, n := a.constants(), whole(len(p))
 	if n > 0 {
-		adamWVec(n, at(p), at(g), at(m), at(v), c)
+		active.adamW(n, at(p), at(g), at(m), at(v), at(c[:]))
 	}
-	adamWGeneric(p[n:], g[n:], m[n:], v[n:], c)
+	adamWTwin(p[n:], g[n:], m[n:], v[n:], c)
 }
 
+// same panics unless all lengths are the same.
 func same(what string, lens ...int) {
 	for _, n := range lens[1:] {
 		if n != lens[0] {
