@@ -119,7 +119,7 @@ var foreign = map[string]word{
 	"num_layers":                 {say: "all layers are adapted; target_modules says where in a layer"},
 	"lora_layers":                {say: "all layers are adapted; target_modules says where in a layer"},
 	"lora_parameters":            {say: "write lora_r, lora_alpha and target_modules; mlx-lm's scale is lora_alpha/√lora_r"},
-	"datasets":                   {say: "write data: a file of rows, or a folder with train, valid and test files; finetune download fetches models, not data sets"},
+	"datasets":                   {say: "write data: a file of rows, or a folder with train, valid and test files; data sets are not fetched"},
 	"dataset_dir":                {say: "write data: with the whole path"},
 	"template":                   {say: "write chat_template: auto (the model's own), none, or a file; names of templates are not known here"},
 	"eval_strategy":              {idle: []string{"steps"}, say: "write eval_steps: a number of steps; 0 is a tenth of the run"},
