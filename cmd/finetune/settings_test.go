@@ -116,3 +116,28 @@ func TestFail(t *testing.T) {
 		t.Errorf("got\n%swant\n%s", got, want)
 	}
 }
+
+// Every name that a file of settings takes is a flag of train too.
+func TestFlagsTakeWhatFilesTake(t *testing.T) {
+	parser, err := kong.New(new(commandLine), kong.PostBuild(addSettings))
+	if err != nil {
+		t.Fatal(err)
+	}
+	flags := map[string]bool{}
+	for _, node := range parser.Model.Children {
+		for _, f := range node.Flags {
+			for _, name := range append([]string{f.Name}, f.Aliases...) {
+				flags[node.Name+" "+name] = true
+			}
+		}
+	}
+	names := slices.Concat(recipe.Keys(), recipe.Foreign())
+	for _, key := range recipe.Keys() {
+		names = append(names, recipe.Alternatives(key)...)
+	}
+	for _, name := range names {
+		if flag := "train " + strings.ReplaceAll(name, "_", "-"); !flags[flag] {
+			t.Errorf("no flag for %s", name)
+		}
+	}
+}
