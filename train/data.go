@@ -16,11 +16,11 @@ import (
 
 // Data is what a run trains on and is judged by.
 type Data struct {
-	Train  *data.Set
-	Valid  *data.Set // nil without validation rows
-	Files  []data.File
-	Split  bool   // Valid was taken from the training file
-	Notes  []Note // what is odd about the rows of each file
+	Train *data.Set
+	Valid *data.Set // nil without validation rows
+	Files []data.File
+	Split bool   // Valid was taken from the training file
+	Notes []Note // what is odd about the rows of each file
 
 	sequences string // digest of all of them
 }
@@ -46,7 +46,7 @@ func LoadData(c *recipe.Resolved, m *model.Config, t *tokenizer.Tokenizer, templ
 	d := new(Data)
 	before, total := int64(0), files.Size(paths.Train)+files.Size(paths.Valid)
 	open := func(path string) (*data.Set, error) {
-		o := data.Options{Template: template, TrainOn: string(c.TrainOn), MaxLength: c.MaxLength, Overlong: string(c.Overlong), Ends: m.EOS}
+		o := data.Options{Template: template, TrainOn: data.TrainOn(c.TrainOn), MaxLength: c.MaxLength, Overlong: data.Overlong(c.Overlong), Ends: m.EOS}
 		set, err := data.Open(path, data.Columns(c.Map), t, o, p, func(bytes int64) {
 			if progress != nil {
 				progress(before+bytes, total)

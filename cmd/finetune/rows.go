@@ -78,7 +78,7 @@ func (j *rowJob) close() { j.pool.Close() }
 func (j *rowJob) checker() *data.Checker {
 	return &data.Checker{
 		Tokenizer: j.tok, Columns: data.Columns(j.config.Map), Pool: j.pool,
-		Options:   data.Options{Template: j.template, TrainOn: string(j.config.TrainOn), MaxLength: j.config.MaxLength, Overlong: string(j.config.Overlong), Ends: j.shape.EOS},
+		Options:   data.Options{Template: j.template, TrainOn: data.TrainOn(j.config.TrainOn), MaxLength: j.config.MaxLength, Overlong: data.Overlong(j.config.Overlong), Ends: j.shape.EOS},
 		VocabSize: j.shape.VocabSize, Seed: j.config.Seed,
 	}
 }

@@ -171,7 +171,7 @@ func (s *survey) look(r *Row, e *encoded) Finding {
 		f.weight += weight
 		f.Why = append(f.Why, fmt.Sprintf(format, args...))
 	}
-	dropped := e.overlong > 0 && s.Options.Overlong == "drop"
+	dropped := e.overlong > 0 && s.Options.Overlong == Drop
 	switch {
 	case dropped:
 		why(9000, "%d tokens, longer than max_length: dropped", e.overlong)

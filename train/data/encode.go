@@ -14,13 +14,33 @@ import (
 	"example.com/finetune/tokenizer"
 )
 
+// TrainOn is what of a row is learned.
+type TrainOn string
+
+// What may be learned: answers and completions, the last answer, or everything.
+const (
+	Answers    TrainOn = "assistant"
+	LastAnswer TrainOn = "last"
+	Everything TrainOn = "all"
+)
+
+// Overlong is what becomes of rows with more than MaxLength tokens.
+type Overlong string
+
+// What may become of them.
+const (
+	Truncate Overlong = "truncate"
+	Drop     Overlong = "drop"
+	Refuse   Overlong = "error"
+)
+
 // Options say how rows become sequences.
 type Options struct {
 	Template  *tokenizer.Template // nil: the model has none, or it is not wanted
-	TrainOn   string              // assistant, last or all
-	MaxLength int                 // tokens
-	Overlong  string              // truncate, drop or error
-	Ends      []int               // tokens at which the model stops, by its configuration; the tokenizer and the template may know more
+	TrainOn   TrainOn
+	MaxLength int // tokens
+	Overlong  Overlong
+	Ends      []int // tokens at which the model stops, by its configuration; the tokenizer and the template may know more
 }
 
 // An encoder takes rows through the template and the tokenizer. It may be used by
@@ -112,9 +132,9 @@ func (n *encoder) row(r *Row) (e encoded, err error) {
 	case r.Format == Segments:
 		spans := r.spans
 		switch n.o.TrainOn {
-		case "last":
+		case LastAnswer:
 			spans = spans[len(spans)-1:]
-		case "all":
+		case Everything:
 			spans = []span{{0, len(r.Text)}}
 		}
 		e.take(n, r.Text, spans, false)
@@ -132,7 +152,7 @@ func (n *encoder) row(r *Row) (e encoded, err error) {
 		e.overlong = len(e.IDs)
 		e.IDs, e.Learn = e.IDs[:n.o.MaxLength:n.o.MaxLength], e.Learn[:n.o.MaxLength:n.o.MaxLength]
 	}
-	if e.overlong > 0 && n.o.Overlong == "error" {
+	if e.overlong > 0 && n.o.Overlong == Refuse {
 		return e, hint.New(fmt.Errorf("%d tokens, max_length is %d", e.overlong, n.o.MaxLength), "--overlong truncate or drop, or a larger --max-length")
 	}
 	n.finish(&e, r)
@@ -242,7 +262,7 @@ func (e *encoded) render(n *encoder, r *Row) error {
 			e.skipped++
 		}
 	}
-	if n.o.TrainOn == "all" {
+	if n.o.TrainOn == Everything {
 		spans = allBut(len(rendered.Text), messages, rendered.Spans)
 	}
 	e.take(n, rendered.Text, spans, false)
@@ -251,14 +271,14 @@ func (e *encoded) render(n *encoder, r *Row) error {
 
 // trainedMessages says which messages are to be learned: of the assistant's from first
 // on all, or the last, and none that is marked as not to be.
-func trainedMessages(messages []Message, first int, trainOn string) []bool {
+func trainedMessages(messages []Message, first int, trainOn TrainOn) []bool {
 	wanted := make([]bool, len(messages))
 	for i := len(messages) - 1; i >= first; i-- {
 		if !messages[i].assistant() {
 			continue
 		}
 		wanted[i] = !messages[i].Untrained
-		if trainOn == "last" {
+		if trainOn == LastAnswer {
 			break
 		}
 	}
@@ -322,7 +342,7 @@ func (e *encoded) plain(n *encoder, r *Row) {
 	}
 	text := prompt + r.Text
 	spans := []span{{len(prompt), len(text)}}
-	if n.o.TrainOn == "all" {
+	if n.o.TrainOn == Everything {
 		spans[0].start = 0
 	}
 	e.take(n, text, spans, true)

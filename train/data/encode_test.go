@@ -34,7 +34,7 @@ func TestWhatIsTrained(t *testing.T) {
 		{"chat, all", chat, "all", true, "[<s>][<|user|>][a][<|end|>][<|assistant|>][x][<|end|>][↵][<|user|>][c][<|end|>][<|assistant|>][y][<|end|>][↵]"},
 		{"lists", lists, "assistant", true, "<s><|user|>a<|end|><|assistant|>x<|end|>↵<|user|>c<|end|><|assistant|>[y][<|end|>]↵"},
 	} {
-		set, tok, err := encode(t, c.in, Options{TrainOn: c.trainOn}, c.template)
+		set, tok, err := encode(t, c.in, Options{TrainOn: TrainOn(c.trainOn)}, c.template)
 		if err != nil {
 			t.Errorf("%s: %v", c.name, err)
 			continue
@@ -125,7 +125,7 @@ func TestEncodeDoesNotDependOnThreads(t *testing.T) {
 func TestDigestSeesTokensAndMasks(t *testing.T) {
 	in := `{"prompt": "ab", "completion": "c"}`
 	of := func(in, trainOn string) string {
-		set, _, err := encode(t, in, Options{TrainOn: trainOn}, false)
+		set, _, err := encode(t, in, Options{TrainOn: TrainOn(trainOn)}, false)
 		if err != nil {
 			t.Fatal(err)
 		}

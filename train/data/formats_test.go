@@ -67,7 +67,7 @@ func TestOtherFormatsAreTrained(t *testing.T) {
 		{"segments, last", segments, "last", false, "<s>abc[d][</s>]"},
 		{"segments, all", segments, "all", false, "[<s>][a][b][c][d][</s>]"},
 	} {
-		set, tok, err := encode(t, c.in, Options{TrainOn: c.trainOn}, c.template)
+		set, tok, err := encode(t, c.in, Options{TrainOn: TrainOn(c.trainOn)}, c.template)
 		if err != nil {
 			t.Errorf("%s: %v", c.name, err)
 			continue

@@ -98,7 +98,7 @@ func (b *opener) key(data string) (key indexKey, err error) {
 	}
 	fmt.Fprintf(h, "%q", []string{
 		indexMagic, program, data, extension(b.path), b.columns.String(), fmt.Sprintf("%x", b.t.Digest()), template,
-		b.o.TrainOn, fmt.Sprint(b.o.MaxLength), b.o.Overlong, fmt.Sprint(b.o.Ends),
+		string(b.o.TrainOn), fmt.Sprint(b.o.MaxLength), string(b.o.Overlong), fmt.Sprint(b.o.Ends),
 	})
 	return indexKey(h.Sum(nil)), nil
 }

@@ -178,7 +178,7 @@ func TestMarkedMessagesAreNotTrained(t *testing.T) {
 		{"all but weight 0", in, "all", "[<s>][<|user|>][a][<|end|>][<|assistant|>]x<|end|>[↵][<|user|>][c][<|end|>][<|assistant|>][y][<|end|>][↵]"},
 		{"train false", last, "assistant", "<s><|user|>a<|end|><|assistant|>[x][<|end|>]↵<|user|>c<|end|><|assistant|>y<|end|>↵"},
 	} {
-		set, tok, err := encode(t, c.in, Options{TrainOn: c.trainOn}, true)
+		set, tok, err := encode(t, c.in, Options{TrainOn: TrainOn(c.trainOn)}, true)
 		if err != nil {
 			t.Errorf("%s: %v", c.name, err)
 			continue

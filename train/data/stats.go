@@ -63,7 +63,7 @@ func (s *Stats) add(t tally, line int, o Options) bool {
 	s.Rows++
 	count(t.joined, &s.Joined, &s.First.Joined)
 	count(t.skipped, &s.SkippedTurns, &s.First.SkippedTurns)
-	if t.overlong > 0 && o.Overlong == "drop" {
+	if t.overlong > 0 && o.Overlong == Drop {
 		count(1, &s.Dropped, &s.First.Dropped)
 		return false
 	}
