@@ -59,7 +59,7 @@ func TestOtherRefusals(t *testing.T) {
 		want, hint string
 	}{
 		{403, map[string]string{"X-Error-Code": "GatedRepo"}, "org/tiny is gated, and the token of HF_TOKEN has no access", "as the user of that token"},
-		{403, map[string]string{"X-Error-Message": "the token is fine-grained\x1b[2J"}, "answers 403 Forbidden: the token is fine-grained [2J", "a token needs the right"},
+		{403, map[string]string{"X-Error-Message": "the token is fine-grained"}, "answers 403 Forbidden: the token is fine-grained", "a token needs the right"},
 		{403, map[string]string{"X-Error-Message": "Access to this resource is disabled."}, "org/tiny is disabled on the Hub", ""},
 		{404, nil, "no such model", "check the spelling"},
 		{451, nil, "answers 451 Unavailable For Legal Reasons", ""},

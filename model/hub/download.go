@@ -11,6 +11,7 @@ import (
 	"sync"
 	"syscall"
 
+	"example.com/finetune/internal/files"
 	"example.com/finetune/internal/hint"
 )
 
@@ -289,7 +290,7 @@ func (c *Client) room(r repository, p *Plan) error {
 		}
 		for _, f := range p.Files {
 			if !f.Cached {
-				missing -= size(r.blob(f.etag) + ".incomplete")
+				missing -= files.Size(r.blob(f.etag) + ".incomplete")
 			}
 		}
 		if err == nil && free < missing {

@@ -324,8 +324,8 @@ func TestFaultsThatDoNot(t *testing.T) {
 				t.Errorf("by its commit: %v", err)
 			}
 			part := repository{c.Cache, "org/tiny"}.blob(hubtest.SHA256(tiny()["model.safetensors"])) + ".incomplete"
-			if kept := size(part) > 0; kept != test.kept {
-				t.Errorf("%d bytes are kept", size(part))
+			if kept := files.Size(part) > 0; kept != test.kept {
+				t.Errorf("%d bytes are kept", files.Size(part))
 			}
 			s2 := newServer(t)
 			c.Endpoint = s2.URL

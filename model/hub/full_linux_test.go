@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"example.com/finetune/internal/files"
 	"example.com/finetune/internal/hint"
 	"example.com/finetune/model/hub/hubtest"
 )
@@ -52,9 +53,9 @@ func TestDiskFull(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := repository{c.Cache, "org/tiny"}
-	want(c.fetchAll(t.Context(), r, p, &meter{}))
+	want(c.explainLocal(p, c.fetchAll(t.Context(), r, p, &meter{})))
 	part := r.blob(hubtest.SHA256(tiny()["model.safetensors"])) + ".incomplete"
-	have := size(part)
+	have := files.Size(part)
 	if have == 0 || have >= 400<<10 {
 		t.Errorf("%d bytes are kept", have)
 	}
@@ -67,5 +68,31 @@ func TestDiskFull(t *testing.T) {
 	checkSnapshot(t, c, "org/tiny", s.Commit("org/tiny"), tiny(), needed)
 	if _, err := os.Stat(part); err == nil {
 		t.Error("the part is left")
+	}
+}
+
+// TestReadOnlyDisk: a cache that cannot be written serves what it has, and says so of
+// what it has not.
+func TestReadOnlyDisk(t *testing.T) {
+	s := newServer(t)
+	c := testClient(t, s)
+	dir := smallDisk(t, "4m")
+	c.Cache = dir
+	if _, err := c.Download(t.Context(), "org/tiny", "main", nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(filepath.Join(dir, "models--org--tiny", "trees")); err != nil { // as transformers leaves it
+		t.Fatal(err)
+	}
+	if err := unix.Mount("", dir, "", unix.MS_REMOUNT|unix.MS_RDONLY, ""); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Download(t.Context(), "org/tiny", "main", nil); err != nil {
+		t.Errorf("all of it is there: %v", err)
+	}
+	s.Put("org/other", &hubtest.Repo{Files: tiny()})
+	_, err := c.Download(t.Context(), "org/other", "main", nil)
+	if !errors.Is(err, unix.EROFS) || !strings.Contains(hint.Of(err), "HF_HUB_CACHE") {
+		t.Errorf("%v (%s)", err, hint.Of(err))
 	}
 }

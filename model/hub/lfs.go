@@ -63,7 +63,7 @@ func (u *uploader) store(ctx context.Context, large []*local) error {
 		}
 		err := u.sendLarge(ctx, f, o)
 		if no := new(refusal); errors.As(err, &no) && !no.hub {
-			return lostError{err} // an address that has expired: the next batch has others
+			return lostError{errors.New(no.Error())} // an address that has expired: the next batch has others
 		}
 		if err != nil {
 			return err

@@ -204,12 +204,3 @@ func (d *partial) copy(resp *http.Response) error {
 	}
 	return nil
 }
-
-// size returns the bytes of a file, 0 where there is none.
-func size(path string) int64 {
-	info, err := os.Stat(path)
-	if err != nil {
-		return 0
-	}
-	return info.Size()
-}
