@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -46,6 +47,18 @@ func TestHub(t *testing.T) {
 			// fault MATCH cut|flip|STATUS N makes something go wrong.
 			"fault": func(ts *testscript.TestScript, _ bool, args []string) {
 				ts.Check(addFault(ts.Value(server{}).(*hubtest.Server), args))
+			},
+			// eventually MATCH N waits for that many requests.
+			"eventually": func(ts *testscript.TestScript, _ bool, args []string) {
+				want, err := strconv.Atoi(args[1])
+				ts.Check(err)
+				for range 600 {
+					if ts.Value(server{}).(*hubtest.Server).Count(args[0]) >= want {
+						return
+					}
+					time.Sleep(50 * time.Millisecond)
+				}
+				ts.Fatalf("fewer than %d requests of %q within 30 s", want, args[0])
 			},
 			// requests MATCH N wants that many requests so far.
 			"requests": func(ts *testscript.TestScript, _ bool, args []string) {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"example.com/finetune/internal/files"
@@ -59,7 +60,7 @@ func (r repository) commit(revision string) (string, error) {
 var errPart = errors.New("the Hub cache has only a part of it")
 
 // cached returns the snapshot of a revision. Where the list of the commit's files is
-// there, each that a run needs must be as well: a download may have ended early.
+// there, each that a run reads must be as well: a download may have ended early.
 func (r repository) cached(revision string) (string, error) {
 	commit, err := r.commit(revision)
 	if err != nil {
@@ -82,6 +83,9 @@ func (r repository) cached(revision string) (string, error) {
 		return dir, nil // the model's reader says what is wrong with it
 	}
 	for _, name := range needed {
+		if slices.Contains(carried, name) {
+			continue
+		}
 		f, err := files.Open(filepath.Join(dir, filepath.FromSlash(name)))
 		if err != nil {
 			return "", fmt.Errorf("%w: %w", errPart, err)

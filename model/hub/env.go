@@ -28,7 +28,7 @@ type Client struct {
 	TokenFrom string            // what Token was read from: a variable, or a file's path
 	OfflineBy string            // the variable that forbids the network; "" where none does
 	UserAgent string            // of every request
-	Log       func(text string) // told why it takes longer; may be nil
+	Log       func(text string) // told why it takes longer, by several goroutines; may be nil
 
 	http    *http.Client
 	silence time.Duration // after which a connection without a byte is given up

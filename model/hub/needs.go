@@ -10,14 +10,17 @@ import (
 	"example.com/finetune/internal/hint"
 )
 
-// Names of what a run reads of a model's folder, or an adapter's, weights apart.
-var small = []string{
-	"config.json", "generation_config.json",
-	"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
-	"vocab.json", "merges.txt", "tokenizer.model",
-	"chat_template.jinja", "chat_template.json",
-	"adapter_config.json", "adapter_model.safetensors", "finetune.json",
-}
+// read are the names of what a run reads of a model's folder, or an adapter's; carried
+// are those that go along into a merged folder. Weights and further templates apart.
+var (
+	read = []string{
+		"config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja",
+		"adapter_config.json", "adapter_model.safetensors",
+	}
+	carried = []string{
+		"special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt", "tokenizer.model", "chat_template.json",
+	}
+)
 
 const (
 	weights      = "model.safetensors"
@@ -37,7 +40,7 @@ func needs(tree map[string]treeFile) ([]string, error) {
 	var list []string
 	for name := range tree {
 		switch {
-		case slices.Contains(small, name), template.MatchString(name), name == weights,
+		case slices.Contains(read, name), slices.Contains(carried, name), template.MatchString(name), name == weights,
 			!single && name == weightsIndex, !single && index && shard.MatchString(name):
 			list = append(list, name)
 		}

@@ -372,9 +372,9 @@ func (s *Server) serveStorage(w http.ResponseWriter, r *http.Request) {
 	s.mu.Unlock()
 	switch {
 	case m == nil:
-		http.Error(w, "no such route", 404)
+		http.Error(w, "no such route", http.StatusNotFound)
 	case expired:
-		http.Error(w, "<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>", 403)
+		http.Error(w, "<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>", http.StatusForbidden)
 	case r.Method == "PUT":
 		s.put(w, r, m)
 	default:

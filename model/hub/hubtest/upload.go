@@ -180,7 +180,7 @@ func (s *Server) put(w http.ResponseWriter, r *http.Request, m []string) {
 		}
 		s.parts[m[1]][n] = data
 	} else if SHA256(data) != m[1] {
-		http.Error(w, "another sha256", 400)
+		http.Error(w, "another sha256", http.StatusBadRequest)
 		return
 	} else {
 		s.large[m[1]] = data
@@ -207,7 +207,7 @@ func (s *Server) complete(w http.ResponseWriter, sum string, body []byte) {
 		data = append(data, part...)
 	}
 	if in.OID != sum || SHA256(data) != sum {
-		http.Error(w, "another sha256", 400)
+		http.Error(w, "another sha256", http.StatusBadRequest)
 		return
 	}
 	s.large[sum] = data
