@@ -130,7 +130,7 @@ func (t *transfer) show(done, total int64) {
 	}
 	var words []string
 	if rate := float64(done-t.first) / took.Seconds(); rate > 0 {
-		words = []string{bytesText(int64(rate)) + "/s", duration(time.Duration(float64(total-done) / rate * float64(time.Second)))}
+		words = []string{bytesText(int64(rate)) + "/s", duration(time.Duration(float64(total-done)/rate*float64(time.Second))) + " left"}
 	}
-	t.progress.show("megabyte", int(done/mega), int((total+mega-1)/mega), words...)
+	t.progress.show("megabyte", int(done/mega), int(max(1, total/mega)), words...)
 }

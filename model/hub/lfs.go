@@ -192,30 +192,49 @@ func firstOf(errs []error) error {
 
 // put sends n bytes of a file to an address that is signed, and so without the token.
 func (u *uploader) put(ctx context.Context, address string, file *os.File, from, n int64) (etag string, err error) {
-	var sent int64
+	sent := &counted{meter: u.meter}
 	r := request{
 		method: http.MethodPut, url: address, size: n, anonymous: true,
 		body: func() io.Reader {
-			u.meter.add(-sent) // of the try before
-			sent = 0
-			return &counted{io.NewSectionReader(file, from, n), func(k int64) { sent += k; u.meter.add(k) }}
+			sent.takeBack() // the try before
+			sent = &counted{Reader: io.NewSectionReader(file, from, n), meter: u.meter}
+			return sent
 		},
 	}
 	resp, err := u.c.call(ctx, r)
 	if err != nil {
+		sent.takeBack()
 		return "", err
 	}
 	return resp.Header.Get("ETag"), resp.Body.Close()
 }
 
-// A counted reader tells how much was read of it.
+// A counted reader tells a meter how much was read of it. net/http may go on reading
+// after the answer has come: what is taken back counts no longer.
 type counted struct {
 	io.Reader
-	add func(n int64)
+	meter *meter
+
+	mu   sync.Mutex
+	n    int64
+	over bool
 }
 
 func (c *counted) Read(p []byte) (int, error) {
 	n, err := c.Reader.Read(p)
-	c.add(int64(n))
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.over {
+		c.n += int64(n)
+		c.meter.add(int64(n))
+	}
 	return n, err
+}
+
+func (c *counted) takeBack() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.over = true
+	c.meter.add(-c.n)
+	c.n = 0
 }
