@@ -10,6 +10,7 @@ import (
 
 	"example.com/finetune/internal/files"
 	"example.com/finetune/loraone"
+	"example.com/finetune/loraone/spectrum"
 	"example.com/finetune/simd"
 )
 
@@ -23,7 +24,7 @@ func (r *run) begin(ctx context.Context) error {
 		return err
 	}
 	for _, err := range passed {
-		r.s.Report(Warning{fmt.Sprintf("passed over: %v", err)})
+		r.s.Report(Warning{fmt.Sprintf("skipped: %v", err)})
 	}
 	if r.c.Packing {
 		r.s.Report(Warning{"packing has nothing to do: sequences lie end to end without padding anyway"})
@@ -47,7 +48,14 @@ func (r *run) restore(path string, st *state) error {
 	if err := sameInputs(path, st, &r.st); err != nil {
 		return err
 	}
-	best, err := loadTensors(path, r.opt, st.Evaluated >= 0)
+	adapters, err := loraone.New(r.s.Model.Config, r.c.Lora(), st.Ranks)
+	if err != nil {
+		return fmt.Errorf("checkpoint: %s: %w", path, err)
+	}
+	if err := r.adopt(adapters); err != nil {
+		return err
+	}
+	best, err := loadTensors(path, r.updater, st.Evaluated >= 0)
 	if err != nil {
 		return err
 	}
@@ -75,36 +83,38 @@ func (r *run) restore(path string, st *state) error {
 	return r.openMetrics()
 }
 
-// fresh starts the adapters and evaluates the model before and after.
+// adopt makes adapters those of the run.
+func (r *run) adopt(a *loraone.Adapters) (err error) {
+	a.Attach(r.engine)
+	r.adapters = a
+	r.updater, err = newUpdater(r.c, r.batches.total, a, r.s.Pool)
+	return err
+}
+
+// fresh evaluates the base and starts the adapters.
 func (r *run) fresh(ctx context.Context) error {
 	if err := r.clear(); err != nil {
 		return err
 	}
 	if r.st.Validated {
-		r.adapters.Detach()
 		loss, err := r.evalLoss(ctx)
-		r.adapters.Reattach()
 		if err != nil {
 			return r.early(err)
 		}
 		r.st.BaseLoss = loss
 	}
-	if r.c.Init == "lora" {
-		r.adapters.StartLoRA(r.c.Seed)
-		return nil
-	}
 	indices := r.batches.initial(r.s.Plan.InitSamples)
-	r.engine.SetCompute(simd.ComputeF32) // the one gradient, whatever compute says
+	r.engine.SetCompute(simd.ComputeF32) // the initial gradient, whatever compute says
 	defer r.engine.SetCompute(r.c.compute())
 	seqs, err := r.s.Data.Train.Sequences(indices)
 	if err != nil {
 		return err
 	}
-	report, err := r.adapters.StartSpectral(ctx, r.engine, seqs, loraone.StartOptions{
-		Gamma: r.c.InitGamma, Seed: r.c.Seed, FormedBytes: r.s.Plan.FormedBytes,
+	adapters, report, err := loraone.Start(ctx, r.engine, r.c.Lora(), seqs, loraone.StartOptions{
+		Gamma: r.c.InitGamma, Seed: r.c.Seed, MaterialisedBytes: r.s.Plan.MaterialisedBytes,
 		Progress: func(done, total int) { r.s.Report(InitProgress{done, total}) },
 	})
-	var bad *loraone.NonFiniteError
+	var bad *spectrum.NonFiniteError
 	if errors.As(err, &bad) {
 		return r.nonFinite(0, err, indices[bad.Sequence:bad.Sequence+1])
 	}
@@ -114,13 +124,21 @@ func (r *run) fresh(ctx context.Context) error {
 	if err := r.unchanged(); err != nil {
 		return err
 	}
-	r.st.Init = report
+	r.st.Init, r.st.Ranks = report, adapters.Ranks()
+	r.warnOfNoGradient(report)
+	return r.adopt(adapters)
+}
+
+// warnOfNoGradient names the modules that no gradient reaches.
+func (r *run) warnOfNoGradient(report *loraone.StartReport) {
+	if report == nil {
+		return
+	}
 	for _, m := range report.Modules {
 		if m.Norm == 0 {
 			r.s.Report(Warning{fmt.Sprintf("no gradient reaches %s: it gets the ordinary LoRA start", m.Name)})
 		}
 	}
-	return nil
 }
 
 // early is an interruption before there is anything to save.

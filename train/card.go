@@ -86,12 +86,7 @@ func cardUse(line func(string, ...any), base string) {
 
 // describe names the method in a few words.
 func describe(c *Config) string {
-	init := "Ordinary LoRA start"
-	if c.Init == "loraone" {
-		init = "LoRA-One start (arXiv 2502.01235)"
-	}
-	optimizer := map[string]string{preconditionedAdamW: "preconditioned AdamW", plainAdamW: "AdamW", scaledAdamW: "scaled AdamW"}[c.Optimizer]
-	return fmt.Sprintf("%s, rank %d, α %g, rank-stabilised, on %s; %s", init, c.LoraR, c.LoraAlpha, strings.Join(c.TargetModules, ", "), optimizer)
+	return fmt.Sprintf("%s, rank %d, α %g, rank-stabilised, on %s; %s", c.method().Title, c.LoraR, c.LoraAlpha, strings.Join(c.TargetModules, ", "), c.optimizer().Title)
 }
 
 // cardSettings are run.yaml without the folders of the machine it ran on.

@@ -14,6 +14,7 @@ import (
 	"example.com/finetune/internal/hint"
 	"example.com/finetune/loraone"
 	"example.com/finetune/model/safetensors"
+	"example.com/finetune/train/optim"
 )
 
 // The files of a checkpoint. The manifest holds the checksums of the others and is
@@ -27,22 +28,26 @@ const (
 // A manifest maps file names to SHA-256 sums.
 type manifest map[string]string
 
-// tensors lists what a checkpoint keeps: parameters, moments and the best adapter.
-// best may be nil.
-func tensors(o *optimizer, best [][]float32) []safetensors.Entry {
+// tensors lists what a checkpoint keeps: parameters, trained and frozen, what the
+// optimizer remembers, and the best adapter. best may be nil.
+func tensors(u *updater, best [][]float32) []safetensors.Entry {
 	var list []safetensors.Entry
-	add := func(name string, l *loraone.Layer, a, bt []float32) {
-		list = append(list,
-			safetensors.Entry{Name: name + l.Name + ".lora_A", Shape: []int{len(a) / l.In, l.In}, Data: a},
-			safetensors.Entry{Name: name + l.Name + ".lora_Bt", Shape: []int{len(bt) / l.Out, l.Out}, Data: bt})
+	add := func(name string, p *loraone.Param, data []float32) {
+		list = append(list, safetensors.Entry{Name: name, Shape: []int{p.Rows, p.Cols}, Data: data})
 	}
-	for i, l := range o.layers {
-		add("", l, l.A, l.Bt)
-		add("m.", l, o.m[2*i], o.m[2*i+1])
-		add("v.", l, o.v[2*i], o.v[2*i+1]) // 1×n by feature
-		if best != nil {
-			add("best.", l, best[2*i], best[2*i+1])
+	for _, m := range u.adapters.Modules {
+		for _, p := range m.Frozen() {
+			add(p.Name, p, p.Value)
 		}
+	}
+	for i, p := range u.adapters.Params() {
+		add(p.Name, p, p.Value)
+		if best != nil {
+			add("best."+p.Name, p, best[i])
+		}
+	}
+	for _, p := range u.optimizer.State() {
+		add(p.Name, p, p.Value)
 	}
 	return list
 }
@@ -61,7 +66,7 @@ func stepName(step int) string { return fmt.Sprintf("%s%06d", stepPrefix, step) 
 
 // writeCheckpoint writes dir/step-000120 in one piece and returns its path. At no
 // time is there none of the two where it replaces another.
-func writeCheckpoint(dir string, st *state, o *optimizer, best [][]float32) (string, error) {
+func writeCheckpoint(dir string, st *state, u *updater, best [][]float32) (string, error) {
 	if err := files.MkdirAll(dir); err != nil {
 		return "", err
 	}
@@ -73,7 +78,7 @@ func writeCheckpoint(dir string, st *state, o *optimizer, best [][]float32) (str
 		return "", err
 	}
 	defer os.RemoveAll(tmp)
-	if err := safetensors.Write(filepath.Join(tmp, tensorsFile), tensors(o, best), nil); err != nil {
+	if err := safetensors.Write(filepath.Join(tmp, tensorsFile), tensors(u, best), nil); err != nil {
 		return "", err
 	}
 	if err := writeJSON(filepath.Join(tmp, stateFile), st); err != nil {
@@ -239,8 +244,8 @@ func verify(path string) (*state, error) {
 	if err := readPart(path, stateFile, st); err != nil {
 		return nil, err
 	}
-	if st.Version == 2 && st.Settings["optimizer"] == preconditionedAdamW {
-		st.Version, st.Settings["optimizer"] = stateVersion, scaledAdamW // its name in layout 2
+	if st.Version == 2 && st.Settings["optimizer"] == optim.PreconditionedAdamW.Name {
+		st.Version, st.Settings["optimizer"] = stateVersion, optim.ScaledAdamW.Name // its name in layout 2
 	}
 	if st.Version == 2 {
 		st.Version = stateVersion

@@ -2,6 +2,7 @@ package train
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -9,6 +10,7 @@ import (
 
 	"example.com/finetune/internal/files"
 	"example.com/finetune/loraone"
+	"example.com/finetune/model"
 	"example.com/finetune/simd"
 )
 
@@ -16,7 +18,7 @@ func TestCheckpointComesBack(t *testing.T) {
 	p := simd.NewPool(1)
 	defer p.Close()
 	c := Default()
-	first := newOptimizer(&c, 10, []*loraone.Layer{layer("a"), layer("b")}, p)
+	first := updaterOf(t, &c, p, layer("a"), layer("b"))
 	for range 3 {
 		if _, _, err := first.step(0, 1); err != nil {
 			t.Fatal(err)
@@ -32,25 +34,53 @@ func TestCheckpointComesBack(t *testing.T) {
 	if err != nil || st.Step != 3 || st.BestLoss != 0.1 {
 		t.Fatalf("%+v, %v", st, err)
 	}
-	second := newOptimizer(&c, 10, []*loraone.Layer{layer("a"), layer("b")}, p)
+	second := updaterOf(t, &c, p, layer("a"), layer("b"))
 	back, err := loadTensors(path, second, true)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, x := range parameters(first.layers) {
-		if !slices.Equal(x, parameters(second.layers)[i]) || !slices.Equal(first.m[i], second.m[i]) || !slices.Equal(first.v[i], second.v[i]) || !slices.Equal(best[i], back[i]) {
-			t.Errorf("tensor %d is not what was saved", i)
+	for i, x := range values(first) {
+		if !slices.Equal(x, values(second)[i]) || !slices.Equal(best[i], back[i]) {
+			t.Errorf("parameter %d is not what was saved", i)
+		}
+	}
+	for i, x := range first.optimizer.State() {
+		if y := second.optimizer.State()[i]; y.Name != x.Name || !slices.Equal(x.Value, y.Value) {
+			t.Errorf("%s is not what was saved", x.Name)
 		}
 	}
 	if left, _ := filepath.Glob(filepath.Join(dir, ".step-*")); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
 	}
-	other := newOptimizer(&c, 10, []*loraone.Layer{layer("c")}, p)
+	other := updaterOf(t, &c, p, layer("c"))
 	_, err = loadTensors(path, other, false)
 	expect(t, "another layer", err, "no tensor c.lora_A", "", false)
-	wide := loraone.NewLayer("a", 5, 3, 2, 1)
-	_, err = loadTensors(path, newOptimizer(&c, 10, []*loraone.Layer{wide}, p), false)
+	wide := loraone.NewLayer(model.Projection{Name: "a", Out: 3, In: 5}, 2, 1)
+	_, err = loadTensors(path, updaterOf(t, &c, p, wide), false)
 	expect(t, "another shape", err, "a.lora_A is F32 [2 4], want F32 [2 5]", "", false)
+}
+
+// The names and shapes of a checkpoint's tensors, which later versions must read.
+func TestCheckpointNames(t *testing.T) {
+	p := simd.NewPool(1)
+	defer p.Close()
+	for optimizer, second := range map[string]string{"adamw": "2", "scaled-adamw": "2", "preconditioned-adamw": "1"} {
+		c := Default()
+		c.Optimizer = optimizer
+		u := updaterOf(t, &c, p, layer("x.q_proj"))
+		var got []string
+		for _, e := range tensors(u, values(u)) {
+			got = append(got, fmt.Sprint(e.Name, e.Shape))
+		}
+		slices.Sort(got)
+		want := []string{
+			"best.x.q_proj.lora_A[2 4]", "best.x.q_proj.lora_Bt[2 3]", "m.x.q_proj.lora_A[2 4]", "m.x.q_proj.lora_Bt[2 3]",
+			"v.x.q_proj.lora_A[" + second + " 4]", "v.x.q_proj.lora_Bt[" + second + " 3]", "x.q_proj.lora_A[2 4]", "x.q_proj.lora_Bt[2 3]",
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: %v, want %v", optimizer, got, want)
+		}
+	}
 }
 
 func TestPruneKeepsTheNewest(t *testing.T) {
@@ -83,7 +113,7 @@ func TestEveryDamageIsSeen(t *testing.T) {
 	p := simd.NewPool(1)
 	defer p.Close()
 	c := Default()
-	o := newOptimizer(&c, 10, []*loraone.Layer{layer("a")}, p)
+	o := updaterOf(t, &c, p, layer("a"))
 	path, err := writeCheckpoint(t.TempDir(), &state{Version: stateVersion, Step: 3, Total: 10}, o, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -124,7 +154,7 @@ func TestReplacingACheckpoint(t *testing.T) {
 	p := simd.NewPool(1)
 	defer p.Close()
 	c := Default()
-	o := newOptimizer(&c, 10, []*loraone.Layer{layer("a")}, p)
+	o := updaterOf(t, &c, p, layer("a"))
 	write := func(dir string, step int, loss float64) string {
 		path, err := writeCheckpoint(dir, &state{Version: stateVersion, Step: step, Total: 10, BestLoss: loss}, o, nil)
 		if err != nil {
@@ -174,7 +204,7 @@ func FuzzCheckpoint(f *testing.F) {
 	p := simd.NewPool(1)
 	f.Cleanup(p.Close)
 	c := Default()
-	o := newOptimizer(&c, 10, []*loraone.Layer{layer("a")}, p)
+	o := updaterOf(f, &c, p, layer("a"))
 	path, err := writeCheckpoint(f.TempDir(), &state{Version: stateVersion, Step: 3, Total: 10}, o, nil)
 	if err != nil {
 		f.Fatal(err)

@@ -1,20 +1,12 @@
 package train
 
 import (
-	"math"
+	"cmp"
 
 	"example.com/finetune/loraone"
+	"example.com/finetune/model"
 	"example.com/finetune/simd"
-)
-
-// Learning rates used when learning_rate is not given, from runs on GSM8K with
-// SmolLM2-135M and on three tasks with stories260K. The usual 2e-4 is far too low
-// for short runs. That of preconditioned-adamw is divided by √k for k adapted
-// projections a block, which move the model together.
-const (
-	rateAdamW          = 2e-3
-	rateScaled         = 2e-3
-	ratePreconditioned = 0.035
+	"example.com/finetune/train/optim"
 )
 
 // A Config holds the settings of a run. The keys are those of Hugging Face and
@@ -85,43 +77,34 @@ func Default() Config {
 		AdamEpsilon: 1e-8, MaxGradNorm: 1,
 		MaxLength: 1024, Overlong: "truncate",
 		LoraR: 8, LoraAlpha: 16, TargetModules: Names{"q_proj", "v_proj"},
-		Init: "loraone", InitSamples: 8, InitGamma: 128,
-		Optimizer: preconditionedAdamW, PreconditionReg: 1e-6,
+		Init: loraone.LoRAOne.Name, InitSamples: 8, InitGamma: 128,
+		Optimizer: optim.PreconditionedAdamW.Name, PreconditionReg: 1e-6,
 		LoggingSteps: 1, EvalSamples: 100, SaveSteps: 100, SaveTotalLimit: 2,
 		ValSplit: 0.05, TrainOn: "assistant", ChatTemplate: "auto",
 		Seed: 42, Compute: "f32", Progress: "auto",
 	}
 }
 
+// method returns the method that init names, optimizer the kind that optimizer names.
+func (c *Config) method() *loraone.Method { return loraone.Find(c.Init) }
+func (c *Config) optimizer() *optim.Kind  { return optim.Find(c.Optimizer) }
+
 // Rate returns the learning rate, that of the optimizer where none is set.
 func (c *Config) Rate() float64 {
-	switch {
-	case c.LearningRate != 0:
+	if c.LearningRate != 0 {
 		return c.LearningRate
-	case c.Optimizer == plainAdamW:
-		return rateAdamW
-	case c.Optimizer == scaledAdamW:
-		return rateScaled
 	}
-	targets, _ := c.Lora("").Targets() // validated
-	rate := ratePreconditioned / math.Sqrt(float64(max(1, len(targets))))
-	return math.Round(rate*1e4) / 1e4
+	targets, _ := c.Lora().Targets(model.Leaves()) // validated
+	return c.optimizer().Rate(len(targets))
 }
 
-// beta1 returns β₁, that of the optimizer where none is set.
-func (c *Config) beta1() float64 { return c.orOptimizers(c.AdamBeta1, 0.8, 0.9) }
+// beta1 and beta2 return β₁ and β₂, those of the optimizer where none are set.
+func (c *Config) beta1() float64 { return cmp.Or(c.AdamBeta1, c.optimizer().Beta1) }
+func (c *Config) beta2() float64 { return cmp.Or(c.AdamBeta2, c.optimizer().Beta2) }
 
-// beta2 returns β₂, that of the optimizer where none is set.
-func (c *Config) beta2() float64 { return c.orOptimizers(c.AdamBeta2, 0.99, 0.999) }
-
-func (c *Config) orOptimizers(set, preconditioned, other float64) float64 {
-	switch {
-	case set != 0:
-		return set
-	case c.Optimizer == preconditionedAdamW:
-		return preconditioned
-	}
-	return other
+// updates returns what an optimizer chooses from.
+func (c *Config) updates() optim.Settings {
+	return optim.Settings{Beta1: c.beta1(), Beta2: c.beta2(), Epsilon: c.AdamEpsilon, WeightDecay: c.WeightDecay, Reg: c.PreconditionReg}
 }
 
 // resolved returns the settings with the numbers that the optimizer chooses.
@@ -137,9 +120,9 @@ func (c *Config) compute() simd.Compute {
 	return compute
 }
 
-// Lora returns the adapter's configuration. base is base_model_name_or_path.
-func (c *Config) Lora(base string) loraone.Config {
-	return loraone.Config{R: c.LoraR, Alpha: c.LoraAlpha, TargetModules: c.TargetModules, BaseModel: base}
+// Lora returns the adapters' configuration.
+func (c *Config) Lora() loraone.Config {
+	return loraone.Config{Method: c.method(), R: c.LoraR, Alpha: c.LoraAlpha, TargetModules: c.TargetModules}
 }
 
 // sequences returns how many sequences a full batch has.

@@ -35,7 +35,7 @@ func (r *run) publish() (*Provenance, error) {
 	} else {
 		st.BestStep = st.Step
 	}
-	adapter, err := peft.Prepare(r.c.OutputDir, r.adapters)
+	adapter, err := peft.Prepare(r.c.OutputDir, r.adapters, r.s.baseName())
 	if err != nil {
 		return nil, err
 	}
@@ -69,14 +69,12 @@ func (r *run) settled() error {
 	return files.SyncDir(r.c.OutputDir)
 }
 
-// restoreBest puts the best adapter so far back into the layers.
+// restoreBest puts the best adapter so far back into the modules.
 func (r *run) restoreBest() {
-	for i, x := range parameters(r.opt.layers) {
-		copy(x, r.best[i])
+	for i, p := range r.adapters.Params() {
+		copy(p.Value, r.best[i])
 	}
-	for _, l := range r.opt.layers {
-		l.Sync()
-	}
+	r.adapters.Sync()
 }
 
 // probeTokens is how much of the first row the probe reads, probeBound how far its
@@ -100,11 +98,12 @@ func (r *run) probe(dir string) error {
 	r.engine.SetCompute(simd.ComputeF32) // in bf16 the last bit of a sum can move the first of the next
 	defer r.engine.SetCompute(r.c.compute())
 	want := r.engine.Logits(ids).Data
-	loaded, err := peft.Load(dir, r.s.Model)
-	defer r.adapters.Reattach()
+	loaded, err := peft.Load(dir, r.s.Model.Config)
 	if err != nil {
 		return fmt.Errorf("reading back: %w", err)
 	}
+	loaded.Attach(r.engine)
+	defer r.adapters.Attach(r.engine)
 	got := r.engine.Logits(ids).Data
 	largest, difference := compare(want, got)
 	bound := probeBound * largest
@@ -112,7 +111,6 @@ func (r *run) probe(dir string) error {
 		_, moved := compare(got, r.nudged(loaded, ids))
 		bound = max(bound, probeSlack*moved)
 	}
-	loaded.Detach()
 	if !(difference <= bound) || !finite(largest) {
 		return fmt.Errorf("reading back: logits of up to %g differ by %g from those of the training, want at most %g", largest, difference, bound)
 	}
@@ -130,12 +128,13 @@ func compare(want, got []float32) (largest, difference float64) {
 
 // nudged returns the logits with the last bit of every value of A changed.
 func (r *run) nudged(a *loraone.Adapters, ids []int32) []float32 {
-	for _, l := range a.Layers {
-		for i, v := range l.A {
-			l.A[i] = math.Float32frombits(math.Float32bits(v) ^ 1)
+	for _, m := range a.Modules {
+		lora := m.(*loraone.Layer) // as peft.Load returns them
+		for i, v := range lora.A {
+			lora.A[i] = math.Float32frombits(math.Float32bits(v) ^ 1)
 		}
-		l.Sync()
 	}
+	a.Sync()
 	return r.engine.Logits(ids).Data
 }
 

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"example.com/finetune/train/optim"
 )
 
 // TestNothingLeaks counts goroutines, open files and maps of the model before and
@@ -33,7 +35,7 @@ func TestNothingLeaks(t *testing.T) {
 		if _, err := s.Run(ctx); !errors.As(err, &stopped) {
 			t.Fatal(err)
 		}
-		s.Config.Optimizer, s.Config.LearningRate = plainAdamW, 1e30
+		s.Config.Optimizer, s.Config.LearningRate = optim.AdamW.Name, 1e30
 		s.Report = nil
 		if _, err := s.Run(context.Background()); err == nil {
 			t.Fatal("no error at a rate of 1e30")

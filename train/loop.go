@@ -73,7 +73,7 @@ func (r *run) step() error {
 		return err
 	}
 	r.profile.At(model.Optimizer)
-	norm, rate, err := r.opt.step(t, loss.targets)
+	norm, rate, err := r.updater.step(t, loss.targets)
 	if err != nil {
 		return r.nonFinite(t+1, err, indices)
 	}
@@ -97,9 +97,7 @@ func (r *run) step() error {
 
 // backward sets the adapters' gradients to those of the summed loss of a batch.
 func (r *run) backward(indices []int) (batchLoss, error) {
-	for _, l := range r.adapters.Layers {
-		l.ZeroGrad()
-	}
+	r.adapters.ZeroGrad()
 	r.engine.Profile = r.profile
 	defer func() { r.engine.Profile = nil }()
 	var total batchLoss
@@ -160,7 +158,7 @@ func (r *run) log(norm, rate float64) error {
 // where it is the best so far.
 func (r *run) evaluate(ctx context.Context) error {
 	loss := r.st.BaseLoss
-	if r.st.Step > 0 || r.c.Init != "lora" { // B = 0 leaves every bit of the base alone
+	if r.st.Step > 0 || !r.c.method().LeavesBase {
 		var err error
 		if loss, err = r.evalLoss(ctx); err != nil {
 			return err
@@ -199,12 +197,12 @@ func (r *run) evalLoss(ctx context.Context) (float64, error) {
 
 // keep copies the present adapter as the best so far.
 func (r *run) keep() {
-	now := parameters(r.opt.layers)
+	now := r.adapters.Params()
 	if r.best == nil {
 		r.best = make([][]float32, len(now))
 	}
-	for i, x := range now {
-		r.best[i] = append(r.best[i][:0], x...)
+	for i, p := range now {
+		r.best[i] = append(r.best[i][:0], p.Value...)
 	}
 }
 
@@ -219,7 +217,7 @@ func (r *run) save() (string, error) {
 	}
 	r.st.Metrics = r.metrics.size
 	dir := r.path(checkpointsDir)
-	path, err := writeCheckpoint(dir, &r.st, r.opt, r.best)
+	path, err := writeCheckpoint(dir, &r.st, r.updater, r.best)
 	if err == nil {
 		r.saved, r.last = r.s.now(), path
 		r.s.Report(Saved{r.st.Step, path})

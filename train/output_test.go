@@ -6,6 +6,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"example.com/finetune/loraone"
+	"example.com/finetune/train/optim"
 )
 
 // described are the adapter and what describes it.
@@ -43,7 +46,7 @@ func TestOverwriteKeepsTheOldUntilTheNewIsThere(t *testing.T) {
 	}
 	c.Overwrite = true
 	diverging := c
-	diverging.Optimizer, diverging.LearningRate = plainAdamW, 1e30
+	diverging.Optimizer, diverging.LearningRate = optim.AdamW.Name, 1e30
 	if _, err := o.session(t, diverging).Run(context.Background()); err == nil {
 		t.Fatal("no error at a rate of 1e30")
 	}
@@ -130,13 +133,12 @@ func TestFailedVerification(t *testing.T) {
 	if err := r.train(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	r.adapters.Layers[1].A[5]++ // and no Sync
+	r.adapters.Modules[1].(*loraone.Layer).A[5]++ // and no Sync
 	_, err = r.finish()
 	expect(t, "another adapter", err, "saving the adapter: reading back: logits of up to ", "nothing is lost: --resume finishes the run from its last checkpoint", false)
 	if err := r.close(); err != nil {
 		t.Fatal(err)
 	}
-	r.adapters.Detach()
 	for name, text := range snapshot(t, c.OutputDir) {
 		if text != old[name] {
 			t.Errorf("%s has changed", name)

@@ -3,6 +3,8 @@ package train
 import (
 	"context"
 	"time"
+
+	"example.com/finetune/loraone"
 )
 
 // A Pace is how fast a run goes on a machine, in tokens a second: of a step,
@@ -24,7 +26,7 @@ func (p Plan) Left(step int, pace Pace) time.Duration {
 }
 
 // Start returns the time from the mapping of the weights to the first step at a
-// pace: evaluations of the base and of the start, and the one gradient between.
+// pace: evaluations of the base and of the start, and the initial gradient between.
 func (p Plan) Start(pace Pace) time.Duration {
 	seconds := 0.0
 	if p.EvalEvery > 0 && pace.Evaluation > 0 {
@@ -42,9 +44,13 @@ func (s *Session) Trial(ctx context.Context) (Pace, error) {
 	if err != nil {
 		return Pace{}, err
 	}
-	defer r.adapters.Detach()
+	adapters, err := loraone.New(s.Model.Config, r.c.Lora(), nil)
+	if err != nil {
+		return Pace{}, err
+	}
+	adapters.Attach(r.engine)
+	r.adapters = adapters
 	err = s.Model.Guard(func() error {
-		r.adapters.StartLoRA(r.c.Seed)
 		indices := r.batches.batch(0)
 		for range 2 { // the first finds no page of the weights in memory and no buffer made
 			start := time.Now()

@@ -9,6 +9,7 @@ import (
 
 	"example.com/finetune/internal/hint"
 	"example.com/finetune/loraone"
+	"example.com/finetune/loraone/spectrum"
 	"example.com/finetune/model"
 	"example.com/finetune/train/data"
 )
@@ -19,13 +20,13 @@ type Plan struct {
 	Steps, StepsPerEpoch int
 	Warmup               int // steps
 	EvalEvery            int // steps; 0 without validation rows
-	InitSamples          int // sequences of the initial gradient; 0 for init lora
+	InitSamples          int // sequences of the initial gradient; 0 where the method needs none
 	InitTokens           int // of those, about
 	InitPasses           int // over them, about
 	EvalRows, EvalTokens int // of an evaluation, the tokens about
 	Parameters           int // trained
 	Layout               model.Layout
-	FormedBytes          int64 // of the initial gradient at a time
+	MaterialisedBytes    int64 // of the initial gradient at a time
 	AllocatedBytes       int64 // at the highest; the weights are mapped, not allocated
 	Tokens               int   // a pass over the training rows
 }
@@ -36,14 +37,14 @@ func NewPlan(c *Config, m *model.Config, train, valid *data.Set, held int64) (Pl
 	b := newBatches(c, train.Len())
 	p := Plan{
 		Steps: b.total, StepsPerEpoch: b.perEpoch, Warmup: newSchedule(c, b.total).warmup,
-		Parameters: c.Lora("").Parameters(m), Tokens: train.Stats.Tokens,
+		Parameters: c.Lora().Parameters(m), Tokens: train.Stats.Tokens,
 	}
 	if valid != nil && valid.Len() > 0 {
 		p.EvalEvery = evalEvery(c, b.total)
 		p.EvalRows = len(chooseEval(c, valid))
 		p.EvalTokens = valid.Stats.Tokens * p.EvalRows / valid.Stats.Kept
 	}
-	if c.Init == "loraone" {
+	if c.method().Need(loraone.Gradient) {
 		p.InitSamples = c.InitSamples.of(train.Len())
 		p.InitTokens = train.Stats.Tokens * p.InitSamples / train.Stats.Kept
 	}
@@ -58,19 +59,16 @@ const GarbagePercent = 5
 
 func withGarbage(live int64) int64 { return live + live*GarbagePercent/100 }
 
-// leastFormedBytes of the initial gradient are formed at a time under a budget.
-const leastFormedBytes = loraone.DefaultFormedBytes / 4
+// leastMaterialisedBytes of the initial gradient are in memory at a time under a budget.
+const leastMaterialisedBytes = spectrum.DefaultMaterialisedBytes / 4
 
 // fit chooses the layout of the engine's memory, and then how much of the initial
-// gradient is formed at a time: every step is longer with a smaller layout.
+// gradient is in memory at a time: every step is longer with a smaller layout.
 func (p *Plan) fit(c *Config, m *model.Config, longest int, held int64) error {
-	lora, n := c.Lora(""), int64(p.Parameters)
+	lora, n := c.Lora(), int64(p.Parameters)
 	adapters := lora.TrainingBytes(m, max(longest, model.MostTokens)) + 4*2*n // two moments at most
-	other := func(formed int64) int64 {
-		start := int64(0)
-		if p.InitSamples > 0 {
-			start, _ = lora.Start(m, formed)
-		}
+	other := func(materialised int64) int64 {
+		start, _ := lora.StartCost(m, materialised, threads(c))
 		return held + adapters + max(start, 4*n) // the best adapter, when the start's gradients are gone
 	}
 	budget := int64(c.Memory)
@@ -78,16 +76,14 @@ func (p *Plan) fit(c *Config, m *model.Config, longest int, held int64) error {
 		budget = math.MaxInt64
 	}
 	var ok bool
-	p.Layout, ok = m.FitLayout(budget/(100+GarbagePercent)*100-other(leastFormedBytes), longest, threads(c))
+	p.Layout, ok = m.FitLayout(budget/(100+GarbagePercent)*100-other(leastMaterialisedBytes), longest, threads(c))
 	engine := m.TrainingBytes(p.Layout, longest, threads(c))
-	p.FormedBytes = loraone.DefaultFormedBytes
-	for p.FormedBytes > leastFormedBytes && withGarbage(other(p.FormedBytes)+engine) > budget {
-		p.FormedBytes /= 2
+	p.MaterialisedBytes = spectrum.DefaultMaterialisedBytes
+	for p.MaterialisedBytes > leastMaterialisedBytes && withGarbage(other(p.MaterialisedBytes)+engine) > budget {
+		p.MaterialisedBytes /= 2
 	}
-	if p.InitSamples > 0 {
-		_, p.InitPasses = lora.Start(m, p.FormedBytes)
-	}
-	live := other(p.FormedBytes) + engine
+	_, p.InitPasses = lora.StartCost(m, p.MaterialisedBytes, threads(c))
+	live := other(p.MaterialisedBytes) + engine
 	p.AllocatedBytes = withGarbage(live)
 	if ok {
 		return nil

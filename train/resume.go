@@ -25,7 +25,7 @@ var free = []string{
 
 // findCheckpoint returns the checkpoint that the settings ask to go on from: the
 // given one, or the newest that is whole; "" for none. The damaged ones that were
-// passed over are returned as errors.
+// skipped are returned as errors.
 func findCheckpoint(c *Config) (path string, st *state, passed []error, err error) {
 	if c.ResumeFrom != "" {
 		st, err = verify(c.ResumeFrom)
@@ -149,21 +149,21 @@ func shown(v any) string {
 	return strings.Join(parts, ",")
 }
 
-// loadTensors sets parameters, moments and the best adapter from a checkpoint.
+// loadTensors sets what tensors lists from a checkpoint.
 // hasBest says whether it holds one.
-func loadTensors(path string, o *optimizer, hasBest bool) (best [][]float32, err error) {
+func loadTensors(path string, u *updater, hasBest bool) (best [][]float32, err error) {
 	f, err := safetensors.Open(filepath.Join(path, tensorsFile))
 	if err != nil {
 		return nil, fmt.Errorf("checkpoint: %w", err)
 	}
 	defer f.Close()
 	if hasBest {
-		for _, x := range parameters(o.layers) {
-			best = append(best, make([]float32, len(x)))
+		for _, p := range u.adapters.Params() {
+			best = append(best, make([]float32, len(p.Value)))
 		}
 	}
 	err = f.Guard(func() error {
-		for _, e := range tensors(o, best) {
+		for _, e := range tensors(u, best) {
 			t, ok := f.Tensor(e.Name)
 			if !ok {
 				return fmt.Errorf("checkpoint: %s: no tensor %s", path, e.Name)
@@ -178,8 +178,6 @@ func loadTensors(path string, o *optimizer, hasBest bool) (best [][]float32, err
 	if err != nil {
 		return nil, err
 	}
-	for _, l := range o.layers {
-		l.Sync()
-	}
+	u.adapters.Sync()
 	return best, nil
 }

@@ -170,7 +170,7 @@ func TestResumePassesOverDamage(t *testing.T) {
 		s.Report = func(e any) {
 			switch e := e.(type) {
 			case Warning:
-				warned = warned || strings.Contains(e.Text, "passed over: checkpoint: ")
+				warned = warned || strings.Contains(e.Text, "skipped: checkpoint: ")
 			case Planned:
 				from = filepath.Base(e.ResumedFrom)
 			}

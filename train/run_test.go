@@ -13,8 +13,10 @@ import (
 	"time"
 
 	"example.com/finetune/internal/files"
+	"example.com/finetune/loraone"
 	"example.com/finetune/model"
 	"example.com/finetune/train/data"
+	"example.com/finetune/train/optim"
 )
 
 func TestRunWritesItsFolder(t *testing.T) {
@@ -220,7 +222,11 @@ func TestPlainLoRAStartsAtTheBase(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.adapters.StartLoRA(c.Seed)
+	adapters, _, err := loraone.Start(t.Context(), r.engine, c.Lora(), nil, loraone.StartOptions{Seed: c.Seed})
+	if err != nil {
+		t.Fatal(err)
+	}
+	adapters.Attach(r.engine)
 	if loss, err := r.evalLoss(context.Background()); err != nil || loss != result.BaseLoss {
 		t.Errorf("with B = 0: %v, %v, want %v", loss, err, result.BaseLoss)
 	}
@@ -254,7 +260,7 @@ func TestBestStepIsSavedAndStopsEarly(t *testing.T) {
 func TestDivergenceStopsBeforeTheAdapterIsTouched(t *testing.T) {
 	o := newOffice(t)
 	c := o.config(filepath.Join(t.TempDir(), "out"))
-	c.Optimizer = plainAdamW // the default survives any rate, by its damping
+	c.Optimizer = optim.AdamW.Name // the default survives any rate, by its damping
 	c.LearningRate, c.SaveSteps, c.EvalSteps = 1e30, 1, 100
 	_, err := o.session(t, c).Run(context.Background())
 	expect(t, "a rate of 1e30", err, "step 2: ", "a lower learning_rate (1e+30) or max_grad_norm; the checkpoints before it are good", false)

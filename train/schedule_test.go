@@ -3,6 +3,8 @@ package train
 import (
 	"math"
 	"testing"
+
+	"example.com/finetune/train/optim"
 )
 
 func TestScheduleFollowsItsFormula(t *testing.T) {
@@ -48,8 +50,8 @@ func TestRateIsTheOptimizersUnlessSet(t *testing.T) {
 		t.Errorf("every projection: %v, want 0.0132", c.Rate())
 	}
 	c.Optimizer = "adamw"
-	if c.Rate() != rateAdamW {
-		t.Errorf("adamw: %v, want %v", c.Rate(), rateAdamW)
+	if c.Rate() != optim.AdamW.Rate(2) {
+		t.Errorf("adamw: %v, want %v", c.Rate(), optim.AdamW.Rate(2))
 	}
 	c.LearningRate = 3e-4
 	if c.Rate() != 3e-4 {

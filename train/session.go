@@ -46,8 +46,8 @@ type run struct {
 	s        *Session
 	c        *Config // resolved
 	engine   *model.Engine
-	adapters *loraone.Adapters
-	opt      *optimizer
+	adapters *loraone.Adapters // from begin on
+	updater  *updater          // likewise
 	batches  *batches
 	profile  *model.Profile // of the steps; nil unless it is asked for
 	eval     []model.Sequence
@@ -81,7 +81,6 @@ func (s *Session) Run(ctx context.Context) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer r.adapters.Detach()
 	held, err := r.lock()
 	if err != nil {
 		return nil, err
@@ -185,7 +184,7 @@ func (s *Session) newRun() (*run, error) {
 		return nil, hint.New(errors.New("early_stopping_patience needs validation rows"), "put a valid.jsonl beside train.jsonl, or set val_split")
 	}
 	var err error
-	if r.adapters, err = loraone.Attach(s.Model, r.c.Lora(s.baseName())); err != nil {
+	if err := r.c.Lora().Check(s.Model.Config); err != nil {
 		return nil, err
 	}
 	r.engine = model.NewEngine(s.Model, s.Pool)
@@ -195,7 +194,6 @@ func (s *Session) newRun() (*run, error) {
 		r.profile = model.NewProfile()
 	}
 	r.batches = newBatches(r.c, s.Data.Train.Len())
-	r.opt = newOptimizer(r.c, r.batches.total, r.adapters.Layers, s.Pool)
 	r.st = state{Version: stateVersion, Total: r.batches.total, Validated: len(r.eval) > 0, Evaluated: -1, Data: s.Data.digest()}
 	if r.st.Settings, err = r.c.settings(); err != nil {
 		return nil, err

@@ -32,6 +32,7 @@ type state struct {
 	Data     string               `json:"data"`     // digests of the training and validation sequences
 	Settings map[string]any       `json:"settings"` // key → value, as in run.yaml
 	Init     *loraone.StartReport `json:"init,omitempty"`
+	Ranks    []int                `json:"ranks,omitempty"` // of the adapted projections, where the method chose them
 }
 
 // stateVersion is the layout of a checkpoint. Layout 2 called scaled-adamw

@@ -35,18 +35,19 @@ func tinyModel(t testing.TB, seed uint64) string {
 		t.Fatal(err)
 	}
 	put(t, filepath.Join(dir, "config.json"), string(config))
+	c, err := model.ReadConfig(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
 	w := &weights{seed: seed}
-	w.add("model.embed_tokens.weight", 0.5, V, C)
-	w.add("model.norm.weight", 0, C)
-	for l := range 2 {
-		p := fmt.Sprintf("model.layers.%d.", l)
-		w.add(p+"input_layernorm.weight", 0, C)
-		w.add(p+"post_attention_layernorm.weight", 0, C)
-		for name, shape := range map[string][]int{
-			"self_attn.q_proj": {H * D, C}, "self_attn.k_proj": {KV * D, C}, "self_attn.v_proj": {KV * D, C}, "self_attn.o_proj": {C, H * D},
-			"mlp.gate_proj": {F, C}, "mlp.up_proj": {F, C}, "mlp.down_proj": {C, F},
-		} {
-			w.add(p+name+".weight", 1.5/math.Sqrt(float64(shape[1])), shape...)
+	for _, x := range c.Tensors() {
+		switch {
+		case len(x.Shape) == 1:
+			w.add(x.Name, 0, x.Shape...)
+		case x.Shape[0] == V:
+			w.add(x.Name, 0.5, x.Shape...)
+		default:
+			w.add(x.Name, 1.5/math.Sqrt(float64(x.Shape[1])), x.Shape...)
 		}
 	}
 	if err := safetensors.Write(filepath.Join(dir, "model.safetensors"), w.list, nil); err != nil {

@@ -7,8 +7,11 @@ import (
 	"time"
 
 	"example.com/finetune/internal/hint"
+	"example.com/finetune/loraone"
+	"example.com/finetune/model"
 	"example.com/finetune/simd"
 	"example.com/finetune/train/data"
+	"example.com/finetune/train/optim"
 )
 
 // usage returns an error about a setting that cannot be, with advice where there is
@@ -61,7 +64,7 @@ func checkLength(c *Config) error {
 }
 
 func checkOptimizer(c *Config) error {
-	if err := oneOf("optimizer", c.Optimizer, preconditionedAdamW, plainAdamW, scaledAdamW); err != nil {
+	if err := oneOf("optimizer", c.Optimizer, optim.Names()...); err != nil {
 		return err
 	}
 	if err := oneOf("lr_scheduler_type", c.LRSchedulerType, "constant", "linear", "cosine"); err != nil {
@@ -91,7 +94,7 @@ func checkOptimizer(c *Config) error {
 }
 
 func checkLora(c *Config) error {
-	if err := oneOf("init", c.Init, "loraone", "lora"); err != nil {
+	if err := oneOf("init", c.Init, loraone.Names()...); err != nil {
 		return err
 	}
 	switch {
@@ -107,8 +110,12 @@ func checkLora(c *Config) error {
 	case !(c.InitGamma > 0) || !finite(c.InitGamma):
 		return usage("", "init_gamma is %v, want a number above 0", c.InitGamma)
 	}
-	if _, err := c.Lora("").Targets(); err != nil {
+	if _, err := c.Lora().Targets(model.Leaves()); err != nil {
 		return usage("", "target_modules: %v", err)
+	}
+	smallest := c.method().New(model.Projection{Name: "init " + c.Init, Out: 1, In: 1}, 1, 1)
+	if _, err := c.optimizer().New(c.updates(), []loraone.Module{smallest}); err != nil {
+		return usage("--optimizer adamw trains anything", "%v", err)
 	}
 	return nil
 }

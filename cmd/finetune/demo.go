@@ -85,7 +85,7 @@ to learn one thing: in every story, a little robot named Bip comes and helps.
 	if err != nil {
 		return err
 	}
-	return j.tell(u, "before")
+	return j.tell(u, model.NewEngine(j.model, j.pool), "before")
 }
 
 // trainDemo trains, draws the losses, and shows a story of the adapter as it was
@@ -105,15 +105,18 @@ func (j *job) trainDemo(u *ui) error {
 	if err := printLosses(u, result); err != nil {
 		return err
 	}
-	if _, err := peft.Load(j.config.OutputDir, j.model); err != nil {
+	adapters, err := peft.Load(j.config.OutputDir, j.shape)
+	if err != nil {
 		return err
 	}
-	return j.tell(u, "after")
+	engine := model.NewEngine(j.model, j.pool)
+	adapters.Attach(engine)
+	return j.tell(u, engine, "after")
 }
 
 // tell shows the prompt and how the model goes on from it.
-func (j *job) tell(u *ui, when string) error {
-	w := writer{engine: model.NewEngine(j.model, j.pool), tok: j.tok}
+func (j *job) tell(u *ui, engine *model.Engine, when string) error {
+	w := writer{engine: engine, tok: j.tok}
 	eos, _ := j.tok.EOS()
 	var text strings.Builder
 	n, err := w.write(j.tok.Encode(demoPrompt, true).IDs, []int32{eos}, demoTokens, func(s string) error {

@@ -158,7 +158,7 @@ func (c *evalCommand) measure(u *ui, r *reading, seqs []model.Sequence) (*evalRe
 	err := r.model.Guard(func() error {
 		if r.adapters != nil {
 			adapter = rowLosses(engine, seqs, func(done int) { p.show("adapter", done, len(seqs)) })
-			r.adapters.Detach()
+			engine.SetAdapters(nil)
 		}
 		base = rowLosses(engine, seqs, func(done int) { p.show("base", done, len(seqs)) })
 		return nil

@@ -145,12 +145,12 @@ func (p *proposal) adapter(j *rowJob) {
 	if j.shape.HiddenSize < smallModel {
 		c.TargetModules = all.TargetModules
 	}
-	for c.LoraR > 1 && c.Lora("").Check(j.shape) != nil { // the rank of no projection
+	for c.LoraR > 1 && c.Lora().Check(j.shape) != nil { // the rank of no projection
 		c.LoraR /= 2
 	}
 	all.LoraR = c.LoraR
-	why := many(c.Lora("").Parameters(j.shape), "parameter") + " trained"
-	if n := all.Lora("").Parameters(j.shape); n != c.Lora("").Parameters(j.shape) {
+	why := many(c.Lora().Parameters(j.shape), "parameter") + " trained"
+	if n := all.Lora().Parameters(j.shape); n != c.Lora().Parameters(j.shape) {
 		why += "; all-linear would train " + count(n) + " and take longer"
 	}
 	p.because("target_modules", "%s.", upper(why))

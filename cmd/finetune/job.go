@@ -45,7 +45,7 @@ func newJob(c *train.Config) (*job, error) {
 	if j.shape, err = model.ReadConfig(j.dir); err != nil {
 		return nil, err
 	}
-	if err := c.Lora("").Check(j.shape); err != nil {
+	if err := c.Lora().Check(j.shape); err != nil {
 		return nil, err
 	}
 	if j.tok, err = tokenizer.Load(j.dir); err != nil {

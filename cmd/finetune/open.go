@@ -38,7 +38,7 @@ type reading struct {
 	origin   *train.Provenance // nil without an adapter, or for one of another program
 }
 
-// open reads the model and attaches the adapter.
+// open reads the model and the adapter.
 func (f *modelFlags) open() (*reading, error) {
 	r, err := f.openSmall()
 	if err != nil {
@@ -50,7 +50,7 @@ func (f *modelFlags) open() (*reading, error) {
 		return nil, err
 	}
 	if f.Adapter != "" {
-		if r.adapters, err = peft.Load(f.Adapter, r.model); err != nil {
+		if r.adapters, err = peft.Load(f.Adapter, r.config); err != nil {
 			r.close()
 			return nil, err
 		}
@@ -113,10 +113,13 @@ func (r *reading) findBase(f *modelFlags) (err error) {
 	return nil
 }
 
-// engine returns an engine on the model.
+// engine returns an engine on the model, with the adapter if there is one.
 func (r *reading) engine() *model.Engine {
 	e := model.NewEngine(r.model, r.pool)
 	e.SetCompute(r.compute)
+	if r.adapters != nil {
+		r.adapters.Attach(e)
+	}
 	return e
 }
 
