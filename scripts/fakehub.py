@@ -99,7 +99,7 @@ class H(BaseHTTPRequestHandler):
         return repo
     def gate(self, repo):
         if repo in self.hub.gated and self.token() != self.hub.gated[repo]:
-            if self.token(): self.error(403, "GatedRepo", f"Access to model {repo} is restricted and you are not in the authorized list. Visit https://huggingface.co/{repo} to ask for access.")
+            if self.token(): self.error(403, "GatedRepo", f"Access to model {repo} is restricted and you are not in the authorized list. Visit its page to ask for access.")
             else: self.error(401, "GatedRepo", f"Access to model {repo} is restricted. You must have access to it and be authenticated to access it. Please log in.")
             return False
         return True
