@@ -4,8 +4,8 @@ import (
 	"slices"
 	"testing"
 
+	"example.com/finetune/internal/golden"
 	"example.com/finetune/model"
-	"example.com/finetune/model/golden"
 )
 
 // gradients returns the losses of the case's first eight sequences and the

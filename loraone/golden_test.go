@@ -4,9 +4,9 @@ import (
 	"strings"
 	"testing"
 
+	"example.com/finetune/internal/golden"
 	"example.com/finetune/loraone"
 	"example.com/finetune/model"
-	"example.com/finetune/model/golden"
 	"example.com/finetune/simd"
 )
 

@@ -3,6 +3,7 @@ package loraone
 import (
 	"math"
 
+	"example.com/finetune/internal/random"
 	"example.com/finetune/model"
 	"example.com/finetune/simd"
 )
@@ -74,10 +75,10 @@ func (l *Layer) Backward(p *simd.Pool, dx, dy, x simd.View) {
 // ±1/√In (Kaiming with a = √5, as PEFT's reset_lora_parameters), and zeroes the
 // columns of B beside them.
 func (l *Layer) startLoRA(seed uint64, from int) {
-	rng := newStream(seed, "lora_A", l.Name)
+	rng := random.ForNames(seed, "lora_A", l.Name)
 	bound := 1 / math.Sqrt(float64(l.In))
 	for i := range l.A {
-		if v := float32((2*rng.uniform() - 1) * bound); i >= from*l.In {
+		if v := float32((2*rng.Float64() - 1) * bound); i >= from*l.In {
 			l.A[i] = v
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
 
+	"example.com/finetune/internal/random"
 	"example.com/finetune/simd"
 )
 
@@ -38,7 +39,7 @@ func newSketch(l *Layer, seed uint64) *sketch {
 		q:     simd.Dense(make([]float32, l.Out*q), l.Out, q),
 		z:     simd.Dense(make([]float32, q*l.In), q, l.In),
 	}
-	newStream(seed, "sketch", l.Name).signs(s.omega.Data)
+	random.ForNames(seed, "sketch", l.Name).Signs(s.omega.Data)
 	return s
 }
 

@@ -11,8 +11,8 @@ import (
 
 	"gonum.org/v1/gonum/mat"
 
+	"example.com/finetune/internal/golden"
 	"example.com/finetune/model"
-	"example.com/finetune/model/golden"
 	"example.com/finetune/simd"
 )
 

@@ -9,7 +9,8 @@ import (
 	"slices"
 	"strings"
 
-	"example.com/finetune/model/strictjson"
+	"example.com/finetune/internal/hint"
+	"example.com/finetune/internal/jsontree"
 )
 
 // modelTypes are the decoders this package computes.
@@ -64,7 +65,7 @@ const (
 // tokens of generation_config.json if there is one. A setting that changes the
 // mathematics and is not understood is an error; all mistakes are named together.
 func ReadConfig(dir string) (*Config, error) {
-	f, err := strictjson.ReadFile(filepath.Join(dir, "config.json"))
+	f, err := jsontree.ReadFields(filepath.Join(dir, "config.json"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, missingConfig(dir, err)
 	}
@@ -86,15 +87,15 @@ func missingConfig(dir string, err error) error {
 		return fmt.Errorf("model folder %s: not a folder", dir)
 	}
 	if _, e := os.Stat(filepath.Join(dir, "adapter_config.json")); e == nil {
-		return hintError{
+		return hint.New(
 			fmt.Errorf("%s: no config.json: this folder holds an adapter", dir),
 			"give the base model as model and this folder as adapter",
-		}
+		)
 	}
 	return fmt.Errorf("%s: no config.json: %w", dir, err)
 }
 
-func parseConfig(f *strictjson.Fields) (*Config, error) {
+func parseConfig(f *jsontree.Fields) (*Config, error) {
 	c := &Config{ModelType: f.Text("model_type", "")}
 	if !slices.Contains(modelTypes, c.ModelType) {
 		f.Wrong("model_type", "one of "+strings.Join(modelTypes, ", "))
@@ -122,7 +123,7 @@ func parseConfig(f *strictjson.Fields) (*Config, error) {
 	return c, nil
 }
 
-func (c *Config) readShapes(f *strictjson.Fields) {
+func (c *Config) readShapes(f *jsontree.Fields) {
 	f.Need("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "vocab_size", "max_position_embeddings")
 	c.HiddenSize = f.Int("hidden_size", 0, 1, maxHidden)
 	c.IntermediateSize = f.Int("intermediate_size", 0, 1, maxMLP)
@@ -154,7 +155,7 @@ func (c *Config) readShapes(f *strictjson.Fields) {
 	}
 }
 
-func (c *Config) readAttention(f *strictjson.Fields) {
+func (c *Config) readAttention(f *jsontree.Fields) {
 	c.QKVBias = c.ModelType == "qwen2"
 	c.QKNorm = c.ModelType == "qwen3"
 	c.AttentionBias = f.Bool("attention_bias", false)
@@ -183,7 +184,7 @@ func (c *Config) readAttention(f *strictjson.Fields) {
 
 // readSlidingWindow: a mistral's window is 4096 where config.json does not mention
 // it (MistralConfig), a qwen's is there to be switched on, a llama has none.
-func (c *Config) readSlidingWindow(f *strictjson.Fields) {
+func (c *Config) readSlidingWindow(f *jsontree.Fields) {
 	if f.Bool("use_sliding_window", false) {
 		f.Wrong("use_sliding_window", "false: layers with and without a window are not supported")
 	}
@@ -203,7 +204,7 @@ func (c *Config) readSlidingWindow(f *strictjson.Fields) {
 // readGeneration takes the tokens that end a text from generation_config.json, and
 // the one that begins it where config.json has none.
 func (c *Config) readGeneration(path string) error {
-	f, err := strictjson.ReadFile(path)
+	f, err := jsontree.ReadFields(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

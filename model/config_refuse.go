@@ -3,7 +3,7 @@ package model
 import (
 	"strings"
 
-	"example.com/finetune/model/strictjson"
+	"example.com/finetune/internal/jsontree"
 )
 
 // moeKeys are settings of mixture-of-experts models.
@@ -31,7 +31,7 @@ var offKeys = [][2]string{
 }
 
 // refuseUnknown notes settings that change the mathematics and are not understood.
-func refuseUnknown(f *strictjson.Fields, modelType string) {
+func refuseUnknown(f *jsontree.Fields, modelType string) {
 	if f.Text("hidden_act", "silu") != "silu" {
 		f.Wrong("hidden_act", `"silu"`)
 	}

@@ -3,7 +3,7 @@ package model
 import (
 	"slices"
 
-	"example.com/finetune/model/strictjson"
+	"example.com/finetune/internal/jsontree"
 )
 
 // ropeKeys are what a rope object may hold.
@@ -14,7 +14,7 @@ var ropeKeys = []string{
 
 // readRope reads rope_parameters (transformers 5), or rope_theta and rope_scaling
 // (transformers 4). A file may hold both if they agree.
-func readRope(f *strictjson.Fields) Rope {
+func readRope(f *jsontree.Fields) Rope {
 	theta := f.Positive("rope_theta", 0)
 	old, now := f.Nested("rope_scaling"), f.Nested("rope_parameters")
 	r := Rope{Type: "default", Theta: theta}
@@ -39,7 +39,7 @@ func readRope(f *strictjson.Fields) Rope {
 
 // ropeFrom reads one rope object; implied is its type where it does not say, ""
 // where it must.
-func ropeFrom(f *strictjson.Fields, theta float64, implied string) Rope {
+func ropeFrom(f *jsontree.Fields, theta float64, implied string) Rope {
 	for _, k := range f.Keys() {
 		if !slices.Contains(ropeKeys, k) {
 			f.Wrong(k, "no such key")

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"example.com/finetune/model/strictjson"
+	"example.com/finetune/internal/jsontree"
 )
 
 // baseConfig is a small llama's config.json.
@@ -44,7 +44,7 @@ func parsed(t *testing.T, changes map[string]any) (*Config, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f, err := strictjson.Parse("config.json", data)
+	f, err := jsontree.ParseFields("config.json", string(data))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -272,20 +272,20 @@ func TestReadConfigFiles(t *testing.T) {
 		"it begins":            {strings.Replace(string(plain), `"bos_token_id":1`, `"bos_token_id":null`, 1), `{"bos_token_id": 9}`, "", []int{2}, 9},
 		"it is broken":         {string(plain), `{"eos_token_id": [`, "generation_config.json: line 1", nil, 0},
 		"its end is too large": {string(plain), `{"eos_token_id": 30}`, "generation_config.json: eos_token_id is 30", nil, 0},
-		"nested too deep":      {`{"a": ` + strings.Repeat(`[`, 20000), "", "config.json: line 1: invalid character '[' exceeded max depth", nil, 0},
-		"half a file":          {string(plain)[:100], "", "config.json: line 1: unexpected end of JSON input", nil, 0},
-		"not UTF-8":            {"{\n\"model_type\": \"ll\xffama\"}", "", "config.json: line 2: invalid UTF-8", nil, 0},
-		"NaN":                  {`{"rms_norm_eps": NaN}`, "", "config.json: line 1: invalid character 'N'", nil, 0},
-		"UTF-16":               {"\xff\xfe{\x00}\x00", "", "config.json: line 1: invalid UTF-8", nil, 0},
-		"a list":               {`[1, 2]`, "", "config.json: not a JSON object", nil, 0},
-		"a web page":           {"<!DOCTYPE html>", "", "config.json: not a JSON object", nil, 0},
-		"two objects":          {string(plain) + string(plain), "", "config.json: line 1: invalid character '{' after top-level value", nil, 0},
+		"nested too deep":      {`{"a": ` + strings.Repeat(`[`, 20000), "", "config.json: line 1, byte 10006: more than 10000 lists", nil, 0},
+		"half a file":          {string(plain)[:100], "", "config.json: line 1, byte 93: a string is not closed", nil, 0},
+		"not UTF-8":            {"{\n\"model_type\": \"ll\xffama\"}", "", "config.json: line 2, byte 20: invalid UTF-8", nil, 0},
+		"NaN":                  {`{"rms_norm_eps": NaN}`, "", "config.json: line 1, byte 18: found \"NaN\", want a value", nil, 0},
+		"UTF-16":               {"\xff\xfe{\x00}\x00", "", "config.json: line 1, byte 1: invalid UTF-8", nil, 0},
+		"a list":               {`[1, 2]`, "", "config.json: a list, want an object", nil, 0},
+		"a web page":           {"<!DOCTYPE html>", "", "config.json: line 1, byte 1: found \"<!DOCTYPE\", want a value", nil, 0},
+		"two objects":          {string(plain) + string(plain), "", "config.json: line 1, byte 344: more text after the value", nil, 0},
 		"its ends are words":   {string(plain), `{"eos_token_id": ["</s>"]}`, `generation_config.json: eos_token_id is ["</s>"], want`, nil, 0},
 		"its start is huge":    {string(plain), `{"bos_token_id": 99999999999999999999}`, "generation_config.json: bos_token_id is 99999999999999999999", nil, 0},
-		"it has a key twice":   {string(plain), `{"eos_token_id": 1, "eos_token_id": 2}`, `generation_config.json: line 1: key "eos_token_id" twice`, nil, 0},
-		"it is deep":           {string(plain), `{"a":` + strings.Repeat(`{"a":`, 20000), "generation_config.json: line 1: invalid character", nil, 0},
-		"key twice":            {"{\"a\": 1,\n\"a\": 2}", "", `config.json: line 2: key "a" twice`, nil, 0},
-		"empty file":           {"", "", "config.json: not a JSON object", nil, 0},
+		"it has a key twice":   {string(plain), `{"eos_token_id": 1, "eos_token_id": 2}`, `generation_config.json: line 1, byte 21: duplicate key "eos_token_id"`, nil, 0},
+		"it is deep":           {string(plain), `{"a":` + strings.Repeat(`{"a":`, 20000), "generation_config.json: line 1, byte 50001: more than 10000 lists", nil, 0},
+		"key twice":            {"{\"a\": 1,\n\"a\": 2}", "", `config.json: line 2, byte 10: duplicate key "a"`, nil, 0},
+		"empty file":           {"", "", "config.json: line 1, byte 1: the text ends, want a value", nil, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -360,7 +360,7 @@ func FuzzConfig(f *testing.F) {
 		f.Add(data)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		fields, err := strictjson.Parse("config.json", data)
+		fields, err := jsontree.ParseFields("config.json", string(data))
 		if err != nil {
 			return
 		}

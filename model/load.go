@@ -2,17 +2,14 @@ package model
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
+	"example.com/finetune/internal/mistakes"
 	"example.com/finetune/model/safetensors"
 	"example.com/finetune/simd"
 )
-
-// maxMistakes is how many tensors an error names.
-const maxMistakes = 10
 
 // Load maps the weights of a model folder. Linear layers and the embedding stay as
 // stored; norms and biases are converted. Every tensor that is missing, unexpected,
@@ -26,7 +23,7 @@ func Load(dir string, cfg *Config) (*Model, error) {
 	err = set.Guard(func() error {
 		l := loader{set: set, wanted: map[string]bool{}}
 		l.fill(m)
-		return l.err(dir)
+		return l.mistakes.Err(dir)
 	})
 	if err != nil {
 		set.Close()
@@ -39,22 +36,11 @@ func Load(dir string, cfg *Config) (*Model, error) {
 type loader struct {
 	set      *safetensors.Set
 	wanted   map[string]bool
-	mistakes []string
+	mistakes mistakes.List
 }
 
 func (l *loader) mistake(format string, args ...any) {
-	l.mistakes = append(l.mistakes, fmt.Sprintf(format, args...))
-}
-
-func (l *loader) err(dir string) error {
-	if len(l.mistakes) == 0 {
-		return nil
-	}
-	list := l.mistakes
-	if n := len(list) - maxMistakes; n > 0 {
-		list = append(slices.Clone(list[:maxMistakes]), fmt.Sprintf("and %d more tensors", n))
-	}
-	return errors.New(dir + ": " + strings.Join(list, "\n"+dir+": "))
+	l.mistakes.Addf(format, args...)
 }
 
 func (l *loader) fill(m *Model) {

@@ -189,7 +189,7 @@ func TestLoadMistakes(t *testing.T) {
 		{map[string]any{"model_type": "qwen3", "head_dim": 4}, func(a all) { delete(a, "model.layers.0.self_attn.q_norm.weight") }, "q_norm.weight is missing, want shape [4]"},
 		{tied, set("lm_head.weight", 30, 12), "lm_head.weight differs from model.embed_tokens.weight"},
 		{tied, set("lm_head.weight", 29, 12), "tensor lm_head.weight has shape [29 12], want [30 12]"},
-		{nil, func(a all) { clear(a) }, "and 11 more tensors"},
+		{nil, func(a all) { clear(a) }, "and 11 more mistakes"},
 		{nil, func(a all) {
 			delete(a, "model.norm.weight")
 			set("x", 1)(a)

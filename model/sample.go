@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"math"
 	"slices"
+
+	"example.com/finetune/internal/random"
 )
 
 // A Sampler picks the next token. Temperature 0 is greedy: the first of the
@@ -45,7 +47,7 @@ func (s *Sampler) Next(logits []float32) int32 {
 	}
 	list = nucleus(list, s.TopP)
 	s.draws++
-	u := uniform(s.Seed, s.draws) * total(list)
+	u := random.Unit(random.At(s.Seed, s.draws)) * total(list)
 	for _, c := range list {
 		if u -= c.p; u < 0 {
 			return c.id
@@ -73,12 +75,4 @@ func total(list []candidate) (sum float64) {
 		sum += c.p
 	}
 	return sum
-}
-
-// uniform returns the n-th value in [0,1) of the stream of seed (splitmix64).
-func uniform(seed, n uint64) float64 {
-	z := seed + n*0x9e3779b97f4a7c15
-	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
-	z = (z ^ z>>27) * 0x94d049bb133111eb
-	return float64((z^z>>31)>>11) * 0x1p-53
 }

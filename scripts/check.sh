@@ -77,7 +77,7 @@ check_test() { go test ./... >&3 2>&1; }
 
 check_race() {
 	command -v gcc >/dev/null || missing "a C compiler, for -race" || return
-	CGO_ENABLED=1 go test -race -short ./simd/... ./model/... ./loraone/... ./tokenizer/... ./train/...
+	CGO_ENABLED=1 go test -race -short ./internal/... ./simd/... ./model/... ./loraone/... ./tokenizer/... ./train/...
 }
 
 check_purego() { go test -tags purego ./simd/... ./model/... ./loraone/...; }

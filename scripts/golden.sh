@@ -24,6 +24,8 @@ golden() { # CASE SEED
 	[ -f "$out/expected.json" ] && return
 	"$python" -W ignore "$shared/tools/golden.py" "$1" "$out.part" --seed "$2" >"$out.log" 2>&1 ||
 		{ cat "$out.log" >&2; die "golden.py $1 --seed $2"; }
+	"$python" -W ignore scripts/golden_preconditioned.py "$shared/tools/golden.py" "$out.part" >"$out.log" 2>&1 ||
+		{ cat "$out.log" >&2; die "golden_preconditioned.py $1 --seed $2"; }
 	mv "$out.part" "$out"
 }
 

@@ -2,12 +2,13 @@ package tokenizer
 
 import (
 	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
+
+	"example.com/finetune/internal/files"
+	"example.com/finetune/internal/jsontree"
 )
 
 // config is what tokenizer_config.json says beside tokenizer.json.
@@ -23,7 +24,7 @@ var specialNames = []string{"bos_token", "eos_token", "unk_token", "pad_token", 
 // readConfig reads dir/tokenizer_config.json; without one the result is empty.
 func readConfig(dir string) (*config, error) {
 	path := filepath.Join(dir, "tokenizer_config.json")
-	data, err := readFile(path)
+	data, err := files.Read(path, maxFile)
 	if errors.Is(err, os.ErrNotExist) {
 		return &config{}, nil
 	}
@@ -38,50 +39,51 @@ func readConfig(dir string) (*config, error) {
 }
 
 func parseConfig(data []byte) (*config, error) {
-	var fields map[string]json.RawMessage
-	if err := json.Unmarshal(data, &fields); err != nil {
-		return nil, errors.New(strings.TrimPrefix(err.Error(), "json: "))
+	file, err := jsontree.Parse(string(data))
+	if err != nil {
+		return nil, err
+	}
+	if file.Kind() != jsontree.Object {
+		return nil, file.Wrong("an object")
 	}
 	c := &config{special: map[string]string{}, digest: sha256.Sum256(data)}
 	for _, name := range specialNames {
-		raw := fields[name]
-		if isNull(raw) {
+		v := file.Get(name)
+		if v.IsNull() {
 			continue
 		}
-		var s string
-		var object struct{ Content *string }
-		if json.Unmarshal(raw, &s) != nil {
-			if json.Unmarshal(raw, &object) != nil || object.Content == nil {
-				return nil, fmt.Errorf("%s: want a string or an object with \"content\", found %.40s", name, raw)
-			}
-			s = *object.Content
+		content := v
+		if v.Kind() == jsontree.Object {
+			content = v.Get("content")
 		}
-		c.special[name] = s
+		if c.special[name], err = content.Str(); err != nil {
+			return nil, fmt.Errorf("%s: want a string or an object with \"content\", found %.40s", name, v.Raw())
+		}
 	}
-	var err error
-	c.templates, err = parseTemplates(fields["chat_template"])
+	c.templates, err = parseTemplates(file.Get("chat_template"))
 	return c, err
 }
 
 // parseTemplates reads chat_template: a string, or a list of named ones.
-func parseTemplates(raw json.RawMessage) (map[string]string, error) {
-	if isNull(raw) {
+func parseTemplates(v jsontree.Value) (map[string]string, error) {
+	if v.IsNull() {
 		return nil, nil
 	}
-	var one string
-	if json.Unmarshal(raw, &one) == nil {
+	if one, err := v.Str(); err == nil {
 		return map[string]string{"default": one}, nil
 	}
-	var named []struct{ Name, Template *string }
-	if json.Unmarshal(raw, &named) != nil {
-		return nil, fmt.Errorf("chat_template: want a string or a list of named ones, found %.40s", raw)
+	if v.Kind() != jsontree.List {
+		return nil, fmt.Errorf("chat_template: want a string or a list of named ones, found %.40s", v.Raw())
 	}
 	all := map[string]string{}
-	for i, n := range named {
-		if n.Name == nil || n.Template == nil {
-			return nil, fmt.Errorf(`chat_template[%d]: "name" or "template" is missing`, i)
+	for i, item := range v.Items() {
+		name, err := item.Get("name").Str()
+		if err == nil {
+			all[name], err = item.Get("template").Str()
 		}
-		all[*n.Name] = *n.Template
+		if err != nil {
+			return nil, fmt.Errorf("chat_template[%d]: want an object with \"name\" and \"template\", both strings", i)
+		}
 	}
 	return all, nil
 }

@@ -9,7 +9,13 @@ import (
 	"path/filepath"
 	"strings"
 	"unicode/utf8"
+
+	"example.com/finetune/internal/files"
+	"example.com/finetune/internal/hint"
 )
+
+// maxFile bounds what is read: the largest tokenizer.json in use has about 35 megabytes.
+const maxFile = 1 << 30
 
 // Tokenizer encodes and decodes as tokenizer.json says. It does not change after
 // Load and may be used by several goroutines.
@@ -29,10 +35,10 @@ type Tokenizer struct {
 // Errors name the file and the component.
 func Load(dir string) (*Tokenizer, error) {
 	path := filepath.Join(dir, "tokenizer.json")
-	data, err := readFile(path)
+	data, err := files.Read(path, maxFile)
 	if err != nil {
 		if errors.Is(err, os.ErrNotExist) {
-			return nil, hintError{fmt.Errorf("%s: not found", path), missingHint(dir)}
+			return nil, hint.New(fmt.Errorf("%s: not found", path), missingHint(dir))
 		}
 		return nil, err
 	}
@@ -58,15 +64,6 @@ func missingHint(dir string) string {
 	}
 	return "a model folder needs tokenizer.json"
 }
-
-// hintError carries advice beside the error.
-type hintError struct {
-	error
-	hint string
-}
-
-func (e hintError) Hint() string  { return e.hint }
-func (e hintError) Unwrap() error { return e.error }
 
 // fileJSON is tokenizer.json without its model. Truncation and padding are left alone, see doc.go.
 type fileJSON struct {
@@ -241,16 +238,4 @@ func (t *Tokenizer) configured(name string) (int32, bool) {
 		return 0, false
 	}
 	return t.ID(s)
-}
-
-// readFile is os.ReadFile for plain files: a pipe, which may never end, is refused.
-func readFile(path string) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s: not a file (%v)", path, info.Mode().Type())
-	}
-	return os.ReadFile(path)
 }

@@ -158,10 +158,14 @@ func TestParseConfig(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", d)
 	}
 	for in, want := range map[string]string{
-		`{`:                                "unexpected end",
-		`{"eos_token":{"text":"x"}}`:       `eos_token: want a string or an object with "content"`,
-		`{"chat_template":3}`:              "chat_template: want a string or a list of named ones, found 3",
-		`{"chat_template":[{"name":"x"}]}`: `chat_template[0]: "name" or "template" is missing`,
+		`{`:                                 "line 1, byte 2: the text ends, want a key",
+		`[]`:                                "a list, want an object",
+		`{"eos_token":"a","eos_token":"b"}`: `byte 18: duplicate key "eos_token"`,
+		`{"eos_token":"\ud800"}`:            "half a surrogate pair",
+		`{"eos_token":{"content":3}}`:       `eos_token: want a string or an object with "content"`,
+		`{"eos_token":{"text":"x"}}`:        `eos_token: want a string or an object with "content"`,
+		`{"chat_template":3}`:               "chat_template: want a string or a list of named ones, found 3",
+		`{"chat_template":[{"name":"x"}]}`:  `chat_template[0]: want an object with "name" and "template"`,
 	} {
 		if _, err := parseConfig([]byte(in)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: found %v, want %s", in, err, want)
@@ -229,7 +233,7 @@ func TestLoadRefusesAFolderForAFile(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(dir, "tokenizer.json"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Load(dir); err == nil || !strings.Contains(err.Error(), "tokenizer.json: not a file (d") {
+	if _, err := Load(dir); err == nil || !strings.Contains(err.Error(), "tokenizer.json: a folder, want a file") {
 		t.Errorf("got %v", err)
 	}
 }

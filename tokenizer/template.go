@@ -12,6 +12,9 @@ import (
 	"time"
 
 	"github.com/ardanlabs/jinja"
+
+	"example.com/finetune/internal/files"
+	"example.com/finetune/internal/hint"
 )
 
 // Message is one turn of a conversation.
@@ -60,7 +63,7 @@ func LoadTemplate(dir, override string, t *Tokenizer) (*Template, error) {
 		from = override
 		sources, err = templateFile(override)
 		if errors.Is(err, os.ErrNotExist) {
-			err = hintError{fmt.Errorf("chat_template: %s: not found", override), "chat_template is auto, none or a file"}
+			err = hint.New(fmt.Errorf("chat_template: %s: not found", override), "chat_template is auto, none or a file")
 		}
 	}
 	if err != nil || len(sources) == 0 {
@@ -84,7 +87,7 @@ func LoadTemplate(dir, override string, t *Tokenizer) (*Template, error) {
 }
 
 func templateFile(path string) (map[string]string, error) {
-	data, err := readFile(path)
+	data, err := files.Read(path, maxFile)
 	if err != nil {
 		return nil, err
 	}

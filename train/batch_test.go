@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+
+	"example.com/finetune/internal/random"
 )
 
 func TestEpochsAreDifferentPermutations(t *testing.T) {
@@ -35,7 +37,7 @@ func TestOrderIsPinned(t *testing.T) {
 func TestPermutationsAreFair(t *testing.T) {
 	var first [4]int
 	for step := range 4000 {
-		first[newStream(7, "test", step).permutation(4)[0]]++
+		first[random.ForStep(7, "test", step).Permutation(4)[0]]++
 	}
 	for i, n := range first { // 1000 expected, 27 the standard deviation
 		if n < 870 || n > 1130 {

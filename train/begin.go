@@ -8,8 +8,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"example.com/finetune/internal/files"
 	"example.com/finetune/loraone"
-	"example.com/finetune/model/atomicfile"
 	"example.com/finetune/simd"
 )
 
@@ -155,7 +155,7 @@ func (r *run) writeSettings(name string) error {
 	if err != nil {
 		return err
 	}
-	return atomicfile.WriteFile(r.path(name), text)
+	return files.Write(r.path(name), text)
 }
 
 // openMetrics goes on with metrics.jsonl where the state is.
@@ -168,5 +168,5 @@ func (r *run) openMetrics() error {
 		r.s.Report(Warning{"metrics.jsonl is shorter than the checkpoint says: lines are missing"})
 	}
 	r.metrics = m
-	return atomicfile.SyncDir(r.c.OutputDir)
+	return files.SyncDir(r.c.OutputDir)
 }

@@ -86,13 +86,11 @@ func cardUse(line func(string, ...any), base string) {
 
 // describe names the method in a few words.
 func describe(c *Config) string {
-	init, optimizer := "Ordinary LoRA start", "AdamW"
+	init := "Ordinary LoRA start"
 	if c.Init == "loraone" {
 		init = "LoRA-One start (arXiv 2502.01235)"
 	}
-	if c.Optimizer == "preconditioned-adamw" {
-		optimizer = "preconditioned AdamW"
-	}
+	optimizer := map[string]string{preconditionedAdamW: "preconditioned AdamW", plainAdamW: "AdamW", scaledAdamW: "scaled AdamW"}[c.Optimizer]
 	return fmt.Sprintf("%s, rank %d, α %g, rank-stabilised, on %s; %s", init, c.LoraR, c.LoraAlpha, strings.Join(c.TargetModules, ", "), optimizer)
 }
 

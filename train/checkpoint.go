@@ -10,9 +10,9 @@ import (
 	"strconv"
 	"strings"
 
+	"example.com/finetune/internal/files"
+	"example.com/finetune/internal/hint"
 	"example.com/finetune/loraone"
-	"example.com/finetune/model/atomicfile"
-	"example.com/finetune/model/infile"
 	"example.com/finetune/model/safetensors"
 )
 
@@ -33,13 +33,13 @@ func tensors(o *optimizer, best [][]float32) []safetensors.Entry {
 	var list []safetensors.Entry
 	add := func(name string, l *loraone.Layer, a, bt []float32) {
 		list = append(list,
-			safetensors.Entry{Name: name + l.Name + ".lora_A", Shape: []int{l.R, l.In}, Data: a},
-			safetensors.Entry{Name: name + l.Name + ".lora_Bt", Shape: []int{l.R, l.Out}, Data: bt})
+			safetensors.Entry{Name: name + l.Name + ".lora_A", Shape: []int{len(a) / l.In, l.In}, Data: a},
+			safetensors.Entry{Name: name + l.Name + ".lora_Bt", Shape: []int{len(bt) / l.Out, l.Out}, Data: bt})
 	}
 	for i, l := range o.layers {
 		add("", l, l.A, l.Bt)
 		add("m.", l, o.m[2*i], o.m[2*i+1])
-		add("v.", l, o.v[2*i], o.v[2*i+1])
+		add("v.", l, o.v[2*i], o.v[2*i+1]) // 1×n by feature
 		if best != nil {
 			add("best.", l, best[2*i], best[2*i+1])
 		}
@@ -62,7 +62,7 @@ func stepName(step int) string { return fmt.Sprintf("%s%06d", stepPrefix, step) 
 // writeCheckpoint writes dir/step-000120 in one piece and returns its path. At no
 // time is there none of the two where it replaces another.
 func writeCheckpoint(dir string, st *state, o *optimizer, best [][]float32) (string, error) {
-	if err := atomicfile.MkdirAll(dir); err != nil {
+	if err := files.MkdirAll(dir); err != nil {
 		return "", err
 	}
 	tmp := filepath.Join(dir, writingName)
@@ -89,14 +89,14 @@ func writeCheckpoint(dir string, st *state, o *optimizer, best [][]float32) (str
 	if err := os.Rename(tmp, path); err != nil {
 		return "", err
 	}
-	return path, atomicfile.SyncDir(dir)
+	return path, files.SyncDir(dir)
 }
 
 // seal writes the manifest of a checkpoint.
 func seal(dir string) (err error) {
 	sums := manifest{}
 	for _, name := range []string{tensorsFile, stateFile} {
-		if sums[name], err = infile.SHA256(filepath.Join(dir, name)); err != nil {
+		if sums[name], err = files.SHA256(filepath.Join(dir, name)); err != nil {
 			return err
 		}
 	}
@@ -224,7 +224,7 @@ func verify(path string) (*state, error) {
 		return nil, err
 	}
 	for _, name := range []string{tensorsFile, stateFile} {
-		sum, err := infile.SHA256(filepath.Join(path, name))
+		sum, err := files.SHA256(filepath.Join(path, name))
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil, damaged("%w", err)
 		}
@@ -239,8 +239,14 @@ func verify(path string) (*state, error) {
 	if err := readPart(path, stateFile, st); err != nil {
 		return nil, err
 	}
+	if st.Version == 2 && st.Settings["optimizer"] == preconditionedAdamW {
+		st.Version, st.Settings["optimizer"] = stateVersion, scaledAdamW // its name in layout 2
+	}
+	if st.Version == 2 {
+		st.Version = stateVersion
+	}
 	if st.Version != stateVersion {
-		return nil, hint(fmt.Errorf("checkpoint: %s: layout %d, this version reads %d", path, st.Version, stateVersion), "it is of another version of finetune, which can go on with it")
+		return nil, hint.New(fmt.Errorf("checkpoint: %s: layout %d, this version reads %d", path, st.Version, stateVersion), "it is of another version of finetune, which can go on with it")
 	}
 	if st.Step < 0 || st.Step > st.Total || st.Evaluated < -1 || st.Evaluated > st.Step || st.Metrics < 0 {
 		return nil, damaged("%s: step %d of %d, evaluated at %d, %d bytes of metrics: not a state of a run", path, st.Step, st.Total, st.Evaluated, st.Metrics)

@@ -7,8 +7,8 @@ import (
 	"slices"
 	"testing"
 
+	"example.com/finetune/internal/files"
 	"example.com/finetune/loraone"
-	"example.com/finetune/model/infile"
 	"example.com/finetune/simd"
 )
 
@@ -195,7 +195,7 @@ func FuzzCheckpoint(f *testing.F) {
 		for name, content := range map[string][]byte{stateFile: text, tensorsFile: tensors} {
 			path := filepath.Join(dir, name)
 			put(t, path, string(content))
-			if sums[name], err = infile.SHA256(path); err != nil {
+			if sums[name], err = files.SHA256(path); err != nil {
 				t.Fatal(err)
 			}
 		}

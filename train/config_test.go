@@ -1,7 +1,6 @@
 package train
 
 import (
-	"errors"
 	"math"
 	"os"
 	"path/filepath"
@@ -9,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"example.com/finetune/internal/hint"
 )
 
 func valid() Config {
@@ -17,24 +18,18 @@ func valid() Config {
 	return c
 }
 
-// expect fails unless err contains want, carries this hint, and is a usage error
+// expect fails unless err contains want, carries this advice, and is a usage error
 // exactly where usage says so.
-func expect(t *testing.T, what string, err error, want, hint string, usage bool) {
+func expect(t *testing.T, what string, err error, want, advice string, usage bool) {
 	t.Helper()
 	if err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("%s:\n got %v\nwant %s", what, err, want)
 		return
 	}
-	var h interface{ Hint() string }
-	got := ""
-	if errors.As(err, &h) {
-		got = h.Hint()
+	if got := hint.Of(err); got != advice {
+		t.Errorf("%s: hint %q, want %q", what, got, advice)
 	}
-	if got != hint {
-		t.Errorf("%s: hint %q, want %q", what, got, hint)
-	}
-	var u interface{ Usage() bool }
-	if is := errors.As(err, &u) && u.Usage(); is != usage {
+	if is := hint.IsUsage(err); is != usage {
 		t.Errorf("%s: usage error: %v, want %v", what, is, usage)
 	}
 }
@@ -72,14 +67,14 @@ func TestValidateNamesSettingsOfTheRun(t *testing.T) {
 		{func(c *Config) { c.BatchSize = 0 }, "batch_size is 0, want at least 1", ""},
 		{func(c *Config) { c.GradientAccumulationSteps = 0 }, "gradient_accumulation_steps is 0, want at least 1", ""},
 		{func(c *Config) { c.Threads = -1 }, "threads is -1, want a count", ""},
-		{func(c *Config) { c.Optimizer = "adamW" }, `optimizer is "adamW", want one of preconditioned-adamw, adamw`, "did you mean adamw?"},
+		{func(c *Config) { c.Optimizer = "adamW" }, `optimizer is "adamW", want one of preconditioned-adamw, adamw, scaled-adamw`, "did you mean adamw?"},
 		{func(c *Config) { c.LRSchedulerType = "step" }, `lr_scheduler_type is "step", want one of constant, linear, cosine`, ""},
 		{func(c *Config) { c.LearningRate = -1 }, "learning_rate is -1, want a number above 0", ""},
 		{func(c *Config) { c.LearningRate = math.Inf(1) }, "learning_rate is +Inf", ""},
 		{func(c *Config) { c.WarmupSteps = -1 }, "warmup_steps is -1, want a count", ""},
 		{func(c *Config) { c.WarmupSteps = 1.5 }, "warmup_steps is 1.5, want a whole number", ""},
 		{func(c *Config) { c.WeightDecay = -1 }, "weight_decay is -1, want 0 or more", ""},
-		{func(c *Config) { c.AdamBeta1 = 1 }, "adam_beta1 is 1, want 0 or more and less than 1", ""},
+		{func(c *Config) { c.AdamBeta1 = 1 }, "adam_beta1 is 1, want more than 0 and less than 1, or 0 for the optimizer's own", ""},
 		{func(c *Config) { c.AdamBeta2 = math.NaN() }, "adam_beta2 is NaN", ""},
 		{func(c *Config) { c.AdamEpsilon = 0 }, "adam_epsilon is 0, want a number above 0", ""},
 		{func(c *Config) { c.MaxGradNorm = -1 }, "max_grad_norm is -1, want a number above 0", ""},

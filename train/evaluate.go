@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"example.com/finetune/internal/random"
 	"example.com/finetune/model"
 	"example.com/finetune/train/data"
 )
@@ -13,7 +14,7 @@ import (
 // seeded choice, in the file's order.
 func chooseEval(c *Config, valid *data.Set) []int {
 	n := valid.Len()
-	list := newStream(c.Seed, "eval", 0).permutation(n)
+	list := random.ForStep(c.Seed, "eval", 0).Permutation(n)
 	if c.EvalSamples > 0 {
 		list = list[:min(n, c.EvalSamples)]
 	}

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"os"
 
-	"example.com/finetune/model/atomicfile"
+	"example.com/finetune/internal/files"
 )
 
 func encodeJSON(v any) ([]byte, error) {
@@ -18,7 +18,7 @@ func writeJSON(path string, v any) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	return atomicfile.WriteFile(path, text)
+	return files.Write(path, text)
 }
 
 func readJSON(path string, v any) error {

@@ -6,9 +6,10 @@ import (
 	"os"
 	"slices"
 
+	"example.com/finetune/internal/files"
+	"example.com/finetune/internal/hint"
 	"example.com/finetune/loraone"
 	"example.com/finetune/loraone/peft"
-	"example.com/finetune/model/atomicfile"
 	"example.com/finetune/simd"
 )
 
@@ -19,7 +20,7 @@ import (
 func (r *run) finish() (*Result, error) {
 	p, err := r.publish()
 	if err != nil {
-		return nil, hint(fmt.Errorf("saving the adapter: %w", err), "nothing is lost: --resume finishes the run from its last checkpoint")
+		return nil, hint.New(fmt.Errorf("saving the adapter: %w", err), "nothing is lost: --resume finishes the run from its last checkpoint")
 	}
 	return p.result(r.c.OutputDir), nil
 }
@@ -65,7 +66,7 @@ func (r *run) settled() error {
 	if err := os.Remove(r.path(unfinishedFile)); err != nil {
 		return err
 	}
-	return atomicfile.SyncDir(r.c.OutputDir)
+	return files.SyncDir(r.c.OutputDir)
 }
 
 // restoreBest puts the best adapter so far back into the layers.
@@ -166,10 +167,10 @@ func (r *run) pages(p *Provenance) (drafts, error) {
 }
 
 // drafts are files that take their names together.
-type drafts []*atomicfile.File
+type drafts []*files.Draft
 
 func (d *drafts) add(path string, text []byte) error {
-	f, err := atomicfile.Create(path)
+	f, err := files.Create(path)
 	if err != nil {
 		return err
 	}

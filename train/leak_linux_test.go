@@ -33,7 +33,7 @@ func TestNothingLeaks(t *testing.T) {
 		if _, err := s.Run(ctx); !errors.As(err, &stopped) {
 			t.Fatal(err)
 		}
-		s.Config.LearningRate = 1e30
+		s.Config.Optimizer, s.Config.LearningRate = plainAdamW, 1e30
 		s.Report = nil
 		if _, err := s.Run(context.Background()); err == nil {
 			t.Fatal("no error at a rate of 1e30")

@@ -3,9 +3,9 @@ package train
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 
+	"example.com/finetune/internal/files"
 	"example.com/finetune/simd"
 	"example.com/finetune/tokenizer"
 	"example.com/finetune/train/data"
@@ -34,7 +34,7 @@ func LoadData(c *Config, t *tokenizer.Tokenizer, template *tokenizer.Template, p
 		return nil, fmt.Errorf("%s: no train.jsonl in this folder", c.Data)
 	}
 	d := new(Data)
-	before, total := int64(0), size(paths.Train)+size(paths.Valid)
+	before, total := int64(0), files.Size(paths.Train)+files.Size(paths.Valid)
 	open := func(path string) (*data.Set, error) {
 		o := data.Options{Template: template, TrainOn: c.TrainOn, MaxLength: c.MaxLength, Overlong: c.Overlong}
 		set, err := data.Open(path, data.Columns(c.Map), t, o, p, func(bytes int64) {
@@ -45,7 +45,7 @@ func LoadData(c *Config, t *tokenizer.Tokenizer, template *tokenizer.Template, p
 		if err != nil {
 			return nil, err
 		}
-		before += size(path)
+		before += files.Size(path)
 		d.Files = append(d.Files, set.File)
 		return set, nil
 	}
@@ -79,15 +79,6 @@ func (d *Data) load(c *Config, paths data.Paths, open func(path string) (*data.S
 		d.sequences += " " + valid
 	}
 	return err
-}
-
-// size returns the bytes of a file, 0 for none.
-func size(path string) int64 {
-	info, err := os.Stat(path)
-	if err != nil {
-		return 0
-	}
-	return info.Size()
 }
 
 // Close gives the rows up.

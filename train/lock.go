@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"example.com/finetune/internal/hint"
 )
 
 // lockFile is locked by the run that writes into its folder. The lock is the
@@ -103,7 +105,7 @@ func inUse(f *os.File, err error) error {
 	if text, e := io.ReadAll(io.NewSectionReader(f, 0, 4096)); e == nil && json.Unmarshal(text, &h) == nil && h.PID > 0 {
 		by = fmt.Sprintf("process %d on %s since %s", h.PID, h.Host, h.Since.Format(time.DateTime))
 	}
-	return hint(fmt.Errorf("%s is in use by %s: %w", filepath.Dir(f.Name()), by, err), "wait for that run to end, or name another folder with --output-dir")
+	return hint.New(fmt.Errorf("%s is in use by %s: %w", filepath.Dir(f.Name()), by, err), "wait for that run to end, or name another folder with --output-dir")
 }
 
 // release removes the file and lets go of it.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"example.com/finetune/internal/hint"
 	"example.com/finetune/model"
 )
 
@@ -191,7 +192,7 @@ func (r *run) evalLoss(ctx context.Context) (float64, error) {
 		err = r.unchanged()
 	}
 	if err == nil && !finite(loss) {
-		err = hint(fmt.Errorf("step %d: the validation loss is not finite", r.st.Step), "a lower learning_rate (%g)", r.c.LearningRate)
+		err = hint.Newf(fmt.Errorf("step %d: the validation loss is not finite", r.st.Step), "a lower learning_rate (%g)", r.c.LearningRate)
 	}
 	return loss, err
 }
@@ -225,7 +226,7 @@ func (r *run) save() (string, error) {
 		err = prune(dir, r.c.SaveTotalLimit)
 	}
 	if err != nil {
-		return "", hint(fmt.Errorf("saving a checkpoint: %w", err), "the checkpoints before it are good: --resume goes on from there")
+		return "", hint.New(fmt.Errorf("saving a checkpoint: %w", err), "the checkpoints before it are good: --resume goes on from there")
 	}
 	return path, nil
 }

@@ -7,7 +7,8 @@ import (
 	"path/filepath"
 	"slices"
 
-	"example.com/finetune/model/atomicfile"
+	"example.com/finetune/internal/files"
+	"example.com/finetune/internal/hint"
 )
 
 // nonFinitePrefix begins the names of the files that hold the rows of a batch whose
@@ -45,12 +46,12 @@ func (r *run) nonFinite(step int, err error, indices []int) error {
 	}
 	name := fmt.Sprintf("%s%06d.jsonl", nonFinitePrefix, step)
 	kept := "their tokens are in " + filepath.Join(r.c.OutputDir, name)
-	if e := atomicfile.WriteFile(r.path(name), lines.Bytes()); e != nil {
+	if e := files.Write(r.path(name), lines.Bytes()); e != nil {
 		kept = "their tokens could not be written: " + e.Error()
 	}
 	err = fmt.Errorf("step %d: %w; its rows are %s; %s", step, err, r.rows(rows), kept)
 	if step == 0 {
-		return hint(err, "the model's weights or this row are damaged")
+		return hint.New(err, "the model's weights or this row are damaged")
 	}
-	return hint(err, "a lower learning_rate (%g) or max_grad_norm; the checkpoints before it are good", r.c.LearningRate)
+	return hint.Newf(err, "a lower learning_rate (%g) or max_grad_norm; the checkpoints before it are good", r.c.LearningRate)
 }

@@ -6,26 +6,44 @@ import (
 
 	"example.com/finetune/loraone"
 	"example.com/finetune/simd"
+	"example.com/finetune/train/optim"
+)
+
+// The optimizers: the Gram-preconditioned one of package optim, AdamW, and AdamW
+// on gradients that Layer.Precondition has scaled, as LoRA-One's authors have it.
+const (
+	preconditionedAdamW = "preconditioned-adamw"
+	plainAdamW          = "adamw"
+	scaledAdamW         = "scaled-adamw"
 )
 
 // An optimizer turns a batch's summed gradients into an update of the adapters:
-// divide by the targets, clip by the global norm, precondition, AdamW.
+// divide by the targets, clip by the global norm, and take the optimizer's step.
 type optimizer struct {
 	c        *Config
 	schedule schedule
 	pool     *simd.Pool
 	layers   []*loraone.Layer
-	m, v     [][]float32 // AdamW's moments of parameters(layers)
+	m, v     [][]float32   // first and second moments of parameters(layers)
+	grams    []optim.Grams // of the layers before the step at hand; preconditioned-adamw only
 }
 
 func newOptimizer(c *Config, total int, layers []*loraone.Layer, p *simd.Pool) *optimizer {
-	o := &optimizer{c: c, schedule: newSchedule(c, total), pool: p, layers: layers}
-	for _, x := range parameters(layers) {
+	o := &optimizer{c: c, schedule: newSchedule(c, total), pool: p, layers: layers, grams: make([]optim.Grams, len(layers))}
+	for i, x := range parameters(layers) {
+		second := len(x)
+		if o.byFeature() {
+			second /= layers[i/2].R
+		}
 		o.m = append(o.m, make([]float32, len(x)))
-		o.v = append(o.v, make([]float32, len(x)))
+		o.v = append(o.v, make([]float32, second))
 	}
 	return o
 }
+
+// byFeature reports whether the second moments are those of columns of A and Bᵀ,
+// rather than of each of their entries.
+func (o *optimizer) byFeature() bool { return o.c.Optimizer == preconditionedAdamW }
 
 // parameters lists what is trained: A and Bᵀ of each layer.
 func parameters(layers []*loraone.Layer) [][]float32 {
@@ -49,18 +67,19 @@ func (o *optimizer) step(t, targets int) (norm, rate float64, err error) {
 		factor = float32(min(1, c/(norm+1e-6)))
 	}
 	failed := make([]error, len(o.layers))
-	o.pool.Run(len(o.layers), func(_, i int) { failed[i] = o.prepare(o.layers[i], factor) })
+	o.pool.Run(len(o.layers), func(_, i int) { failed[i] = o.prepare(i, factor) })
 	for _, err := range failed {
 		if err != nil {
 			return norm, rate, err
 		}
 	}
-	adam := o.adamW(t, rate)
 	o.pool.Run(len(o.layers), func(_, i int) {
-		l := o.layers[i]
-		adam.Step(l.A, l.DA, o.m[2*i], o.v[2*i])
-		adam.Step(l.Bt, l.DBt, o.m[2*i+1], o.v[2*i+1])
-		l.Sync()
+		if o.byFeature() {
+			o.preconditioned(t, rate, i)
+		} else {
+			o.adamW(t, rate, i)
+		}
+		o.layers[i].Sync()
 	})
 	return norm, rate, nil
 }
@@ -84,43 +103,43 @@ func (o *optimizer) mean(targets int) (float64, error) {
 	return math.Sqrt(sum), nil
 }
 
-// prepare clips and preconditions the gradients of one layer.
-func (o *optimizer) prepare(l *loraone.Layer, factor float32) error {
+// prepare clips the gradients of layer i and checks what the step takes for granted.
+func (o *optimizer) prepare(i int, factor float32) (err error) {
+	l := o.layers[i]
 	if factor < 1 {
 		simd.Scale(l.DA, factor)
 		simd.Scale(l.DBt, factor)
 	}
-	if o.c.Optimizer == "adamw" {
-		return nil
-	}
-	if err := l.Precondition(o.c.PreconditionReg); err != nil {
-		return err
-	}
-	if !finite(sumSquares(l.DA) + sumSquares(l.DBt)) {
-		return fmt.Errorf("the preconditioned gradient of %s is not finite", l.Name)
-	}
-	return nil
-}
-
-func (o *optimizer) adamW(t int, rate float64) *simd.AdamW {
-	a := &simd.AdamW{
-		LR: float32(rate), Beta1: float32(o.c.AdamBeta1), Beta2: float32(o.c.AdamBeta2),
-		Epsilon: float32(o.c.AdamEpsilon), WeightDecay: float32(o.c.WeightDecay),
-	}
-	a.Correction1, a.Correction2 = correction(a.Beta1, t+1), correction(a.Beta2, t+1)
-	return a
-}
-
-// correction returns 1-βⁿ by repeated products: math.Pow may differ in the last
-// bit between architectures. β is the float32 that the moments decay by.
-func correction(beta float32, n int) float32 {
-	power := 1.0
-	for range n {
-		if power = float64(power * float64(beta)); power < 0x1p-60 { // 1 in float32
-			break
+	switch o.c.Optimizer {
+	case preconditionedAdamW:
+		if o.grams[i], err = optim.NewGrams(l.A, l.Bt, l.R); err != nil {
+			err = fmt.Errorf("%s: %w", l.Name, err)
+		}
+	case scaledAdamW:
+		if err = l.Precondition(o.c.PreconditionReg); err == nil && !finite(sumSquares(l.DA)+sumSquares(l.DBt)) {
+			err = fmt.Errorf("the preconditioned gradient of %s is not finite", l.Name)
 		}
 	}
-	return float32(1 - power)
+	return err
+}
+
+func (o *optimizer) preconditioned(t int, rate float64, i int) {
+	l, p := o.layers[i], optim.Preconditioned{Beta1: o.c.beta1(), Beta2: o.c.beta2(), WeightDecay: o.c.WeightDecay}
+	p.Step(t, rate,
+		optim.Factor{X: l.A, Grad: l.DA, M: o.m[2*i], C: o.v[2*i]},
+		optim.Factor{X: l.Bt, Grad: l.DBt, M: o.m[2*i+1], C: o.v[2*i+1]}, o.grams[i])
+}
+
+func (o *optimizer) adamW(t int, rate float64, i int) {
+	a := &simd.AdamW{
+		LR: float32(rate), Beta1: float32(o.c.beta1()), Beta2: float32(o.c.beta2()),
+		Epsilon: float32(o.c.AdamEpsilon), WeightDecay: float32(o.c.WeightDecay),
+	}
+	a.Correction1 = float32(optim.Correction(float64(a.Beta1), t+1)) // of the β that the moments decay by
+	a.Correction2 = float32(optim.Correction(float64(a.Beta2), t+1))
+	l := o.layers[i]
+	a.Step(l.A, l.DA, o.m[2*i], o.v[2*i])
+	a.Step(l.Bt, l.DBt, o.m[2*i+1], o.v[2*i+1])
 }
 
 // sumSquares adds in float64, in order; the products are exact there.

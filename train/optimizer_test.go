@@ -2,7 +2,7 @@ package train
 
 import (
 	"math"
-	"strings"
+	"slices"
 	"testing"
 
 	"example.com/finetune/loraone"
@@ -69,30 +69,63 @@ func TestOptimizerStepInFloat64(t *testing.T) {
 func TestOptimizerLeavesParametersAfterAnError(t *testing.T) {
 	p := simd.NewPool(2)
 	defer p.Close()
-	for name, bad := range map[string]float32{"NaN": float32(math.NaN()), "Inf": float32(math.Inf(1)), "too large": 3e38} {
+	nan, inf := float32(math.NaN()), float32(math.Inf(1))
+	for _, x := range []struct {
+		optimizer  string
+		grad, b    float32 // put into the second layer
+		want, what string
+	}{
+		{preconditionedAdamW, nan, 0, "the gradient of second is not finite", "a NaN"},
+		{preconditionedAdamW, inf, 0, "the gradient of second is not finite", "an infinity"},
+		{preconditionedAdamW, 0, inf, "second: the Gram matrix of lora_B is not finite", "a parameter"},
+		{scaledAdamW, 3e38, 0, "the preconditioned gradient of second is not finite", "too large"},
+		{plainAdamW, nan, 0, "the gradient of second is not finite", "a NaN"},
+	} {
 		c := Default()
+		c.Optimizer, c.MaxGradNorm = x.optimizer, 0
 		first, second := layer("first"), layer("second")
 		o := newOptimizer(&c, 10, []*loraone.Layer{first, second}, p)
 		a, m := append([]float32{}, first.A...), append([]float32{}, o.m[0]...)
-		second.DBt[1] = bad
-		c.MaxGradNorm = 0
+		second.DBt[1] = x.grad
+		if x.b != 0 {
+			second.Bt[0] = x.b
+		}
 		_, _, err := o.step(0, 1)
-		if err == nil || !strings.Contains(err.Error(), "gradient of second is not finite") {
-			t.Errorf("%s: got %v", name, err)
+		if err == nil || err.Error() != x.want {
+			t.Errorf("%s, %s: got %v, want %s", x.optimizer, x.what, err, x.want)
 		}
 		for i := range a {
 			if first.A[i] != a[i] || o.m[0][i] != m[i] {
-				t.Fatalf("%s: the first layer has changed", name)
+				t.Fatalf("%s, %s: the first layer has changed", x.optimizer, x.what)
 			}
 		}
 	}
 }
 
-func TestCorrectionIsOneMinusAPower(t *testing.T) {
-	for _, n := range []int{1, 2, 10, 1000, 100000} {
-		for _, beta := range []float32{0, 0.9, 0.999} {
-			if got, want := correction(beta, n), float32(1-math.Pow(float64(beta), float64(n))); math.Abs(float64(got-want)) > 1e-7*float64(want) {
-				t.Errorf("1-%v^%d: %v, want %v", beta, n, got, want)
+// A step gives the same bits on any number of threads.
+func TestOptimizerStepOnMoreThreads(t *testing.T) {
+	for _, name := range []string{preconditionedAdamW, plainAdamW, scaledAdamW} {
+		var want []float32
+		for _, threads := range []int{1, 3} {
+			c := Default()
+			c.Optimizer = name
+			p := simd.NewPool(threads)
+			layers := []*loraone.Layer{layer("a"), layer("b"), layer("c")}
+			o := newOptimizer(&c, 10, layers, p)
+			for step := range 3 {
+				if _, _, err := o.step(step, 3); err != nil {
+					t.Fatal(err)
+				}
+			}
+			p.Close()
+			var got []float32
+			for _, x := range parameters(layers) {
+				got = append(got, x...)
+			}
+			if want == nil {
+				want = got
+			} else if !slices.Equal(got, want) {
+				t.Errorf("%s: three threads give other bits than one", name)
 			}
 		}
 	}

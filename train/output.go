@@ -8,7 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 
-	"example.com/finetune/model/atomicfile"
+	"example.com/finetune/internal/files"
+	"example.com/finetune/internal/hint"
 )
 
 // What a run puts into its output folder. PEFT reads the first two.
@@ -90,11 +91,11 @@ func findRun(c *Config) (Found, error) {
 	case finished && c.Resume:
 		return Finished, sameRun(c)
 	case finished:
-		return Nothing, hint(fmt.Errorf("%s holds an adapter already", c.OutputDir), "--overwrite replaces it, --output-dir names another folder")
+		return Nothing, hint.New(fmt.Errorf("%s holds an adapter already", c.OutputDir), "--overwrite replaces it, --output-dir names another folder")
 	case !whole && len(list) == 0:
 		return checkResumeFrom(c)
 	case !c.Resume:
-		return Nothing, hint(fmt.Errorf("%s holds an unfinished run", c.OutputDir), "--resume goes on with it, --overwrite replaces it")
+		return Nothing, hint.New(fmt.Errorf("%s holds an unfinished run", c.OutputDir), "--resume goes on with it, --overwrite replaces it")
 	case len(list) == 0:
 		return Nothing, nil
 	}
@@ -133,7 +134,7 @@ func checkResumeFrom(c *Config) (Found, error) {
 func sameRun(c *Config) error {
 	p, err := ReadProvenance(c.OutputDir)
 	if err != nil {
-		return hint(fmt.Errorf("%s holds an adapter of another program: %w", c.OutputDir, err), "--output-dir names another folder")
+		return hint.New(fmt.Errorf("%s holds an adapter of another program: %w", c.OutputDir, err), "--output-dir names another folder")
 	}
 	return sameSettings(c.resolved(), p.Settings)
 }
@@ -148,7 +149,7 @@ func has(dir, name string) bool {
 // whether there is one.
 func keepAdapter(dir string) (kept bool, err error) {
 	if has(dir, adapterConfigFile) && has(dir, adapterWeightsFile) {
-		return true, atomicfile.WriteFile(filepath.Join(dir, unfinishedFile), []byte(unfinishedText))
+		return true, files.Write(filepath.Join(dir, unfinishedFile), []byte(unfinishedText))
 	}
 	return false, removeFrom(dir, adapterConfigFile, adapterWeightsFile, provenanceFile, unfinishedFile)
 }

@@ -43,7 +43,7 @@ func TestOverwriteKeepsTheOldUntilTheNewIsThere(t *testing.T) {
 	}
 	c.Overwrite = true
 	diverging := c
-	diverging.LearningRate = 1e30
+	diverging.Optimizer, diverging.LearningRate = plainAdamW, 1e30
 	if _, err := o.session(t, diverging).Run(context.Background()); err == nil {
 		t.Fatal("no error at a rate of 1e30")
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 
+	"example.com/finetune/internal/hint"
 	"example.com/finetune/loraone"
 	"example.com/finetune/model"
 	"example.com/finetune/train/data"
@@ -64,7 +65,7 @@ const leastFormedBytes = loraone.DefaultFormedBytes / 4
 // gradient is formed at a time: every step is longer with a smaller layout.
 func (p *Plan) fit(c *Config, m *model.Config, longest int, held int64) error {
 	lora, n := c.Lora(""), int64(p.Parameters)
-	adapters := lora.TrainingBytes(m, max(longest, model.MostTokens)) + 4*2*n // two moments
+	adapters := lora.TrainingBytes(m, max(longest, model.MostTokens)) + 4*2*n // two moments at most
 	other := func(formed int64) int64 {
 		start := int64(0)
 		if p.InitSamples > 0 {
@@ -91,7 +92,7 @@ func (p *Plan) fit(c *Config, m *model.Config, longest int, held int64) error {
 	if ok {
 		return nil
 	}
-	return hint(fmt.Errorf("memory is %s, and this run takes %s at least: %s for the longest row (%d tokens), %s for the adapters and their start, %s held already",
+	return hint.New(fmt.Errorf("memory is %s, and this run takes %s at least: %s for the longest row (%d tokens), %s for the adapters and their start, %s held already",
 		humanize.Bytes(uint64(budget)), humanize.Bytes(uint64(p.AllocatedBytes)), humanize.Bytes(uint64(engine)), longest,
 		humanize.Bytes(uint64(live-engine-held)), humanize.Bytes(uint64(held))), "a lower max_length cuts long rows; fewer target_modules or a lower lora_r makes the adapters smaller")
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/goccy/go-yaml"
 
+	"example.com/finetune/internal/hint"
 	"example.com/finetune/model/safetensors"
 	"example.com/finetune/simd"
 )
@@ -44,7 +45,7 @@ func findCheckpoint(c *Config) (path string, st *state, passed []error, err erro
 		case err == nil:
 			return found.path, st, passed, nil
 		case !errors.As(err, &damage):
-			return "", nil, nil, hint(err, "--resume-from names another checkpoint in %s", filepath.Dir(found.path))
+			return "", nil, nil, hint.Newf(err, "--resume-from names another checkpoint in %s", filepath.Dir(found.path))
 		}
 		passed = append(passed, err)
 	}
@@ -63,15 +64,15 @@ func runCheckpoints(dir string) ([]saved, error) {
 // made: a weight file, a file of rows, or how rows become tokens.
 func sameInputs(path string, then, now *state) error {
 	if name := changed(then.Base, now.Base); name != "" {
-		return hint(fmt.Errorf("%s of the base model is not the file that %s was made with", name, path), "put the old file back, or begin again with --overwrite")
+		return hint.New(fmt.Errorf("%s of the base model is not the file that %s was made with", name, path), "put the old file back, or begin again with --overwrite")
 	}
 	if then.Data == now.Data && then.Total == now.Total {
 		return nil
 	}
 	if name := changed(then.Files, now.Files); name != "" {
-		return hint(fmt.Errorf("%s is not the file that %s was made from", name, path), "put the old file back, or begin again with --overwrite")
+		return hint.New(fmt.Errorf("%s is not the file that %s was made from", name, path), "put the old file back, or begin again with --overwrite")
 	}
-	return hint(fmt.Errorf("the rows have other tokens than those that %s was made from", path), "tokenizer, chat_template, map and date must be as they were; --overwrite begins again")
+	return hint.New(fmt.Errorf("the rows have other tokens than those that %s was made from", path), "tokenizer, chat_template, map and date must be as they were; --overwrite begins again")
 }
 
 // changed returns the name of the first file that differs between two lists, "" for
@@ -109,7 +110,7 @@ func sameSettings(c *Config, then map[string]any) error {
 	for _, key := range Keys() {
 		a, b := normal(then[key]), normal(now[key])
 		if !slices.Contains(free, key) && !reflect.DeepEqual(a, b) {
-			return hint(fmt.Errorf("%s was %s when this run started and is %s now", key, shown(a), shown(b)),
+			return hint.Newf(fmt.Errorf("%s was %s when this run started and is %s now", key, shown(a), shown(b)),
 				"start with --%s %s to go on, or with --overwrite to begin again", strings.ReplaceAll(key, "_", "-"), shown(a))
 		}
 	}

@@ -239,7 +239,7 @@ func TestResumeRefusesAnotherRun(t *testing.T) {
 	if err := seal(filepath.Dir(state)); err != nil {
 		t.Fatal(err)
 	}
-	refused("another layout", c, "step-000002: layout 99, this version reads 2", "--resume-from names another checkpoint in "+filepath.Join(c.OutputDir, "checkpoints"))
+	refused("another layout", c, "step-000002: layout 99, this version reads 3", "--resume-from names another checkpoint in "+filepath.Join(c.OutputDir, "checkpoints"))
 }
 
 func content(t testing.TB, path string) string {

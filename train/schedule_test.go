@@ -40,8 +40,12 @@ func TestCosPiIsTheCosine(t *testing.T) {
 
 func TestRateIsTheOptimizersUnlessSet(t *testing.T) {
 	c := Default()
-	if c.Rate() != ratePreconditioned {
-		t.Errorf("%v, want %v", c.Rate(), ratePreconditioned)
+	if c.Rate() != 0.0247 {
+		t.Errorf("q and v: %v, want 0.0247", c.Rate())
+	}
+	c.TargetModules = Names{"all-linear"}
+	if c.Rate() != 0.0132 {
+		t.Errorf("every projection: %v, want 0.0132", c.Rate())
 	}
 	c.Optimizer = "adamw"
 	if c.Rate() != rateAdamW {

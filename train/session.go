@@ -7,9 +7,10 @@ import (
 	"path/filepath"
 	"time"
 
+	"example.com/finetune/internal/files"
+	"example.com/finetune/internal/hint"
 	"example.com/finetune/loraone"
 	"example.com/finetune/model"
-	"example.com/finetune/model/atomicfile"
 	"example.com/finetune/simd"
 )
 
@@ -98,7 +99,7 @@ func (s *Session) Run(ctx context.Context) (*Result, error) {
 // lock makes the output folder and keeps other runs out of it.
 func (r *run) lock() (*lock, error) {
 	dir := r.c.OutputDir
-	if err := atomicfile.MkdirAll(dir); err != nil {
+	if err := files.MkdirAll(dir); err != nil {
 		return nil, fmt.Errorf("output_dir: %w", err)
 	}
 	held, err := lockFolder(dir)
@@ -107,7 +108,7 @@ func (r *run) lock() (*lock, error) {
 		err = nil
 	}
 	if err == nil {
-		err = atomicfile.Sweep(dir)
+		err = files.Sweep(dir)
 	}
 	if err != nil {
 		held.release()
@@ -140,7 +141,7 @@ func (r *run) guarded(ctx context.Context) (result *Result, err error) {
 	}
 	if r.running && (fault || changed != nil) {
 		if _, e := r.save(); e == nil {
-			err = hint(fmt.Errorf("%w; saved after step %d", err, r.st.Step), "--resume goes on once the file is as it was")
+			err = hint.New(fmt.Errorf("%w; saved after step %d", err, r.st.Step), "--resume goes on once the file is as it was")
 		}
 	}
 	return nil, errors.Join(err, r.close())
@@ -181,7 +182,7 @@ func (s *Session) newRun() (*run, error) {
 			return nil, err
 		}
 	} else if r.c.EarlyStopping > 0 {
-		return nil, hint(errors.New("early_stopping_patience needs validation rows"), "put a valid.jsonl beside train.jsonl, or set val_split")
+		return nil, hint.New(errors.New("early_stopping_patience needs validation rows"), "put a valid.jsonl beside train.jsonl, or set val_split")
 	}
 	var err error
 	if r.adapters, err = loraone.Attach(s.Model, r.c.Lora(s.baseName())); err != nil {

@@ -34,8 +34,9 @@ type state struct {
 	Init     *loraone.StartReport `json:"init,omitempty"`
 }
 
-// stateVersion is the layout of a checkpoint.
-const stateVersion = 2
+// stateVersion is the layout of a checkpoint. Layout 2 called scaled-adamw
+// preconditioned-adamw.
+const stateVersion = 3
 
 // A window is what has happened since the last log line.
 type window struct {

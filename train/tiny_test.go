@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"example.com/finetune/internal/random"
 	"example.com/finetune/model"
 	"example.com/finetune/model/safetensors"
 	"example.com/finetune/simd"
@@ -66,12 +67,12 @@ func (w *weights) add(name string, scale float64, shape ...int) {
 	for _, s := range shape {
 		n *= s
 	}
-	rng := newStream(w.seed, name, 0)
+	rng := random.ForStep(w.seed, name, 0)
 	x := make([]float32, n)
 	for i := range x {
 		x[i] = 1
 		if scale > 0 {
-			x[i] = float32((float64(rng.next()>>11)*0x1p-52 - 1) * scale)
+			x[i] = float32((float64(rng.Uint64()>>11)*0x1p-52 - 1) * scale)
 		}
 	}
 	w.list = append(w.list, safetensors.Entry{Name: name, Shape: shape, Data: x})

@@ -1,31 +1,24 @@
 package train
 
 import (
-	"fmt"
 	"math"
 	"slices"
 	"strings"
 	"time"
 
+	"example.com/finetune/internal/hint"
 	"example.com/finetune/simd"
 	"example.com/finetune/train/data"
 )
 
-// A usageError is a setting that cannot be: the command ends with exit code 2.
-type usageError struct {
-	text, hint string
+// usage returns an error about a setting that cannot be, with advice where there is
+// some: the command ends with exit code 2.
+func usage(advice, format string, args ...any) error {
+	return hint.New(hint.Usagef(format, args...), advice)
 }
 
-func (e *usageError) Error() string { return e.text }
-func (e *usageError) Hint() string  { return e.hint }
-func (e *usageError) Usage() bool   { return true }
-
-func usage(hint, format string, args ...any) error {
-	return &usageError{text: fmt.Sprintf(format, args...), hint: hint}
-}
-
-// Validate checks every setting by itself; no file is opened. Its errors have
-// Usage() true.
+// Validate checks every setting by itself; no file is opened. Its errors are those
+// that [hint.IsUsage] knows.
 func (c *Config) Validate() error {
 	for _, check := range []func(*Config) error{checkFolders, checkLength, checkOptimizer, checkLora, checkText, checkCompute, checkReports} {
 		if err := check(c); err != nil {
@@ -68,7 +61,7 @@ func checkLength(c *Config) error {
 }
 
 func checkOptimizer(c *Config) error {
-	if err := oneOf("optimizer", c.Optimizer, "preconditioned-adamw", "adamw"); err != nil {
+	if err := oneOf("optimizer", c.Optimizer, preconditionedAdamW, plainAdamW, scaledAdamW); err != nil {
 		return err
 	}
 	if err := oneOf("lr_scheduler_type", c.LRSchedulerType, "constant", "linear", "cosine"); err != nil {
@@ -84,9 +77,9 @@ func checkOptimizer(c *Config) error {
 	case c.WeightDecay < 0 || !finite(c.WeightDecay):
 		return usage("", "weight_decay is %v, want 0 or more", c.WeightDecay)
 	case !(c.AdamBeta1 >= 0 && c.AdamBeta1 < 1):
-		return usage("", "adam_beta1 is %v, want 0 or more and less than 1", c.AdamBeta1)
+		return usage("", "adam_beta1 is %v, want more than 0 and less than 1, or 0 for the optimizer's own", c.AdamBeta1)
 	case !(c.AdamBeta2 >= 0 && c.AdamBeta2 < 1):
-		return usage("", "adam_beta2 is %v, want 0 or more and less than 1", c.AdamBeta2)
+		return usage("", "adam_beta2 is %v, want more than 0 and less than 1, or 0 for the optimizer's own", c.AdamBeta2)
 	case !(c.AdamEpsilon > 0) || !finite(c.AdamEpsilon):
 		return usage("", "adam_epsilon is %v, want a number above 0", c.AdamEpsilon)
 	case c.MaxGradNorm < 0 || !finite(c.MaxGradNorm):
@@ -178,11 +171,11 @@ func oneOf(key, value string, allowed ...string) error {
 	if slices.Contains(allowed, value) {
 		return nil
 	}
-	hint := ""
+	advice := ""
 	if near := nearest(value, allowed); near != "" {
-		hint = "did you mean " + near + "?"
+		advice = "did you mean " + near + "?"
 	}
-	return usage(hint, "%s is %q, want one of %s", key, value, strings.Join(allowed, ", "))
+	return usage(advice, "%s is %q, want one of %s", key, value, strings.Join(allowed, ", "))
 }
 
 func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"path/filepath"
 
-	"example.com/finetune/model/infile"
+	"example.com/finetune/internal/files"
 	"example.com/finetune/model/safetensors"
 	"example.com/finetune/simd"
 )
@@ -39,7 +39,7 @@ func hashFiles(paths []string, p *simd.Pool) ([]fileHash, error) {
 	list, errs := make([]fileHash, len(paths)), make([]error, len(paths))
 	p.Run(len(paths), func(_, i int) {
 		list[i].Name = filepath.Base(paths[i])
-		list[i].SHA256, errs[i] = infile.SHA256(paths[i])
+		list[i].SHA256, errs[i] = files.SHA256(paths[i])
 	})
 	for _, err := range errs {
 		if err != nil {

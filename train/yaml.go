@@ -14,7 +14,7 @@ import (
 	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
 
-	"example.com/finetune/model/infile"
+	"example.com/finetune/internal/files"
 )
 
 // Bounds on a file of settings, a hundred times what all of them need. The parser's
@@ -29,7 +29,7 @@ const (
 // the wrong type and a key that stands twice are errors with their line, and so is
 // what a list of settings has no need of: anchors, aliases, tags, a second document.
 func (c *Config) ReadYAML(path string) error {
-	text, err := infile.Read(path, maxYAML)
+	text, err := files.Read(path, maxYAML)
 	if err != nil {
 		return fmt.Errorf("opening the settings: %w", err)
 	}
@@ -49,11 +49,11 @@ func (c *Config) parseYAML(name string, text []byte) error {
 		}
 		setting, ok := c.setting(key)
 		if !ok {
-			hint := ""
+			advice := ""
 			if near := nearest(key, Keys()); near != "" {
-				hint = "did you mean " + near + "?"
+				advice = "did you mean " + near + "?"
 			}
-			return usage(hint, "%s:%d: unknown setting %.60q", name, line, key)
+			return usage(advice, "%s:%d: unknown setting %.60q", name, line, key)
 		}
 		if err := setNode(setting, e.Value); err != nil {
 			return usage("", "%s:%d: %s: %s", name, line, key, strings.TrimPrefix(err.Error(), key+": "))

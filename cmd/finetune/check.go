@@ -1,12 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"errors"
-	"os"
 	"time"
 
 	"github.com/alecthomas/kong"
 
+	"example.com/finetune/internal/files"
+	"example.com/finetune/internal/hint"
 	"example.com/finetune/train/data"
 )
 
@@ -59,7 +61,7 @@ func (c *checkCommand) Run(u *ui, ctx *kong.Context) error {
 		return err
 	}
 	if c.Show < 0 {
-		return usageErrorf("--show is %d, want a count of rows", c.Show)
+		return hint.Usagef("--show is %d, want a count of rows", c.Show)
 	}
 	j, err := newRowJob(config)
 	if err != nil {
@@ -136,13 +138,11 @@ func stopsError(stops []data.Mistake) error {
 	for _, s := range stops {
 		text += s.Text + "\n"
 	}
-	err := errorf("a run would stop: %w", errors.New(text[:len(text)-1]))
+	advice := ""
 	for _, s := range stops {
-		if s.Hint != "" {
-			return err.hint(s.Hint)
-		}
+		advice = cmp.Or(advice, s.Hint)
 	}
-	return err
+	return hint.New(errors.New("a run would stop: "+text[:len(text)-1]), advice)
 }
 
 // A byteProgress shows how much of some files is read.
@@ -157,7 +157,7 @@ type byteProgress struct {
 func newByteProgress(u *ui, paths data.Paths) *byteProgress {
 	b := &byteProgress{progress: newProgress(u, "auto"), start: time.Now()}
 	for _, p := range []string{paths.Train, paths.Valid, paths.Test} {
-		b.total += fileSize(p)
+		b.total += files.Size(p)
 	}
 	return b
 }
@@ -165,7 +165,7 @@ func newByteProgress(u *ui, paths data.Paths) *byteProgress {
 // begin goes on to the next file and returns what is to be told the bytes read.
 func (b *byteProgress) begin(path string) func(read int64) {
 	b.before += b.size
-	b.size = fileSize(path)
+	b.size = files.Size(path)
 	return func(read int64) {
 		const mega = 1_000_000
 		took := time.Since(b.start)
@@ -175,12 +175,4 @@ func (b *byteProgress) begin(path string) func(read int64) {
 		done := b.before + read
 		b.progress.show("megabyte", int(done/mega), int((b.total+mega-1)/mega), bytesText(int64(float64(done)/took.Seconds()))+"/s", path)
 	}
-}
-
-func fileSize(path string) int64 {
-	info, err := os.Stat(path)
-	if err != nil { // the reading of it says so
-		return 0
-	}
-	return info.Size()
 }

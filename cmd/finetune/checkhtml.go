@@ -5,7 +5,7 @@ import (
 	"html/template"
 	"strings"
 
-	"example.com/finetune/model/atomicfile"
+	"example.com/finetune/internal/files"
 	"example.com/finetune/train/data"
 )
 
@@ -32,7 +32,7 @@ func writePage(path string, p *checkPage) error {
 	if err := page.Execute(&b, p); err != nil {
 		return err
 	}
-	return atomicfile.WriteFile(path, []byte(b.String()))
+	return files.Write(path, []byte(b.String()))
 }
 
 // A pageBar is one bar of a histogram, in percent of the longest.

@@ -32,14 +32,12 @@ For example:
 `
 }
 
-// demoConfig are the settings of the demo, chosen by runs on its data: a model this
-// small wants all projections, a high rate and a strong λ.
+// demoConfig are the settings of the demo: a model this small wants all projections.
 func demoConfig() train.Config {
 	c := train.Default()
 	c.Model, c.Data, c.OutputDir = filepath.Join(demoDir, "model"), filepath.Join(demoDir, "data"), filepath.Join(demoDir, "adapter")
 	c.MaxSteps, c.EvalSteps = 60, 20
 	c.TargetModules = train.Names{"all-linear"}
-	c.LearningRate, c.PreconditionReg = 1e-2, 0.1
 	c.Overwrite = true
 	return c
 }

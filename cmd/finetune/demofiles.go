@@ -14,7 +14,8 @@ import (
 	"slices"
 	"strings"
 
-	"example.com/finetune/model/atomicfile"
+	"example.com/finetune/internal/files"
+	"example.com/finetune/internal/hint"
 )
 
 // demoFiles are the model (stories260K, MIT) and the rows of the demo.
@@ -66,7 +67,7 @@ func unpackDemo(dir string) error {
 		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 			return err
 		}
-		if err := atomicfile.WriteFile(file, data); err != nil {
+		if err := files.Write(file, data); err != nil {
 			return err
 		}
 	}
@@ -117,8 +118,8 @@ func ownFiles(dir string) ([]string, error) {
 		if n := len(foreign) - 1; n > 0 {
 			more = fmt.Sprintf(" and %d more", n)
 		}
-		return nil, errorf("%s%s: not written by the demo, or changed since", filepath.Join(dir, foreign[0]), more).
-			hint("move " + dir + " away, or run the demo in another folder")
+		return nil, hint.New(fmt.Errorf("%s%s: not written by the demo, or changed since", filepath.Join(dir, foreign[0]), more),
+			"move "+dir+" away, or run the demo in another folder")
 	}
 	return own, nil
 }
@@ -131,7 +132,7 @@ func walkFiles(dir string, f func(name string, d fs.DirEntry) error) error {
 		return nil
 	}
 	if err == nil && !info.IsDir() {
-		return errorf("%s: a file, where the demo wants its folder", dir)
+		return fmt.Errorf("%s: a file, where the demo wants its folder", dir)
 	}
 	return filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
@@ -153,7 +154,7 @@ func (m manifest) write(dir string) error {
 	if err != nil {
 		return err
 	}
-	return atomicfile.WriteFile(filepath.Join(dir, demoManifest), append(text, '\n'))
+	return files.Write(filepath.Join(dir, demoManifest), append(text, '\n'))
 }
 
 func digest(data []byte) string {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 
+	"example.com/finetune/internal/hint"
 	"example.com/finetune/model"
 	"example.com/finetune/train"
 	"example.com/finetune/train/data"
@@ -50,7 +51,7 @@ type evalReport struct {
 // Run measures base and adapter on the same rows.
 func (c *evalCommand) Run(u *ui) error {
 	if c.Data == "" {
-		return usageErrorf("no data").hint("--data names a file of rows, or a folder with test.jsonl or valid.jsonl")
+		return hint.New(hint.Usagef("no data"), "--data names a file of rows, or a folder with test.jsonl or valid.jsonl")
 	}
 	path, err := heldOut(c.Data)
 	if err != nil {
@@ -98,7 +99,7 @@ func heldOut(path string) (string, error) {
 	case p.Train == path:
 		return path, nil
 	}
-	return "", errorf("%s: no test or validation file in this folder", path).hint("--data " + p.Train + " measures the training rows")
+	return "", hint.New(fmt.Errorf("%s: no test or validation file in this folder", path), "--data "+p.Train+" measures the training rows")
 }
 
 // read tokenises the rows as the adapter was trained, unless flags say otherwise.

@@ -1,11 +1,14 @@
 package main
 
 import (
+	"errors"
+	"fmt"
 	"io"
 	"slices"
 	"strings"
 	"time"
 
+	"example.com/finetune/internal/hint"
 	"example.com/finetune/model"
 	"example.com/finetune/tokenizer"
 )
@@ -59,7 +62,7 @@ func (c *generateCommand) Run(u *ui) error {
 	}
 	limit := c.MaxTokens
 	if room := r.config.MaxPositionEmbeddings - len(ids); room < 1 {
-		return errorf("the prompt has %s, but the model reads at most %s", many(len(ids), "token"), count(r.config.MaxPositionEmbeddings))
+		return fmt.Errorf("the prompt has %s, but the model reads at most %s", many(len(ids), "token"), count(r.config.MaxPositionEmbeddings))
 	} else if room < limit {
 		u.warnf("the model reads at most %s: %s after the prompt", many(r.config.MaxPositionEmbeddings, "token"), many(room, "token"))
 		limit = room
@@ -74,17 +77,17 @@ func (c *generateCommand) Run(u *ui) error {
 func (c *generateCommand) check() error {
 	switch {
 	case c.Prompt == nil:
-		return usageErrorf("no prompt").hint(`--prompt "Once upon a time", or --prompt - to read it from standard input`)
+		return hint.New(hint.Usagef("no prompt"), `--prompt "Once upon a time", or --prompt - to read it from standard input`)
 	case c.MaxTokens < 1:
-		return usageErrorf("--max-tokens is %d, want at least 1", c.MaxTokens)
+		return hint.Usagef("--max-tokens is %d, want at least 1", c.MaxTokens)
 	case !(c.Temperature >= 0 && c.Temperature < 100): // NaN is neither
-		return usageErrorf("--temperature is %v, want a number from 0 to 100", c.Temperature)
+		return hint.Usagef("--temperature is %v, want a number from 0 to 100", c.Temperature)
 	case !(c.TopP > 0 && c.TopP <= 1):
-		return usageErrorf("--top-p is %v, want more than 0 and at most 1", c.TopP)
+		return hint.Usagef("--top-p is %v, want more than 0 and at most 1", c.TopP)
 	case c.TopK < 0:
-		return usageErrorf("--top-k is %d, want a count, or 0 for all", c.TopK)
+		return hint.Usagef("--top-k is %d, want a count, or 0 for all", c.TopK)
 	case c.Raw && c.System != "":
-		return usageErrorf("--raw and --system contradict each other: a raw prompt has no turns")
+		return hint.Usagef("--raw and --system contradict each other: a raw prompt has no turns")
 	}
 	return nil
 }
@@ -95,7 +98,7 @@ func (c *generateCommand) readPrompt(stdin io.Reader) (string, error) {
 	}
 	text, err := io.ReadAll(stdin)
 	if err != nil {
-		return "", errorf("reading the prompt: %w", err)
+		return "", fmt.Errorf("reading the prompt: %w", err)
 	}
 	return strings.TrimRight(string(text), "\r\n"), nil
 }
@@ -116,7 +119,7 @@ func (c *generateCommand) encode(r *reading, text string) (ids, ends []int32, er
 	}
 	if template == nil {
 		if c.System != "" {
-			return nil, nil, usageErrorf("--system needs a chat template, and there is none").hint("put it into the prompt")
+			return nil, nil, hint.New(hint.Usagef("--system needs a chat template, and there is none"), "put it into the prompt")
 		}
 		ids, err = r.begin(text)
 		return ids, ends, err
@@ -135,7 +138,7 @@ func (c *generateCommand) encode(r *reading, text string) (ids, ends []int32, er
 	}
 	ids = r.tok.Encode(rendered, false).IDs
 	if len(ids) == 0 {
-		return nil, nil, errorf("the chat template makes nothing of this prompt").hint("--raw sends it as it is")
+		return nil, nil, hint.New(errors.New("the chat template makes nothing of this prompt"), "--raw sends it as it is")
 	}
 	return ids, ends, nil
 }
@@ -152,7 +155,7 @@ func (r *reading) begin(text string) ([]int32, error) {
 	if r.config.BOS >= 0 {
 		return []int32{int32(r.config.BOS)}, nil
 	}
-	return nil, errorf("an empty prompt starts from BOS, and this model has none").hint("give it a few words")
+	return nil, hint.New(errors.New("an empty prompt starts from BOS, and this model has none"), "give it a few words")
 }
 
 // endOfTurn returns the special token that a template puts after an answer.

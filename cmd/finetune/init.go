@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -9,7 +10,8 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"example.com/finetune/model/atomicfile"
+	"example.com/finetune/internal/files"
+	"example.com/finetune/internal/hint"
 	"example.com/finetune/train"
 	"example.com/finetune/train/data"
 )
@@ -65,7 +67,7 @@ func (c *initCommand) Run(u *ui, ctx *kong.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := atomicfile.WriteFile(c.Output, text); err != nil {
+	if err := files.Write(c.Output, text); err != nil {
 		return err
 	}
 	return u.printf("settings  %s\ntrain     %s train --config %s\n", c.Output, program(), quote(c.Output))
@@ -80,7 +82,7 @@ func (c *initCommand) free() error {
 	case err != nil:
 		return err
 	case !c.Overwrite:
-		return errorf("%s is there already", c.Output).hint("--overwrite replaces it, -o names another file")
+		return hint.New(fmt.Errorf("%s is there already", c.Output), "--overwrite replaces it, -o names another file")
 	}
 	return nil
 }

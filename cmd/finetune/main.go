@@ -15,6 +15,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"example.com/finetune/internal/hint"
 	"example.com/finetune/train"
 )
 
@@ -65,7 +66,7 @@ func exitCode(err error) int {
 		return exitDone
 	case errors.Is(err, errInterrupted):
 		return exitInterrupted
-	case errors.Is(err, errHelp), isUsage(err):
+	case errors.Is(err, errHelp), hint.IsUsage(err):
 		return exitUsage
 	}
 	return exitFailed
@@ -144,11 +145,11 @@ func normalise(args []string) []string {
 func parseError(err error) error {
 	text, near, found := strings.Cut(err.Error(), ", did you mean ")
 	if found {
-		return usageErrorf("%s", text).hint("did you mean " + near)
+		return hint.New(hint.Usagef("%s", text), "did you mean "+near)
 	}
 	page := "finetune --help"
 	if p := new(kong.ParseError); errors.As(err, &p) && p.Context != nil && p.Context.Command() != "" {
 		page = "finetune " + p.Context.Command() + " --help"
 	}
-	return usageErrorf("%s", text).hint("see " + page)
+	return hint.New(hint.Usagef("%s", text), "see "+page)
 }

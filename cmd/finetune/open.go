@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"example.com/finetune/internal/hint"
 	"example.com/finetune/loraone"
 	"example.com/finetune/loraone/peft"
 	"example.com/finetune/model"
@@ -61,14 +62,14 @@ func (f *modelFlags) open() (*reading, error) {
 func (f *modelFlags) openSmall() (*reading, error) {
 	switch {
 	case f.Model == "" && f.Adapter == "":
-		return nil, usageErrorf("no model").hint("--model names a folder, or --adapter one whose base is known")
+		return nil, hint.New(hint.Usagef("no model"), "--model names a folder, or --adapter one whose base is known")
 	case f.Threads < 0:
-		return nil, usageErrorf("--threads is %d, want a count, or 0 for all cores", f.Threads)
+		return nil, hint.Usagef("--threads is %d, want a count, or 0 for all cores", f.Threads)
 	}
 	r := new(reading)
 	var err error
 	if r.compute, err = simd.ParseCompute(f.Compute); err != nil {
-		return nil, usageErrorf("%v", err).hint("--compute f32 runs everywhere")
+		return nil, hint.New(hint.Usagef("%v", err), "--compute f32 runs everywhere")
 	}
 	if err := r.findBase(f); err != nil {
 		return nil, err
@@ -107,7 +108,7 @@ func (r *reading) findBase(f *modelFlags) (err error) {
 		base = r.origin.Base.Name
 	}
 	if r.dir, _, err = hub.Resolve(base); err != nil {
-		return errorf("%s: its base model is not where it was: %w", filepath.Clean(f.Adapter), err).hint("--model names the folder of the base")
+		return hint.New(fmt.Errorf("%s: its base model is not where it was: %w", filepath.Clean(f.Adapter), err), "--model names the folder of the base")
 	}
 	return nil
 }

@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/alecthomas/kong"
 
+	"example.com/finetune/internal/files"
 	"example.com/finetune/train"
 	"example.com/finetune/train/data"
 )
@@ -169,9 +169,7 @@ func weightBytes(dir string) (n int64) {
 		return 0
 	}
 	for _, p := range paths {
-		if info, err := os.Stat(p); err == nil {
-			n += info.Size()
-		}
+		n += files.Size(p)
 	}
 	return n
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"example.com/finetune/internal/hint"
 	"example.com/finetune/train"
 )
 
@@ -95,7 +97,7 @@ func TestExitCodes(t *testing.T) {
 		err  error
 		want int
 	}{
-		{nil, 0}, {errorf("x"), 1}, {errHelp, 2}, {usageErrorf("x"), 2}, {errInterrupted, 130},
+		{nil, 0}, {errors.New("x"), 1}, {errHelp, 2}, {hint.Usagef("x"), 2}, {errInterrupted, 130},
 	} {
 		if got := exitCode(c.err); got != c.want {
 			t.Errorf("%v: exit code %d, want %d", c.err, got, c.want)
@@ -108,7 +110,7 @@ func TestFail(t *testing.T) {
 	u := newUI(nil, nil, &stderr)
 	u.set(true, "info")
 	u.warnf("not said")
-	u.fail(errorf("a:1: x\na:2: y").hint("do this"))
+	u.fail(hint.New(errors.New("a:1: x\na:2: y"), "do this"))
 	want := "finetune: error: a:1: x\n                 a:2: y\nfinetune: hint: do this\n"
 	if got := stderr.String(); got != want {
 		t.Errorf("got\n%swant\n%s", got, want)

@@ -4,12 +4,14 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/alecthomas/kong"
 
+	"example.com/finetune/internal/hint"
 	"example.com/finetune/train"
 )
 
@@ -95,7 +97,7 @@ func (f *runFlags) settle(config *train.Config, set func()) error {
 	config.OutputDir = cmp.Or(given, folder) // it may have been moved
 	set()
 	if resume && config.Model == "" && config.Data == "" {
-		return errorf("%s: no run to go on with: it has no run.yaml", folder).hint("--model and --data begin one")
+		return hint.New(fmt.Errorf("%s: no run to go on with: it has no run.yaml", folder), "--model and --data begin one")
 	}
 	return nil
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -10,6 +9,8 @@ import (
 	"sync"
 
 	"golang.org/x/term"
+
+	"example.com/finetune/internal/hint"
 )
 
 // What goes to standard error, apart from the progress line and the plan:
@@ -110,41 +111,9 @@ func (u *ui) fail(err error) {
 	const head = "finetune: error: "
 	text := strings.TrimRight(err.Error(), "\n")
 	u.line(levelError, head+strings.ReplaceAll(text, "\n", "\n"+strings.Repeat(" ", len(head))))
-	var h interface{ Hint() string }
-	if errors.As(err, &h) && h.Hint() != "" {
-		u.line(levelError, "finetune: hint: "+h.Hint())
+	if advice := hint.Of(err); advice != "" {
+		u.line(levelError, "finetune: hint: "+advice)
 	}
-}
-
-// A commandError is a mistake with advice: of the command line where usage is set.
-type commandError struct {
-	error
-	advice string
-	usage  bool
-}
-
-func (e commandError) Unwrap() error { return e.error }
-func (e commandError) Hint() string  { return e.advice }
-func (e commandError) Usage() bool   { return e.usage }
-
-// hint returns the error with advice added.
-func (e commandError) hint(advice string) commandError {
-	e.advice = advice
-	return e
-}
-
-func usageErrorf(format string, args ...any) commandError {
-	return commandError{error: fmt.Errorf(format, args...), usage: true}
-}
-
-func errorf(format string, args ...any) commandError {
-	return commandError{error: fmt.Errorf(format, args...)}
-}
-
-// isUsage reports whether err is a mistake on the command line or in a setting.
-func isUsage(err error) bool {
-	var u interface{ Usage() bool }
-	return errors.As(err, &u) && u.Usage()
 }
 
 // printJSON writes one object on a line of standard output.

@@ -9,7 +9,8 @@ import (
 	"slices"
 	"strings"
 
-	"example.com/finetune/model/strictjson"
+	"example.com/finetune/internal/hint"
+	"example.com/finetune/internal/jsontree"
 )
 
 // The names PEFT gives the two files.
@@ -65,9 +66,9 @@ var plainInits = []string{"null", "true", "false", `"gaussian"`, `"eva"`, `"orth
 // changes what the adapter computes and is not supported is an error; all are named
 // together.
 func ReadConfig(dir string) (Config, error) {
-	f, err := strictjson.ReadFile(filepath.Join(dir, configName))
+	f, err := jsontree.ReadFields(filepath.Join(dir, configName))
 	if errors.Is(err, fs.ErrNotExist) {
-		return Config{}, hintError{fmt.Errorf("%s: not an adapter: %w", dir, err), "give the folder that holds " + configName + " and " + weightsName}
+		return Config{}, hint.New(fmt.Errorf("%s: not an adapter: %w", dir, err), "give the folder that holds "+configName+" and "+weightsName)
 	}
 	if err != nil {
 		return Config{}, err
@@ -75,7 +76,7 @@ func ReadConfig(dir string) (Config, error) {
 	return parseConfig(f)
 }
 
-func parseConfig(f *strictjson.Fields) (Config, error) {
+func parseConfig(f *jsontree.Fields) (Config, error) {
 	if f.Text("peft_type", "") != "LORA" {
 		f.Wrong("peft_type", `"LORA"`)
 		return Config{}, f.Err()
@@ -105,7 +106,7 @@ func parseConfig(f *strictjson.Fields) (Config, error) {
 }
 
 // refuse notes settings that would change what the adapter computes.
-func refuse(f *strictjson.Fields) {
+func refuse(f *jsontree.Fields) {
 	for _, k := range f.Keys() {
 		if !slices.Contains(known, k) && !isNeutral(f.Raw(k)) {
 			f.Wrong(k, "null, false or empty: it is not supported")

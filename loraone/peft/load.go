@@ -9,14 +9,13 @@ import (
 	"slices"
 	"strings"
 
+	"example.com/finetune/internal/hint"
+	"example.com/finetune/internal/mistakes"
 	"example.com/finetune/loraone"
 	"example.com/finetune/model"
 	"example.com/finetune/model/safetensors"
 	"example.com/finetune/simd"
 )
-
-// maxMistakes is how many tensors an error names.
-const maxMistakes = 10
 
 // Load reads an adapter and attaches it to m, in place of what is attached. The
 // layers' Scale is the file's own, which the returned Config's Scale method does not
@@ -43,7 +42,7 @@ func Load(dir string, m *model.Model) (*loraone.Adapters, error) {
 			r.module(l)
 		}
 		r.unexpected()
-		return r.err()
+		return r.mistakes.Err(r.file.Path())
 	})
 	if err != nil {
 		return nil, err
@@ -61,10 +60,10 @@ func Load(dir string, m *model.Model) (*loraone.Adapters, error) {
 
 func noWeights(dir string, err error) error {
 	if _, e := os.Stat(filepath.Join(dir, "adapter_model.bin")); e == nil {
-		return hintError{
+		return hint.New(
 			fmt.Errorf("%s: adapter_model.bin is a pickle, which can run any code when it is read: refused", dir),
 			"save the adapter as safetensors: save_pretrained(folder, safe_serialization=True) in PEFT",
-		}
+		)
 	}
 	return err
 }
@@ -76,11 +75,11 @@ type reader struct {
 	seen     map[string]bool
 	layers   []*loraone.Layer
 	linears  []*model.Linear
-	mistakes []string
+	mistakes mistakes.List
 }
 
 func (r *reader) mistake(format string, args ...any) {
-	r.mistakes = append(r.mistakes, fmt.Sprintf(format, args...))
+	r.mistakes.Addf(format, args...)
 }
 
 // module reads the pair of one projection, if the adapter has one for it.
@@ -151,19 +150,7 @@ func (r *reader) unexpected() {
 			r.mistake("tensor %s is unexpected: the model has no such module, or it is no lora_A or lora_B of a projection", n)
 		}
 	}
-	if len(r.layers) == 0 && len(r.mistakes) == 0 {
+	if len(r.layers) == 0 && r.mistakes.Len() == 0 {
 		r.mistake("no tensors")
 	}
-}
-
-func (r *reader) err() error {
-	if len(r.mistakes) == 0 {
-		return nil
-	}
-	path := r.file.Path()
-	list := r.mistakes
-	if n := len(list) - maxMistakes; n > 0 {
-		list = append(slices.Clone(list[:maxMistakes]), fmt.Sprintf("and %d more tensors", n))
-	}
-	return errors.New(path + ": " + strings.Join(list, "\n"+path+": "))
 }

@@ -11,9 +11,9 @@ import (
 	"strings"
 	"testing"
 
+	"example.com/finetune/internal/jsontree"
 	"example.com/finetune/loraone"
 	"example.com/finetune/model/safetensors"
-	"example.com/finetune/model/strictjson"
 )
 
 // someTensors are the tensors of an adapter for small, r 4, on three projections.
@@ -210,7 +210,7 @@ func TestWrongTensors(t *testing.T) {
 		"tensor base_model.model.lm_head.lora_A.weight is unexpected":     set("base_model.model.lm_head.lora_A.weight", make([]float32, 48), 4, 12),
 		"tensor " + keyA("model.layers.2.mlp.up_proj") + " is unexpected": set(keyA("model.layers.2.mlp.up_proj"), make([]float32, 48), 4, 12),
 		"tensor " + keyPrefix + q + ".lora_magnitude_vector is unexpect":  set(keyPrefix+q+".lora_magnitude_vector", make([]float32, 18), 18),
-		"and 2 more tensors": func(a all) { clear(a) },
+		"and 2 more mistakes": func(a all) { clear(a) },
 	} {
 		tensors, m := someTensors(), small(t)
 		old := attached(t, m, loraone.Config{R: 1, Alpha: 1, TargetModules: []string{"k_proj"}})
@@ -268,15 +268,15 @@ func TestWrongFiles(t *testing.T) {
 		t.Errorf("a broken file: %v", err)
 	}
 	for text, want := range map[string]string{
-		`{"peft_type": "LORA", "r": 4, "r": 8}`: `key "r" twice`,
-		`{"peft_type": "LORA"`:                  "unexpected end",
-		`[]`:                                    "not a JSON object",
+		`{"peft_type": "LORA", "r": 4, "r": 8}`: `duplicate key "r"`,
+		`{"peft_type": "LORA"`:                  "byte 21: the text ends",
+		`[]`:                                    "a list, want an object",
 		`{"fine_tune_type": "lora"}`:            `peft_type is null, want "LORA"`, // mlx-lm's
-		``:                                      "not a JSON object",
-		`{"lora_alpha": NaN}`:                   "invalid character 'N'", // Python's json writes it
-		"{\n\"r\": 4,\n\"R\xff\": 4}":           "line 3: invalid UTF-8",
-		`{"a": ` + strings.Repeat("[", 20000):   "exceeded max depth",
-		`{"peft_type": "LORA"} {}`:              "after top-level value",
+		``:                                      "the text ends, want a value",
+		`{"lora_alpha": NaN}`:                   `found "NaN", want a value`, // Python's json writes it
+		"{\n\"r\": 4,\n\"R\xff\": 4}":           "line 3, byte 13: invalid UTF-8",
+		`{"a": ` + strings.Repeat("[", 20000):   "more than 10000 lists",
+		`{"peft_type": "LORA"} {}`:              "more text after the value",
 		`{"peft_type": ["LORA"]}`:               `peft_type is ["LORA"], want`,
 		`{"Peft_Type": "LORA"}`:                 `peft_type is null, want "LORA"`,
 	} {
@@ -292,19 +292,25 @@ func TestWrongFiles(t *testing.T) {
 	}
 }
 
-// TestLinksOutOfAnAdapter: a folder from elsewhere names no file of this machine.
+// TestLinksOutOfAnAdapter: they are followed, and one that leads nowhere is named.
 func TestLinksOutOfAnAdapter(t *testing.T) {
 	for _, name := range []string{configName, weightsName} {
 		dir := folder(t, adapterConfig(t, nil), someTensors())
-		outside := filepath.Join(t.TempDir(), "outside")
-		if err := os.Rename(filepath.Join(dir, name), outside); err != nil {
+		outside, link := filepath.Join(t.TempDir(), "outside"), filepath.Join(dir, name)
+		if err := os.Rename(link, outside); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.Symlink(outside, filepath.Join(dir, name)); err != nil {
+		if err := os.Symlink(outside, link); err != nil {
 			t.Skip(err)
 		}
+		if _, err := Load(dir, small(t)); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err := os.Remove(outside); err != nil {
+			t.Fatal(err)
+		}
 		_, err := Load(dir, small(t))
-		if err == nil || !strings.Contains(err.Error(), filepath.Join(dir, name)+": a link to ") {
+		if err == nil || !strings.Contains(err.Error(), link+": a link to "+outside+", which is not there") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -350,7 +356,7 @@ func FuzzAdapterConfig(f *testing.F) {
 	f.Add(adapterConfig(f, map[string]any{"use_dora": true, "target_modules": "all-linear"}))
 	f.Add([]byte(`{"peft_type": "LORA", "r": 1, "lora_alpha": 1e308, "use_dora": { }}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		fields, err := strictjson.Parse(configName, data)
+		fields, err := jsontree.ParseFields(configName, string(data))
 		if err != nil {
 			return
 		}

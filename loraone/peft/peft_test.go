@@ -10,9 +10,9 @@ import (
 	"slices"
 	"testing"
 
+	"example.com/finetune/internal/golden"
 	"example.com/finetune/loraone"
 	"example.com/finetune/model"
-	"example.com/finetune/model/golden"
 	"example.com/finetune/simd"
 )
 
@@ -65,7 +65,7 @@ func mustSave(t testing.TB, dir string, a *loraone.Adapters) {
 	}
 }
 
-func files(t testing.TB, dir string) []string {
+func fileNames(t testing.TB, dir string) []string {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
 	if err != nil {

@@ -29,7 +29,7 @@ func TestReplace(t *testing.T) {
 		if err != nil || b.Config.R != c.R || b.Layers[0].A[0] != float32(c.R) {
 			t.Errorf("%+v: %v", c, err)
 		}
-		if got := files(t, dir); !slices.Equal(got, []string{"README.md", configName, weightsName}) {
+		if got := fileNames(t, dir); !slices.Equal(got, []string{"README.md", configName, weightsName}) {
 			t.Errorf("files %v", got)
 		}
 	}
@@ -67,11 +67,11 @@ func TestInterruptedReplace(t *testing.T) {
 			default:
 				t.Errorf("%+v, after step %d: %v", next, n, err)
 			}
-			if got := files(t, dir); n >= len(steps)-1 && len(got) != 2 {
+			if got := fileNames(t, dir); n >= len(steps)-1 && len(got) != 2 {
 				t.Errorf("%+v, after step %d: files %v", next, n, got)
 			}
 			mustSave(t, dir, attached(t, m, someTargets))
-			if got := files(t, dir); !slices.Equal(got, []string{configName, weightsName}) {
+			if got := fileNames(t, dir); !slices.Equal(got, []string{configName, weightsName}) {
 				t.Errorf("files %v", got)
 			}
 			if n == len(steps) {
@@ -103,7 +103,7 @@ func TestFailedVerificationKeepsTheOld(t *testing.T) {
 		if a, err := Load(dir, m); err != nil || a.Config.R != 4 {
 			t.Errorf("%s: the old adapter is gone: %v", want, err)
 		}
-		if got := files(t, dir); !slices.Equal(got, []string{configName, weightsName}) {
+		if got := fileNames(t, dir); !slices.Equal(got, []string{configName, weightsName}) {
 			t.Errorf("%s: files %v", want, got)
 		}
 	}
@@ -140,10 +140,10 @@ func TestPendingIsNoAdapterYet(t *testing.T) {
 		}
 	}
 	p.Discard()
-	if got := files(t, dir); !slices.Equal(got, []string{configName, weightsName}) {
+	if got := fileNames(t, dir); !slices.Equal(got, []string{configName, weightsName}) {
 		t.Errorf("files %v", got)
 	}
-	if got := files(t, elsewhere); len(got) != 0 {
+	if got := fileNames(t, elsewhere); len(got) != 0 {
 		t.Errorf("written through a link: %v", got)
 	}
 }

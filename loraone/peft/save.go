@@ -11,8 +11,8 @@ import (
 	"path/filepath"
 	"slices"
 
+	"example.com/finetune/internal/files"
 	"example.com/finetune/loraone"
-	"example.com/finetune/model/atomicfile"
 	"example.com/finetune/model/safetensors"
 	"example.com/finetune/simd"
 )
@@ -95,7 +95,7 @@ func (p *Pending) write(tensors []safetensors.Entry) error {
 	if err := safetensors.Write(filepath.Join(p.Dir(), weightsName), tensors, nil); err != nil {
 		return err
 	}
-	return atomicfile.WriteFile(filepath.Join(p.Dir(), configName), p.config)
+	return files.Write(filepath.Join(p.Dir(), configName), p.config)
 }
 
 // verify reads the pending files back.
@@ -122,7 +122,7 @@ func (p *Pending) steps() []func() error {
 	place := func() error {
 		return os.Rename(filepath.Join(p.Dir(), weightsName), filepath.Join(p.dir, weightsName))
 	}
-	flush := func() error { return atomicfile.SyncDir(p.dir) }
+	flush := func() error { return files.SyncDir(p.dir) }
 	// The folder goes before the last step: a whole adapter has no remains beside it.
 	staged := filepath.Join(p.dir, pendingConfig)
 	stage := func() error {

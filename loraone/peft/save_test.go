@@ -17,7 +17,7 @@ import (
 func TestSavedNamesAndShapes(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "new", "adapter")
 	mustSave(t, dir, attached(t, small(t), someTargets))
-	if got := files(t, dir); !slices.Equal(got, []string{configName, weightsName}) {
+	if got := fileNames(t, dir); !slices.Equal(got, []string{configName, weightsName}) {
 		t.Errorf("files %v", got)
 	}
 	f, err := safetensors.Open(filepath.Join(dir, weightsName))
@@ -135,7 +135,7 @@ func TestNotFiniteIsNotSaved(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), a.Layers[2].Name) {
 			t.Errorf("%v, want %s", err, want)
 		}
-		if got := files(t, dir); len(got) != 0 {
+		if got := fileNames(t, dir); len(got) != 0 {
 			t.Errorf("%s: left behind %v", want, got)
 		}
 	}

@@ -8,7 +8,8 @@ import (
 	"regexp"
 	"strings"
 
-	"example.com/finetune/model/infile"
+	"example.com/finetune/internal/files"
+	"example.com/finetune/internal/hint"
 )
 
 // validID matches the ids the Hub gives: an optional organisation and a name. The
@@ -29,7 +30,7 @@ func Resolve(arg string) (dir, id string, err error) {
 	info, err := os.Stat(arg)
 	switch {
 	case err == nil && !info.IsDir():
-		return "", "", hintError{fmt.Errorf("model %s: a file, want a folder", arg), "give the folder that holds config.json and the weights"}
+		return "", "", hint.New(fmt.Errorf("model %s: a file, want a folder", arg), "give the folder that holds config.json and the weights")
 	case err == nil:
 		return arg, ID(arg), nil
 	case !IsID(arg):
@@ -41,10 +42,10 @@ func Resolve(arg string) (dir, id string, err error) {
 	}
 	dir, err = snapshot(filepath.Join(cache, repoFolder(arg)))
 	if err != nil {
-		return "", "", hintError{
+		return "", "", hint.New(
 			fmt.Errorf("model %s: neither a folder here nor in the Hub cache %s: %w", arg, cache, err),
-			"fetch it first, for example with: hf download " + arg,
-		}
+			"fetch it first, for example with: hf download "+arg,
+		)
 	}
 	return dir, arg, nil
 }
@@ -82,7 +83,7 @@ func repoFolder(id string) string { return "models--" + strings.ReplaceAll(id, "
 // snapshot returns the folder of the commit that refs/main names.
 func snapshot(repo string) (string, error) {
 	ref := filepath.Join(repo, "refs", "main")
-	data, err := infile.Read(ref, 1024)
+	data, err := files.Read(ref, 1024)
 	if err != nil {
 		return "", err
 	}

@@ -11,8 +11,8 @@
 // # Whom a folder is trusted
 //
 // A header and an index are not trusted: nothing is allocated by their word before
-// it is compared with the file's size, an index names files of its own folder only,
-// and links stay in it (see package infile).
+// it is compared with the file's size, and an index names files of its own folder
+// only, by their bare names. Links in the folder are its owner's and are followed.
 //
 // # Files that change under the map
 //

@@ -13,7 +13,8 @@ import (
 	"github.com/edsrzf/mmap-go"
 	st "github.com/nlpodyssey/safetensors"
 
-	"example.com/finetune/model/infile"
+	"example.com/finetune/internal/files"
+	"example.com/finetune/internal/hint"
 )
 
 // A Tensor is a view into a mapped file, valid until that file is closed.
@@ -23,6 +24,12 @@ type Tensor struct {
 	Shape []int  // empty for a scalar
 	Data  []byte // little-endian, aligned to the element size; must not be written
 }
+
+// Advice for files that are refused.
+const (
+	pickleHint = "save the model as safetensors: save_pretrained(folder) in transformers"
+	alignHint  = "save the model again with today's safetensors, which aligns the data"
+)
 
 // maxCopies bounds what is copied because it lies at odd addresses: the weights of a
 // model of four billion parameters. Files whose header is not padded are old and small.
@@ -37,13 +44,13 @@ type File struct {
 	metadata map[string]string
 }
 
-// Open maps a file, a member of its folder (see [infile.OpenMember]), and checks its
-// header. Errors name the file, and the tensor where there is one.
+// Open maps a file and checks its header. Errors name the file, and the tensor where
+// there is one.
 func Open(path string) (*File, error) {
 	if err := littleEndian(); err != nil {
 		return nil, err
 	}
-	file, err := infile.OpenMember(path)
+	file, err := files.Open(path)
 	if err != nil {
 		return nil, err
 	}
@@ -92,9 +99,9 @@ func headerSize(data []byte) (uint64, error) {
 func otherFormat(start []byte) error {
 	switch {
 	case bytes.HasPrefix(start, []byte("PK\x03\x04")), bytes.HasPrefix(start, []byte{0x80, 2}):
-		return hintError{errors.New("a PyTorch pickle, which can run any code when it is read: refused"), pickleHint}
+		return hint.New(errors.New("a PyTorch pickle, which can run any code when it is read: refused"), pickleHint)
 	case bytes.HasPrefix(start, []byte("version https://")):
-		return hintError{errors.New("a Git LFS pointer, not the file itself"), "git lfs pull"}
+		return hint.New(errors.New("a Git LFS pointer, not the file itself"), "git lfs pull")
 	case bytes.HasPrefix(start, []byte("GGUF")):
 		return errors.New("a GGUF file, want safetensors")
 	}
@@ -186,7 +193,7 @@ func (f *File) checkCopies() error {
 		}
 	}
 	if sum > maxCopies {
-		return hintError{fmt.Errorf("%d bytes lie at odd addresses and would have to be copied, want at most %d", sum, uint64(maxCopies)), alignHint}
+		return hint.New(fmt.Errorf("%d bytes lie at odd addresses and would have to be copied, want at most %d", sum, uint64(maxCopies)), alignHint)
 	}
 	return nil
 }

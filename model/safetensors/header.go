@@ -1,18 +1,16 @@
 package safetensors
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math/bits"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 
 	st "github.com/nlpodyssey/safetensors"
+
+	"example.com/finetune/internal/jsontree"
 )
 
 // Bounds on a header, far above every real file's. The first is the format's own
@@ -23,6 +21,7 @@ const (
 	maxMetadata = 10_000
 	maxName     = 1024
 	maxRank     = 16
+	maxValues   = maxTensors*(10+maxRank) + 2*maxMetadata // ten for an entry without its shape
 )
 
 // A span is where a tensor's bytes lie behind the header.
@@ -34,43 +33,36 @@ type span struct {
 // checkHeader holds a header to the rules of the format, for size bytes of data
 // behind it, and returns the metadata.
 func checkHeader(h []byte, size uint64) (map[string]string, error) {
-	switch {
-	case len(h) == 0 || h[0] != '{':
+	if len(h) == 0 || h[0] != '{' {
 		return nil, fmt.Errorf("the header begins with %q, want {", string(h[:min(len(h), 1)]))
-	case !utf8.Valid(h):
-		return nil, errors.New("the header is not UTF-8")
-	case !json.Valid(h):
-		return nil, errors.New("the header is not JSON")
 	}
-	w := walker{json.NewDecoder(bytes.NewReader(h))}
-	w.UseNumber()
+	header, err := jsontree.ParseAtMost(string(h), maxValues)
+	if err != nil {
+		return nil, fmt.Errorf("the header: %w", err)
+	}
+	if header.Len() > maxTensors {
+		return nil, fmt.Errorf("more than %d tensors", maxTensors)
+	}
 	var metadata map[string]string
 	var spans []span
-	seen := map[string]bool{}
-	w.next() // {
-	for w.More() {
-		name := w.next().(string)
+	for name, v := range header.Members() {
 		if err := checkName(name); err != nil {
 			return nil, err
 		}
-		if seen[name] {
-			return nil, fmt.Errorf("%q stands twice in the header", name)
-		}
-		seen[name] = true
-		if len(seen) > maxTensors {
-			return nil, fmt.Errorf("more than %d tensors", maxTensors)
-		}
-		var err error
 		if name == "__metadata__" {
-			metadata, err = w.metadata()
-		} else {
-			var s span
-			s, err = w.tensor(name)
-			spans = append(spans, s)
+			if metadata, err = readMetadata(v); err != nil {
+				return nil, fmt.Errorf("__metadata__: %w", err)
+			}
+			continue
+		}
+		e, err := readEntry(v)
+		if err == nil {
+			err = e.check()
 		}
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("tensor %s: %w", name, err)
 		}
+		spans = append(spans, span{name, e.offsets[0], e.offsets[1]})
 	}
 	return metadata, contiguous(spans, size)
 }
@@ -122,34 +114,22 @@ func compare(a, b uint64) int {
 	return 1
 }
 
-// A walker takes tokens from valid JSON.
-type walker struct{ *json.Decoder }
-
-func (w walker) next() json.Token {
-	t, _ := w.Token() // valid JSON: cannot fail
-	return t
-}
-
-// metadata takes an object of strings.
-func (w walker) metadata() (map[string]string, error) {
-	if t := w.next(); t != json.Delim('{') {
-		return nil, fmt.Errorf("__metadata__ is %v, want an object of strings", t)
+// readMetadata returns an object of strings.
+func readMetadata(v jsontree.Value) (map[string]string, error) {
+	if v.Kind() != jsontree.Object {
+		return nil, v.Wrong("an object of strings")
 	}
-	m := map[string]string{}
-	for w.More() {
-		key := w.next().(string)
-		if _, twice := m[key]; twice {
-			return nil, fmt.Errorf("__metadata__: %q stands twice", key)
-		}
-		value, ok := w.next().(string)
-		if !ok {
-			return nil, fmt.Errorf("__metadata__: %q is not a string", key)
-		}
-		if m[key] = value; len(m) > maxMetadata {
-			return nil, fmt.Errorf("__metadata__: more than %d entries", maxMetadata)
-		}
+	if v.Len() > maxMetadata {
+		return nil, fmt.Errorf("more than %d entries", maxMetadata)
 	}
-	w.next() // }
+	m := make(map[string]string, v.Len())
+	for key, value := range v.Members() {
+		text, err := value.Str()
+		if err != nil {
+			return nil, fmt.Errorf("%q: %w", key, err)
+		}
+		m[key] = text
+	}
 	return m, nil
 }
 
@@ -159,55 +139,30 @@ type entry struct {
 	shape, offsets []uint64
 }
 
-// tensor takes a tensor's entry and checks that its parts agree.
-func (w walker) tensor(name string) (span, error) {
-	e, err := w.entry()
-	if err == nil {
-		err = e.check()
+// readEntry returns {"dtype": …, "shape": …, "data_offsets": …}: these three and
+// nothing else, spelled like this.
+func readEntry(v jsontree.Value) (e entry, err error) {
+	if v.Kind() != jsontree.Object {
+		return e, v.Wrong("an object")
 	}
-	if err != nil {
-		return span{}, fmt.Errorf("tensor %s: %w", name, err)
-	}
-	return span{name, e.offsets[0], e.offsets[1]}, nil
-}
-
-// entry takes {"dtype": …, "shape": …, "data_offsets": …}: these three and nothing
-// else, spelled like this.
-func (w walker) entry() (entry, error) {
-	if w.next() != json.Delim('{') {
-		return entry{}, errors.New("not an object")
-	}
-	var e entry
-	seen := map[string]bool{}
-	for w.More() {
-		key := w.next().(string)
-		if seen[key] {
-			return entry{}, fmt.Errorf("%q stands twice", key)
-		}
-		seen[key] = true
-		var err error
+	for key, value := range v.Members() {
 		switch key {
 		case "dtype":
-			t := w.next()
-			var ok bool
-			if e.dtype, ok = t.(string); !ok {
-				err = fmt.Errorf("%v found, want a string", t)
-			}
+			e.dtype, err = value.Str()
 		case "shape":
-			e.shape, err = w.naturals()
+			e.shape, err = naturals(value)
 		case "data_offsets":
-			e.offsets, err = w.naturals()
+			e.offsets, err = naturals(value)
 		default:
-			return entry{}, fmt.Errorf("unknown key %q", key)
+			return e, fmt.Errorf("unknown key %q", key)
 		}
 		if err != nil {
-			return entry{}, fmt.Errorf("%s: %w", key, err)
+			return e, fmt.Errorf("%s: %w", key, err)
 		}
 	}
-	w.next() // }
 	for _, key := range []string{"dtype", "shape", "data_offsets"} {
-		if !seen[key] {
-			return entry{}, errors.New("no " + key)
+		if v.Get(key).Kind() == jsontree.Absent {
+			return e, errors.New("no " + key)
 		}
 	}
 	return e, nil
@@ -228,24 +183,22 @@ func (e entry) check() error {
 	return nil
 }
 
-// naturals takes an array of integers in plain form: no sign, point or exponent.
-func (w walker) naturals() ([]uint64, error) {
-	if w.next() != json.Delim('[') {
-		return nil, errors.New("not a list")
+// naturals returns a list of integers in plain form: no sign, point or exponent.
+func naturals(v jsontree.Value) ([]uint64, error) {
+	if v.Kind() != jsontree.List {
+		return nil, v.Wrong("a list")
 	}
-	list := []uint64{}
-	for w.More() {
-		t := w.next()
-		number, _ := t.(json.Number)
-		n, err := strconv.ParseUint(string(number), 10, 63)
-		if err != nil {
-			return nil, fmt.Errorf("%v found, want an integer of at least 0", t)
-		}
-		if list = append(list, n); len(list) > maxRank {
-			return nil, fmt.Errorf("more than %d entries", maxRank)
-		}
+	if v.Len() > maxRank {
+		return nil, fmt.Errorf("%d entries, want at most %d", v.Len(), maxRank)
 	}
-	w.next() // ]
+	list := make([]uint64, v.Len())
+	for i, item := range v.Items() {
+		n, err := item.Int()
+		if err != nil || n < 0 || item.Raw()[0] == '-' {
+			return nil, item.Wrong("an integer of at least 0")
+		}
+		list[i] = uint64(n)
+	}
 	return list, nil
 }
 

@@ -4,12 +4,15 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
 	"unicode"
 
-	"example.com/finetune/model/strictjson"
+	"example.com/finetune/internal/hint"
+	"example.com/finetune/internal/jsontree"
+	"example.com/finetune/internal/mistakes"
 )
 
 // maxShards bounds the files of one model; the largest there are have some hundred.
@@ -17,14 +20,14 @@ const maxShards = 4096
 
 // readIndex returns the weight_map of an index: which shard holds which tensor.
 func readIndex(path string) (map[string]string, error) {
-	f, err := strictjson.ReadFile(path)
+	f, err := jsontree.ReadFields(path)
 	if err != nil {
 		return nil, err
 	}
 	return weightMap(f)
 }
 
-func weightMap(f *strictjson.Fields) (map[string]string, error) {
+func weightMap(f *jsontree.Fields) (map[string]string, error) {
 	f.Need("weight_map")
 	m := f.Nested("weight_map")
 	if m == nil {
@@ -78,7 +81,7 @@ func openShards(dir string) (*Set, error) {
 		if err != nil {
 			s.Close()
 			if errors.Is(err, fs.ErrNotExist) {
-				return nil, hintError{fmt.Errorf("%s names %s: %w", index, shard, err), "the download is not complete"}
+				return nil, hint.New(fmt.Errorf("%s names %s: %w", index, shard, err), "the download is not complete")
 			}
 			return nil, err
 		}
@@ -93,32 +96,24 @@ func openShards(dir string) (*Set, error) {
 
 // match compares the index with the shards and fills s.of.
 func (s *Set) match(index string, shardOf map[string]string) error {
-	var mistakes []string
+	var wrong mistakes.List
 	for _, f := range s.files {
 		shard := filepath.Base(f.path)
 		for _, n := range f.Names() {
 			switch want, known := shardOf[n]; {
 			case !known:
-				mistakes = append(mistakes, fmt.Sprintf("tensor %s of %s is not in the index", n, shard))
+				wrong.Addf("tensor %s of %s is not in the index", n, shard)
 			case want != shard:
-				mistakes = append(mistakes, fmt.Sprintf("tensor %s lies in %s, the index says %s", n, shard, want))
+				wrong.Addf("tensor %s lies in %s, the index says %s", n, shard, want)
 			default:
 				s.of[n] = f
 			}
 		}
 	}
-	for n, shard := range shardOf {
+	for _, n := range slices.Sorted(maps.Keys(shardOf)) {
 		if s.of[n] == nil {
-			mistakes = append(mistakes, fmt.Sprintf("tensor %s is not in %s", n, shard))
+			wrong.Addf("tensor %s is not in %s", n, shardOf[n])
 		}
 	}
-	if len(mistakes) == 0 {
-		return nil
-	}
-	slices.Sort(mistakes)
-	const shown = 10
-	if n := len(mistakes); n > shown {
-		mistakes = append(mistakes[:shown], fmt.Sprintf("and %d more mistakes", n-shown))
-	}
-	return withPath(index, errors.New(strings.Join(mistakes, "\n"+index+": ")))
+	return wrong.Err(index)
 }

@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+
+	"example.com/finetune/internal/hint"
 )
 
 // The names weights have in a model folder.
@@ -42,7 +44,7 @@ func OpenDir(dir string) (*Set, error) {
 		s.prefetch()
 		return s, nil
 	}
-	if !errors.Is(err, fs.ErrNotExist) || isThere(filepath.Join(dir, singleName)) {
+	if !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
 	if !isThere(filepath.Join(dir, indexName)) {
@@ -67,7 +69,7 @@ func noWeights(dir string) error {
 	err := fmt.Errorf("%s: neither %s nor %s", dir, singleName, indexName)
 	for _, pattern := range []string{"*.bin", "*.pth", "*.pt", "*.bin.index.json"} {
 		if found, _ := filepath.Glob(filepath.Join(escape(dir), pattern)); len(found) > 0 {
-			return hintError{fmt.Errorf("%w; %s is a pickle, which can run any code when it is read", err, filepath.Base(found[0])), pickleHint}
+			return hint.New(fmt.Errorf("%w; %s is a pickle, which can run any code when it is read", err, filepath.Base(found[0])), pickleHint)
 		}
 	}
 	return err

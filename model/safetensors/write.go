@@ -9,7 +9,7 @@ import (
 
 	st "github.com/nlpodyssey/safetensors"
 
-	"example.com/finetune/model/atomicfile"
+	"example.com/finetune/internal/files"
 )
 
 // An Entry is a tensor to be written as F32.
@@ -39,7 +39,7 @@ func Write(path string, tensors []Entry, metadata map[string]string) error {
 	}
 	info := map[string]string{"format": "pt"}
 	maps.Copy(info, metadata)
-	f, err := atomicfile.Create(path)
+	f, err := files.Create(path)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"example.com/finetune/internal/hint"
 	"example.com/finetune/tokenizer"
 )
 
@@ -92,7 +93,7 @@ func parseMessage(o object, raw json.RawMessage) (tokenizer.Message, error) {
 	if !o.has("role") {
 		err := errors.New(`no "role"; found ` + o.names())
 		if o.has("from") {
-			err = hint(err, `ShareGPT messages: --map conversations=messages`)
+			err = hint.New(err, `ShareGPT messages: --map conversations=messages`)
 		}
 		return m, err
 	}

@@ -1,9 +1,9 @@
 package data
 
 import (
-	"errors"
 	"fmt"
 
+	"example.com/finetune/internal/hint"
 	"example.com/finetune/simd"
 	"example.com/finetune/tokenizer"
 )
@@ -62,12 +62,7 @@ type Mistake struct {
 }
 
 func newMistake(err error) Mistake {
-	m := Mistake{Text: err.Error()}
-	var h interface{ Hint() string }
-	if errors.As(err, &h) {
-		m.Hint = h.Hint()
-	}
-	return m
+	return Mistake{Text: err.Error(), Hint: hint.Of(err)}
 }
 
 // Check reads the file at path.
@@ -108,7 +103,7 @@ func (s *survey) finish(mistakes *Mistakes, err error) {
 		r.stop(err)
 	case mistakes != nil:
 		err := fmt.Errorf("%s: %s with mistakes", r.Path, plural(r.MistakeCount, "row"))
-		r.stop(hint(err, "%s", mistakes.Hint()))
+		r.stop(hint.New(err, mistakes.Hint()))
 	default:
 		if err := r.Stats.check(); err != nil {
 			r.stop(fmt.Errorf("%s: %w", r.Path, err))
@@ -127,6 +122,6 @@ func CheckVocabulary(id int32, at Origin, size int) error {
 	if int(id) < size {
 		return nil
 	}
-	return hint(fmt.Errorf("%v: token id %d, but the model's vocab_size is %d", at, id, size),
+	return hint.New(fmt.Errorf("%v: token id %d, but the model's vocab_size is %d", at, id, size),
 		"tokenizer.json and config.json are of different models, or the chat template uses tokens the model lacks")
 }

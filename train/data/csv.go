@@ -8,6 +8,8 @@ import (
 	"io"
 	"strings"
 	"unicode/utf8"
+
+	"example.com/finetune/internal/hint"
 )
 
 // csv yields the records of a table as JSON objects of strings. The first record
@@ -100,7 +102,7 @@ func quoting(err error) error {
 	default:
 		return wrong.Err
 	}
-	return hint(fmt.Errorf("%w, at column %d of line %d", err, wrong.Column, wrong.Line), `write "say ""hi""" for: say "hi"`)
+	return hint.New(fmt.Errorf("%w, at column %d of line %d", err, wrong.Column, wrong.Line), `write "say ""hi""" for: say "hi"`)
 }
 
 // A limited reader ends a record that grows without end.

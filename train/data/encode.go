@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"example.com/finetune/internal/hint"
 	"example.com/finetune/model"
 	"example.com/finetune/tokenizer"
 )
@@ -26,7 +27,7 @@ type encoded struct {
 }
 
 // errNoTemplate is for rows that only a chat template can render.
-var errNoTemplate = hint(errors.New("messages, but the model has no chat template"),
+var errNoTemplate = hint.New(errors.New("messages, but the model has no chat template"),
 	"--chat-template FILE names one; a model without one takes prompt and completion, or text")
 
 // encodeRow renders and tokenises a row, and masks what is not trained.
@@ -60,7 +61,7 @@ func encodeRow(r *Row, t *tokenizer.Tokenizer, o Options) (encoded, error) {
 		e.IDs, e.Learn = e.IDs[:o.MaxLength:o.MaxLength], e.Learn[:o.MaxLength:o.MaxLength]
 	}
 	if e.overlong > 0 && o.Overlong == "error" {
-		return e, hint(fmt.Errorf("%d tokens, max_length is %d", e.overlong, o.MaxLength), "--overlong truncate or drop, or a larger --max-length")
+		return e, hint.New(fmt.Errorf("%d tokens, max_length is %d", e.overlong, o.MaxLength), "--overlong truncate or drop, or a larger --max-length")
 	}
 	return e, nil
 }

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"example.com/finetune/internal/hint"
 )
 
 // Paths are the files of a data argument; those that are not there are "".
@@ -23,13 +25,13 @@ func Find(path string) (Paths, error) {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return Paths{}, hint(fmt.Errorf("%s: no such file or folder", path), `data is a file with one JSON object a line, such as {"prompt": "2+2=", "completion": "4"}`)
+		return Paths{}, hint.New(fmt.Errorf("%s: no such file or folder", path), `data is a file with one JSON object a line, such as {"prompt": "2+2=", "completion": "4"}`)
 	case err != nil:
 		return Paths{}, fmt.Errorf("opening the data: %w", err)
 	case !info.IsDir():
 		return Paths{Train: path}, nil
 	}
-	names, err := files(path)
+	names, err := fileNames(path)
 	if err != nil {
 		return Paths{}, err
 	}
@@ -43,14 +45,14 @@ func Find(path string) (Paths, error) {
 		}
 	}
 	if p == (Paths{}) {
-		return p, hint(fmt.Errorf("%s: no train, valid or test file in this folder; found %s", path, listed(names, "no file")),
+		return p, hint.Newf(fmt.Errorf("%s: no train, valid or test file in this folder; found %s", path, listed(names, "no file")),
 			"name them train.jsonl, valid.jsonl and test.jsonl (or %s), or name one file", strings.Join(extensions[1:], ", "))
 	}
 	return p, nil
 }
 
-// files returns the names of the files in a folder, sorted.
-func files(dir string) ([]string, error) {
+// fileNames returns the names of the files in a folder, sorted.
+func fileNames(dir string) ([]string, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, fmt.Errorf("opening the data: %w", err)
@@ -76,7 +78,7 @@ func pick(dir string, files, names []string) (string, error) {
 		}
 		if slices.Contains(extensions, extension(name)) {
 			found = append(found, path)
-		} else if err := checkExtension(path); errors.As(err, new(hintError)) { // data of a kind that is known
+		} else if err := checkExtension(path); hint.Of(err) != "" { // data of a kind that is known
 			refused = err
 		}
 	}

@@ -5,13 +5,15 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"example.com/finetune/internal/hint"
 )
 
 // unknownFormat says what is missing from a row.
 func unknownFormat(o object) error {
 	err := missing(o)
 	if m := guessColumns(o); m != "" {
-		return hint(err, "--map %s", m)
+		return hint.Newf(err, "--map %s", m)
 	}
 	return err
 }

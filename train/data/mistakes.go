@@ -1,10 +1,11 @@
 package data
 
 import (
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
+
+	"example.com/finetune/internal/hint"
 )
 
 // shown is how many mistakes an error spells out.
@@ -39,9 +40,8 @@ func (m *Mistakes) Error() string {
 // Hint returns the first hint among the mistakes.
 func (m *Mistakes) Hint() string {
 	for _, err := range m.First {
-		var h interface{ Hint() string }
-		if errors.As(err, &h) {
-			return h.Hint()
+		if text := hint.Of(err); text != "" {
+			return text
 		}
 	}
 	return ""
@@ -60,17 +60,4 @@ func listed(names []string, none string) string {
 		list = append(list, fmt.Sprintf("and %d more", more))
 	}
 	return strings.Join(list, ", ")
-}
-
-// A hintError is an error with advice.
-type hintError struct {
-	error
-	hint string
-}
-
-func (e hintError) Hint() string  { return e.hint }
-func (e hintError) Unwrap() error { return e.error }
-
-func hint(err error, format string, args ...any) error {
-	return hintError{err, fmt.Sprintf(format, args...)}
 }

@@ -7,7 +7,7 @@ import (
 	"io"
 	"os"
 
-	"example.com/finetune/model/infile"
+	"example.com/finetune/internal/files"
 	"example.com/finetune/simd"
 	"example.com/finetune/tokenizer"
 )
@@ -66,7 +66,7 @@ func (b *opener) cached() (*Set, error) {
 	if err != nil {
 		return nil, &storageError{err}
 	}
-	data, err := infile.SHA256(b.path)
+	data, err := files.SHA256(b.path)
 	if err != nil {
 		return nil, fmt.Errorf("opening the data: %w", err)
 	}
@@ -179,5 +179,5 @@ func hashProgram() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return infile.SHA256(path)
+	return files.SHA256(path)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"example.com/finetune/internal/hint"
 	"example.com/finetune/tokenizer"
 )
 
@@ -67,7 +68,7 @@ func parseRow(text []byte, where Origin, columns Columns) (Row, error) {
 	}
 	switch {
 	case o.has("chosen") && o.has("rejected"):
-		err = hint(errors.New("preference data (chosen, rejected) are not supported"), "keep the chosen answers as prompt and completion")
+		err = hint.New(errors.New("preference data (chosen, rejected) are not supported"), "keep the chosen answers as prompt and completion")
 	case o.has("messages"):
 		err = row.readMessages(o)
 	case o.has("prompt") && o.has("completion"):

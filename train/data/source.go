@@ -9,6 +9,8 @@ import (
 	"io"
 	"path/filepath"
 	"strings"
+
+	"example.com/finetune/internal/hint"
 )
 
 // longestRow is the largest text of a row in bytes: some ten million tokens. More
@@ -29,7 +31,7 @@ func (r *raw) advise(err error) error {
 	if err == nil || r.hint == "" || json.Valid(r.text) && kind(r.text) == "an object" {
 		return err
 	}
-	return hint(err, "%s", r.hint)
+	return hint.New(err, r.hint)
 }
 
 // A source takes a file apart into raw rows. It keeps none of them.
@@ -49,7 +51,7 @@ func checkExtension(path string) error {
 	case ".jsonl", ".json", ".ndjson", ".csv", ".txt":
 		return nil
 	case ".tsv", ".parquet", ".arrow", ".xlsx", ".gz", ".zst", ".zip":
-		return hint(fmt.Errorf("%s: %s files are not supported", path, ext), "write one JSON object a line to a .jsonl file")
+		return hint.New(fmt.Errorf("%s: %s files are not supported", path, ext), "write one JSON object a line to a .jsonl file")
 	default:
 		return fmt.Errorf("%s: unknown kind of file %q, want one of %s", path, ext, strings.Join(extensions, ", "))
 	}

@@ -3,6 +3,8 @@ package data
 import (
 	"errors"
 	"fmt"
+
+	"example.com/finetune/internal/hint"
 )
 
 // Stats count what became of rows. Tokens are of the rows that were kept.
@@ -56,7 +58,7 @@ func (s *Stats) count(t tally, at Origin, o Options) bool {
 // check refuses rows that most were lost from.
 func (s *Stats) check() error {
 	if 2*s.Untrained > s.Rows {
-		return hint(fmt.Errorf("%d of %d rows have no token to train on, the first at %v", s.Untrained, s.Rows, s.UntrainedAt),
+		return hint.New(fmt.Errorf("%d of %d rows have no token to train on, the first at %v", s.Untrained, s.Rows, s.UntrainedAt),
 			"the prompt may fill max_length, or the chat template may not show where an answer stands: --chat-template names another")
 	}
 	if s.Kept == 0 {

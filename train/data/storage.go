@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"example.com/finetune/model/atomicfile"
+	"example.com/finetune/internal/files"
 )
 
 // A storage is where an index is written, and read from when it is settled: a file
@@ -138,7 +138,7 @@ func openCached(folder string, key indexKey) (*storage, error) {
 // so that whoever opens it sees all of it or nothing.
 func newCached(folder string, key indexKey) (*storage, error) {
 	path := indexPath(folder, key)
-	f, err := atomicfile.Create(path)
+	f, err := files.Create(path)
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"sync/atomic"
 
+	"example.com/finetune/internal/hint"
 	"example.com/finetune/simd"
 	"example.com/finetune/tokenizer"
 )
@@ -152,7 +153,7 @@ func (w *walker) encodeUnlessEndless(r *Row) (encoded, error) {
 	}
 	e, err := w.encode(r)
 	if errors.Is(err, tokenizer.ErrEndless) {
-		err := hint(fmt.Errorf("%v: %w", r.Origin, err), "--chat-template names another template, or none")
+		err := hint.New(fmt.Errorf("%v: %w", r.Origin, err), "--chat-template names another template, or none")
 		w.endless.CompareAndSwap(nil, &err)
 	}
 	return e, err

@@ -1,0 +1,129 @@
+package files
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"regexp"
+)
+
+// A Draft is a file under its temporary name. Exactly one of Commit and Abort ends
+// it; Abort after Commit does nothing, so that it can be deferred.
+type Draft struct {
+	*os.File
+	path string
+	done bool
+}
+
+// Create opens a new file that is to become path. A link at path will be replaced,
+// not followed.
+func Create(path string) (*Draft, error) {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return nil, fmt.Errorf("%s: is a folder", path)
+	}
+	dir, name := filepath.Split(path)
+	for {
+		tmp := filepath.Join(dir, fmt.Sprintf(".%s.tmp-%08x", name, rand.Uint32()))
+		f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+		if errors.Is(err, fs.ErrExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		return &Draft{File: f, path: path}, nil
+	}
+}
+
+// Commit gives the file its name. After an error the temporary file is gone and
+// path is as it was, unless it was the last flush of the folder that failed.
+func (f *Draft) Commit() error {
+	if f.done {
+		return fmt.Errorf("%s: committed or aborted before", f.path)
+	}
+	if err := f.Sync(); err != nil {
+		f.Abort()
+		return err
+	}
+	f.done = true
+	err := f.Close()
+	if err == nil {
+		err = os.Rename(f.Name(), f.path)
+	}
+	if err != nil {
+		os.Remove(f.Name())
+		return err
+	}
+	return SyncDir(filepath.Dir(f.path))
+}
+
+// Abort throws the new content away.
+func (f *Draft) Abort() {
+	if f.done {
+		return
+	}
+	f.done = true
+	f.Close()
+	os.Remove(f.Name())
+}
+
+// Write makes data the content of path.
+func Write(path string, data []byte) error {
+	f, err := Create(path)
+	if err != nil {
+		return err
+	}
+	defer f.Abort()
+	if _, err := f.Write(data); err != nil {
+		return err
+	}
+	return f.Commit()
+}
+
+// temporary matches the names that Create gives.
+var temporary = regexp.MustCompile(`^\..+\.tmp-[0-9a-f]{8}$`)
+
+// Sweep removes the temporary files that a process which was killed has left in
+// dir. Nobody else may be writing there. A folder that is not there holds none.
+func Sweep(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if e.IsDir() || !temporary.MatchString(e.Name()) {
+			continue
+		}
+		if err := os.Remove(filepath.Join(dir, e.Name())); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// MkdirAll makes dir, with the permissions of the user's umask, and flushes the
+// name of every folder it has made to the disk.
+func MkdirAll(dir string) error {
+	if info, err := os.Stat(dir); err == nil && info.IsDir() {
+		return nil
+	}
+	parent := filepath.Dir(dir)
+	if parent == dir {
+		return os.Mkdir(dir, 0o777)
+	}
+	if err := MkdirAll(parent); err != nil {
+		return err
+	}
+	if err := os.Mkdir(dir, 0o777); err != nil {
+		if info, e := os.Stat(dir); e != nil || !info.IsDir() { // else somebody was faster
+			return err
+		}
+	}
+	return SyncDir(parent)
+}

@@ -1,0 +1,163 @@
+package files
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// only fails unless the folder holds just the named file, with that content.
+func only(t *testing.T, path, content string) {
+	t.Helper()
+	entries, err := os.ReadDir(filepath.Dir(path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(entries) != 1 || entries[0].Name() != filepath.Base(path) {
+		t.Errorf("the folder holds %v, want %s alone", entries, filepath.Base(path))
+	}
+	if got, err := os.ReadFile(path); err != nil || string(got) != content {
+		t.Errorf("content %q (%v), want %q", got, err, content)
+	}
+}
+
+func TestWriteReplaces(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.safetensors")
+	for _, content := range []string{"first", "second, longer", ""} {
+		if err := Write(path, []byte(content)); err != nil {
+			t.Fatal(err)
+		}
+		only(t, path, content)
+	}
+}
+
+func TestAbortLeavesTheOldContent(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.safetensors")
+	if err := Write(path, []byte("old")); err != nil {
+		t.Fatal(err)
+	}
+	f, err := Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.HasSuffix(f.Name(), ".safetensors") {
+		t.Errorf("temporary file %s looks like an adapter", f.Name())
+	}
+	if _, err := f.WriteString("new"); err != nil {
+		t.Fatal(err)
+	}
+	f.Abort()
+	f.Abort()
+	only(t, path, "old")
+	if err := f.Commit(); err == nil {
+		t.Error("Commit after Abort: no error")
+	}
+	only(t, path, "old")
+}
+
+func TestAbortAfterCommitDoesNothing(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a")
+	f, err := Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.WriteString("new"); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	f.Abort()
+	only(t, path, "new")
+}
+
+func TestWriteErrors(t *testing.T) {
+	dir := t.TempDir()
+	if err := Write(filepath.Join(dir, "none", "a"), nil); err == nil {
+		t.Error("no error for a folder that is not there")
+	}
+	if err := Write(dir, nil); err == nil || !strings.Contains(err.Error(), "is a folder") {
+		t.Errorf("writing over a folder: %v", err)
+	}
+	f, err := Create(filepath.Join(dir, "a"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Close() // as where the disk fails: nothing can be flushed
+	if err := f.Commit(); err == nil {
+		t.Error("no error where the content cannot be flushed")
+	}
+	if entries, _ := os.ReadDir(dir); len(entries) != 0 {
+		t.Errorf("left behind: %v", entries)
+	}
+}
+
+func TestLinkIsReplacedNotFollowed(t *testing.T) {
+	dir := t.TempDir()
+	target, link := filepath.Join(dir, "target"), filepath.Join(dir, "link")
+	if err := os.WriteFile(target, []byte("old"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(target, link); err != nil {
+		t.Skip(err)
+	}
+	if err := Write(link, []byte("new")); err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := os.ReadFile(target); string(got) != "old" {
+		t.Errorf("the link's target was changed to %q", got)
+	}
+}
+
+func TestSweepTakesWhatACrashHasLeft(t *testing.T) {
+	dir := t.TempDir()
+	f, err := Create(filepath.Join(dir, "a.json")) // neither committed nor aborted
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Close()
+	for _, name := range []string{"a.json", ".a.tmp-notes", ".tmp-01234567", "b.tmp-01234567"} {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := Sweep(dir); err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	if want := []string{".a.tmp-notes", ".tmp-01234567", "a.json", "b.tmp-01234567"}; !slices.Equal(names, want) {
+		t.Errorf("left %v, want %v", names, want)
+	}
+	if err := Sweep(filepath.Join(dir, "none")); err != nil {
+		t.Error(err)
+	}
+	if err := Sweep(filepath.Join(dir, "a.json")); err == nil {
+		t.Error("no error for a file")
+	}
+}
+
+func TestMkdirAll(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "a", "b")
+	for range 2 {
+		if err := MkdirAll(dir); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := Write(filepath.Join(dir, "file"), nil); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"file", filepath.Join("file", "c")} {
+		if err := MkdirAll(filepath.Join(dir, path)); err == nil {
+			t.Errorf("%s: no error though a file is in the way", path)
+		}
+	}
+}

@@ -1,5 +1,0 @@
-//go:build !unix
-
-package infile
-
-const noWait = 0
