@@ -8,6 +8,7 @@ import (
 	"example.com/finetune/internal/files"
 	"example.com/finetune/simd"
 	"example.com/finetune/tokenizer"
+	"example.com/finetune/tokenizer/chat"
 	"example.com/finetune/train/data"
 )
 
@@ -25,7 +26,7 @@ type Data struct {
 // LoadData reads, splits and tokenises the rows that the settings name. template
 // may be nil. progress is told of the bytes that were read, of all there are; it may
 // be nil. The data is to be closed.
-func LoadData(c *Config, t *tokenizer.Tokenizer, template *tokenizer.Template, p *simd.Pool, progress func(done, total int64)) (*Data, error) {
+func LoadData(c *Config, t *tokenizer.Tokenizer, template *chat.Template, p *simd.Pool, progress func(done, total int64)) (*Data, error) {
 	paths, err := data.Find(c.Data)
 	if err != nil {
 		return nil, err

@@ -14,6 +14,7 @@ import (
 	"example.com/finetune/model/hub"
 	"example.com/finetune/simd"
 	"example.com/finetune/tokenizer"
+	"example.com/finetune/tokenizer/chat"
 	"example.com/finetune/train"
 )
 
@@ -131,7 +132,7 @@ func (r *reading) setting(key string) string {
 
 // template loads the chat template that the adapter was trained with; without an
 // adapter, or one of another program, the model's own. It is nil for none.
-func (r *reading) template(which string) (*tokenizer.Template, error) {
+func (r *reading) template(which string) (*chat.Template, error) {
 	if which == "" {
 		which = r.setting("chat_template")
 	}

@@ -514,12 +514,12 @@ func (v *macroValue) call(m *machine, a *args) (Value, error) {
 			given[i] = a.plain[i]
 		} else if value, ok := rest.Get(param.name); ok {
 			given[i] = value
-			rest.delete(param.name)
+			rest.Delete(param.name)
 		}
 	}
 	if n.usesCaller && !n.ownCaller {
 		caller, _ := rest.Get("caller")
-		rest.delete("caller")
+		rest.Delete("caller")
 		if caller == nil {
 			caller = &Undefined{hint: "No caller defined"}
 		}

@@ -2,229 +2,76 @@ package jinja
 
 import (
 	"fmt"
+	"math"
 	"math/big"
 	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"example.com/finetune/internal/jsontree"
 )
 
 // FromJSON reads a value whose strings, lists and dicts all have this origin. Keys keep
-// their order; of one that stands twice the last counts.
+// their order.
 func FromJSON(data []byte, origin int) (Value, error) {
-	r := &jsonReader{data: string(data), origin: origin}
-	v, err := r.value(0)
+	v, err := jsontree.Parse(string(data))
 	if err != nil {
 		return nil, err
 	}
-	if r.space(); r.at < len(r.data) {
-		return nil, r.fail("more behind the value")
-	}
-	return v, nil
+	return FromTree(v, origin)
 }
 
-type jsonReader struct {
-	data   string
-	at     int
-	origin int
-}
-
-func (r *jsonReader) fail(what string) error {
-	return fmt.Errorf("not valid JSON at byte %d: %s", r.at, what)
-}
-
-func (r *jsonReader) space() {
-	for r.at < len(r.data) && strings.IndexByte(" \t\n\r", r.data[r.at]) >= 0 {
-		r.at++
-	}
-}
-
-// punctuation reads one of these bytes, behind white space; 0 if there is another.
-func (r *jsonReader) punctuation(set string) byte {
-	if r.space(); r.at < len(r.data) && strings.IndexByte(set, r.data[r.at]) >= 0 {
-		r.at++
-		return r.data[r.at-1]
-	}
-	return 0
-}
-
-const maxJSON = 500 // lists in one another
-
-func (r *jsonReader) value(depth int) (Value, error) {
-	if depth > maxJSON {
-		return nil, r.fail("nested too deep")
-	}
-	r.space()
-	rest := r.data[r.at:]
-	switch {
-	case rest == "":
-		return nil, r.fail("unexpected end")
-	case rest[0] == '"':
-		s, err := r.text()
-		return from(s, r.origin), err
-	case rest[0] == '{':
-		return r.object(depth)
-	case rest[0] == '[':
-		return r.array(depth)
-	}
-	for word, v := range map[string]Value{"null": nil, "true": true, "false": false} {
-		if strings.HasPrefix(rest, word) {
-			r.at += len(word)
-			return v, nil
+// FromTree is FromJSON of what was read already.
+func FromTree(v jsontree.Value, origin int) (Value, error) {
+	switch v.Kind() {
+	case jsontree.Bool:
+		return v.Raw() == "true", nil
+	case jsontree.Number:
+		return number(v.Raw())
+	case jsontree.String:
+		s, err := v.Str()
+		return From(s, origin), err
+	case jsontree.List:
+		l := &List{origin: origin, items: make([]Value, v.Len())}
+		for i, item := range v.Items() {
+			var err error
+			if l.items[i], err = FromTree(item, origin); err != nil {
+				return nil, err
+			}
 		}
-	}
-	return r.number()
-}
-
-func (r *jsonReader) object(depth int) (Value, error) {
-	d := &Dict{origin: r.origin}
-	r.at++
-	if r.punctuation("}") != 0 {
+		return l, nil
+	case jsontree.Object:
+		d := &Dict{origin: origin}
+		for key, member := range v.Members() {
+			value, err := FromTree(member, origin)
+			if err != nil {
+				return nil, err
+			}
+			d.put(From(key, origin), key, value)
+		}
 		return d, nil
 	}
-	for {
-		if r.space(); r.at >= len(r.data) || r.data[r.at] != '"' {
-			return nil, r.fail("want a key")
-		}
-		key, err := r.text()
-		if err != nil {
-			return nil, err
-		}
-		if r.punctuation(":") == 0 {
-			return nil, r.fail("want : behind a key")
-		}
-		v, err := r.value(depth + 1)
-		if err != nil {
-			return nil, err
-		}
-		d.put(from(key, r.origin), key, v)
-		switch r.punctuation(",}") {
-		case '}':
-			return d, nil
-		case 0:
-			return nil, r.fail("want , or } behind a value")
-		}
-	}
+	return nil, nil
 }
 
-func (r *jsonReader) array(depth int) (Value, error) {
-	l := &List{origin: r.origin}
-	r.at++
-	if r.punctuation("]") != 0 {
-		return l, nil
-	}
-	for {
-		v, err := r.value(depth + 1)
-		if err != nil {
-			return nil, err
-		}
-		l.items = append(l.items, v)
-		switch r.punctuation(",]") {
-		case ']':
-			return l, nil
-		case 0:
-			return nil, r.fail("want , or ] behind a value")
-		}
-	}
-}
-
-func (r *jsonReader) number() (Value, error) {
-	start := r.at
-	for r.at < len(r.data) && strings.IndexByte("+-.0123456789eE", r.data[r.at]) >= 0 {
-		r.at++
-	}
-	text := r.data[start:r.at]
-	digits := strings.TrimPrefix(text, "-")
-	if n := digitsLength(digits, isDecimal); n == 0 || n > 1 && digits[0] == '0' || strings.HasSuffix(text, ".") || strings.Contains(text, ".e") || strings.Contains(text, ".E") {
-		r.at = start
-		return nil, r.fail("want a value")
-	}
+func number(text string) (Value, error) {
 	if strings.ContainsAny(text, ".eE") {
 		f, err := strconv.ParseFloat(text, 64)
-		if err != nil && f == 0 {
-			return nil, r.fail("want a value")
+		if math.IsInf(f, 0) {
+			err = nil // as in Python
 		}
-		return f, nil
+		return f, err
 	}
 	if i, err := strconv.Atoi(text); err == nil {
 		return i, nil
 	}
 	i, ok := new(big.Int).SetString(text, 10)
 	if !ok || len(text) > maxDigits {
-		return nil, r.fail("want a value")
+		return nil, fmt.Errorf("an integer of more than %d digits", maxDigits)
 	}
 	return normBig(i), nil
-}
-
-// text reads a string.
-func (r *jsonReader) text() (string, error) {
-	r.at++
-	i := r.at
-	for i < len(r.data) && r.data[i] != '"' && r.data[i] != '\\' && r.data[i] >= ' ' {
-		i++
-	}
-	if i < len(r.data) && r.data[i] == '"' {
-		s := r.data[r.at:i]
-		r.at = i + 1
-		return strings.ToValidUTF8(s, "\uFFFD"), nil
-	}
-	var b []byte
-	for {
-		if r.at >= len(r.data) || r.data[r.at] < ' ' {
-			return "", r.fail("a string is not closed")
-		}
-		c := r.data[r.at]
-		r.at++
-		switch c {
-		case '"':
-			return strings.ToValidUTF8(string(b), "\uFFFD"), nil
-		case '\\':
-			var err error
-			if b, err = r.escape(b); err != nil {
-				return "", err
-			}
-		default:
-			b = append(b, c)
-		}
-	}
-}
-
-func (r *jsonReader) escape(b []byte) ([]byte, error) {
-	if r.at >= len(r.data) {
-		return nil, r.fail("a string is not closed")
-	}
-	c := r.data[r.at]
-	r.at++
-	if i := strings.IndexByte(`"\/bfnrt`, c); i >= 0 {
-		return append(b, "\"\\/\b\f\n\r\t"[i]), nil
-	}
-	code, ok := r.hex()
-	if c != 'u' || !ok {
-		return nil, r.fail("an unknown escape")
-	}
-	if utf16.IsSurrogate(code) {
-		at := r.at
-		if strings.HasPrefix(r.data[r.at:], `\u`) {
-			r.at += 2
-			if low, ok := r.hex(); ok {
-				if both := utf16.DecodeRune(code, low); both != utf8.RuneError {
-					return utf8.AppendRune(b, both), nil
-				}
-			}
-		}
-		r.at, code = at, utf8.RuneError
-	}
-	return utf8.AppendRune(b, code), nil
-}
-
-func (r *jsonReader) hex() (rune, bool) {
-	if len(r.data)-r.at < 4 {
-		return 0, false
-	}
-	code, err := strconv.ParseUint(r.data[r.at:r.at+4], 16, 32)
-	r.at += 4
-	return rune(code), err == nil
 }
 
 // jsonWriter is one json.dumps.

@@ -32,7 +32,7 @@ type Budget struct{ Steps, Bytes int }
 func NewBudget() *Budget { return &Budget{Steps: DefaultSteps, Bytes: DefaultBytes} }
 
 // ErrLimit is in the chain of every error of a template that went over a limit.
-var ErrLimit = errors.New("the template went over a limit")
+var ErrLimit = errors.New("does not come to an end")
 
 // Error is a mistake in a template, or one that it makes with these values.
 type Error struct {

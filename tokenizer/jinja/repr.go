@@ -44,7 +44,7 @@ func (m *machine) repr(v Value) (*Str, error) {
 	if err := m.spend(len(w.b)); err != nil {
 		return nil, err
 	}
-	return from(string(w.b), originOf(v)), nil
+	return From(string(w.b), originOf(v)), nil
 }
 
 // originOf is where a value came from as a whole.

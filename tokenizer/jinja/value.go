@@ -24,7 +24,7 @@ type Piece struct {
 	Start, End int // bytes
 	Origin     int // that of the value it was made of; 0: the template
 	Block      int // the generation block that wrote it, counted from 1 as they were run; 0: none
-	Item       int // the origin of the item (Dict.MarkItem) whose pass through a loop wrote it; 0: none
+	Item       int // the origin of the item (Dict.Item) whose pass through a loop wrote it; 0: none
 }
 
 // String is a string of the template's own.
@@ -33,8 +33,8 @@ func String(s string) *Str { return &Str{text: s} }
 // String is the text.
 func (s *Str) String() string { return s.text }
 
-// from is text that has an origin as a whole.
-func from(text string, origin int) *Str {
+// From is text that has an origin as a whole.
+func From(text string, origin int) *Str {
 	if origin == 0 || text == "" {
 		return &Str{text: text}
 	}
@@ -197,9 +197,12 @@ type Dict struct {
 // NewDict is an empty dict.
 func NewDict() *Dict { return &Dict{} }
 
-// MarkItem makes the dict mark what is written while it is a loop's item with its
-// origin: Piece.Item.
-func (d *Dict) MarkItem() { d.item = true }
+// Item gives the dict an origin and makes it mark what is written in its passes through
+// loops: Piece.Item is its origin. It returns the dict.
+func (d *Dict) Item(origin int) *Dict {
+	d.origin, d.item = origin, true
+	return d
+}
 
 // Len is the number of keys.
 func (d *Dict) Len() int { return len(d.keys) }
@@ -281,8 +284,8 @@ func (d *Dict) put(key Value, hash any, v Value) {
 	}
 }
 
-// delete takes a key out.
-func (d *Dict) delete(key string) {
+// Delete takes a string's key out.
+func (d *Dict) Delete(key string) {
 	i := d.findText(key)
 	if i < 0 {
 		return
@@ -297,9 +300,6 @@ func (d *Dict) delete(key string) {
 		d.index[h] = i
 	}
 }
-
-// Delete takes a string's key out.
-func (d *Dict) Delete(key string) { d.delete(key) }
 
 type (
 	noneKey  struct{}

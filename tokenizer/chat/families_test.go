@@ -1,4 +1,4 @@
-package tokenizer
+package chat
 
 import (
 	"bufio"
@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"example.com/finetune/tokenizer"
 )
 
 // TestFamilies compares real tokenizers and templates with Hugging Face's, and
@@ -31,14 +33,14 @@ func TestFamilies(t *testing.T) {
 }
 
 func familyRow(t *testing.T, dir string) {
-	var tok *Tokenizer
+	var tok *tokenizer.Tokenizer
 	speed, loaded := "-", "-"
 	strs, wrong := 0, 0
 	if _, err := os.Stat(filepath.Join(dir, "tokenizer.json")); err == nil {
 		best := time.Hour
 		for range 3 {
 			start := time.Now()
-			if tok, err = Load(dir); err != nil {
+			if tok, err = tokenizer.Load(dir); err != nil {
 				t.Fatal(err)
 			}
 			best = min(best, time.Since(start))
@@ -47,15 +49,31 @@ func familyRow(t *testing.T, dir string) {
 		speed = fmt.Sprintf("%.1f", encodeSpeed(t, tok))
 		strs, wrong = familyStrings(t, dir, tok)
 	} else {
-		tok = loadStories(t)
-		tok.config.special = map[string]string{"bos_token": "<s>", "eos_token": "</s>"}
+		tok = loadBare(t)
 	}
 	chats, rendered, masks, masked := familyChats(t, dir, tok)
 	fmt.Printf("%-34s %8d %10d %6d %10d %6d %8d %8s %8s\n", filepath.Base(dir), strs, wrong, chats, rendered, masks, masked, speed, loaded)
 }
 
+// loadBare loads a tokenizer that names <s> and </s> alone, for templates without one.
+func loadBare(t *testing.T) *tokenizer.Tokenizer {
+	t.Helper()
+	data, err := os.ReadFile("../testdata/stories260k/tokenizer.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	writeFile(t, dir, "tokenizer.json", string(data))
+	writeFile(t, dir, "tokenizer_config.json", `{"bos_token": "<s>", "eos_token": "</s>"}`)
+	tok, err := tokenizer.Load(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tok
+}
+
 // encodeSpeed is MB/s of one core over English text: the best of many short passes, as the machine is shared.
-func encodeSpeed(t *testing.T, tok *Tokenizer) float64 {
+func encodeSpeed(t *testing.T, tok *tokenizer.Tokenizer) float64 {
 	text := strings.Repeat("Natalia sold clips to 48 of her friends in April, and then she sold half as many clips in May.\n", 4000)
 	if path := os.Getenv("FINETUNE_TEXT"); path != "" {
 		data, err := os.ReadFile(path)
@@ -100,7 +118,7 @@ func eachRow[T any](t *testing.T, dir, name string, row func(T)) {
 	}
 }
 
-func familyStrings(t *testing.T, dir string, tok *Tokenizer) (n, wrong int) {
+func familyStrings(t *testing.T, dir string, tok *tokenizer.Tokenizer) (n, wrong int) {
 	type row struct {
 		Text               string
 		IDs, Plain, Random []int32
@@ -131,15 +149,14 @@ func familyStrings(t *testing.T, dir string, tok *Tokenizer) (n, wrong int) {
 	return n, wrong
 }
 
-func familyChats(t *testing.T, dir string, tok *Tokenizer) (n, wrong, masks, masked int) {
-	tpl, err := LoadTemplate(dir, "auto", tok)
+func familyChats(t *testing.T, dir string, tok *tokenizer.Tokenizer) (n, wrong, masks, masked int) {
+	tpl, err := Load(dir, "auto", fixedDate, tok)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if tpl == nil {
 		return 0, 0, 0, 0
 	}
-	tpl.SetDate(fixedDate)
 	type row struct {
 		Messages []json.RawMessage
 		Tools    json.RawMessage

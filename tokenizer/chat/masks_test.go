@@ -1,4 +1,4 @@
-package tokenizer
+package chat
 
 import (
 	"encoding/json"
@@ -9,58 +9,76 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"unicode"
 
 	"pgregory.net/rapid"
+
+	"example.com/finetune/tokenizer"
 )
 
 // ownWord is a word that says which message it is of: m3w0. Tool definitions hold "tooldef".
 var ownWord = regexp.MustCompile(`m(\d+)w\d+|tooldef`)
 
-// turn is what the mask test has to know of a message.
-type turn struct {
-	Role    string
-	Content *string
-	Calls   json.RawMessage `json:"tool_calls"`
-	Reason  string          `json:"reasoning_content"`
-}
-
-// checkMask holds the trained tokens of a conversation against the words of its
-// messages: an assistant turn is trained whole, with its end token, or it is not
-// and counts as skipped; nothing of another message is trained.
-func checkMask(tok *Tokenizer, tpl *Template, c Conversation) error {
+// checkMask holds what is trained of a conversation against other renderings of it: a
+// message's span begins where the rendering of what is before it, with the generation
+// prompt, ends, and ends where the rendering up to it does; it has all the words of its
+// message, and no others. A message without a span is reported.
+func checkMask(tok *tokenizer.Tokenizer, tpl *Template, c Conversation) error {
 	r, err := tpl.RenderSpans(c)
 	if err != nil {
 		return nil // the row's error
 	}
-	turns := make([]turn, len(c.Messages))
-	for i, m := range c.Messages {
-		if err := json.Unmarshal(m.Raw, &turns[i]); err != nil {
-			return err
-		}
-	}
 	spans := map[int][]Span{}
 	last := 0
 	for _, s := range r.Spans {
-		if s.Start < last || s.End <= s.Start || s.End > len(r.Text) || turns[s.Turn].Role != "assistant" {
+		if s.Start < last || s.End <= s.Start || s.End > len(r.Text) || c.Messages[s.Turn].Role != "assistant" {
 			return fmt.Errorf("span %v after %d in %d bytes", s, last, len(r.Text))
 		}
 		last = s.End
 		spans[s.Turn] = append(spans[s.Turn], s)
 	}
-	skipped := 0
-	for i, t := range turns {
-		if t.Role == "assistant" && spans[i] == nil {
-			skipped++
+	var skipped []int
+	for i, m := range c.Messages {
+		if m.Role == "assistant" && spans[i] == nil {
+			skipped = append(skipped, i)
 		}
-		if len(spans[i]) == 1 && tpl.chat.marked == nil {
-			if err := checkSpan(tok, r.Text, spans[i][0], t); err != nil {
+		if len(spans[i]) == 1 && !tpl.chat.Generation {
+			if err := checkSpan(tpl, c, r.Text, spans[i][0]); err != nil {
 				return fmt.Errorf("message %d: %w\n%q", i, err, r.Text)
 			}
 		}
 	}
-	if skipped != r.Skipped {
-		return fmt.Errorf("%d turns without a span, %d reported as skipped", skipped, r.Skipped)
+	if !slices.Equal(skipped, r.Skipped) {
+		return fmt.Errorf("%v are without a span, %v are reported", skipped, r.Skipped)
 	}
+	if err := checkWords(r, spans); err != nil {
+		return err
+	}
+	return checkTokens(tok, r)
+}
+
+// checkSpan: text(prompt with generation prompt) + trained text = the rendering up to the
+// end of the message, without white space behind.
+func checkSpan(tpl *Template, c Conversation, text string, s Span) error {
+	part := func(n int, prompt bool) (string, bool) {
+		if n == 0 {
+			return "", false
+		}
+		got, err := tpl.Render(Conversation{c.Messages[:n], c.Tools}, prompt)
+		return got, err == nil && strings.HasPrefix(text, got)
+	}
+	if prompt, ok := part(s.Turn, true); ok && s.Start != len(prompt) {
+		return fmt.Errorf("%q is trained, the prompt ends with %q", text[s.Start:s.End], prompt[max(0, len(prompt)-40):])
+	}
+	through, ok := part(s.Turn+1, false)
+	if end := strings.TrimRightFunc(through, unicode.IsSpace); ok && s.End != len(end) {
+		return fmt.Errorf("%q is trained, the message ends with %q", text[s.Start:s.End], end[max(0, len(end)-40):])
+	}
+	return nil
+}
+
+// checkWords: a word is trained as one of its own message, or not at all.
+func checkWords(r Rendered, spans map[int][]Span) error {
 	for _, at := range ownWord.FindAllStringSubmatchIndex(r.Text, -1) {
 		of := -1 // the message whose span holds the word
 		for _, s := range r.Spans {
@@ -80,49 +98,25 @@ func checkMask(tok *Tokenizer, tpl *Template, c Conversation) error {
 			return fmt.Errorf("%q is trained as message %d, want %d\n%q", r.Text[at[0]:at[1]], of, want, r.Text)
 		}
 	}
-	return checkTokens(tok, r)
-}
-
-// checkSpan: an answer without reasoning or calls is trained as it is, with the end token.
-func checkSpan(tok *Tokenizer, text string, s Span, t turn) error {
-	trained := text[s.Start:s.End]
-	end := slices.ContainsFunc(sortedSpecial(tok), func(x string) bool { return strings.HasSuffix(trained, x) })
-	if n := tok.specialAt(text[s.End:]); n > 0 && !end {
-		return fmt.Errorf("the end token %q is not trained", text[s.End:s.End+n])
-	}
-	if t.Content == nil || len(t.Calls) > 0 || t.Reason != "" || strings.Contains(*t.Content, "think>") {
-		return nil
-	}
-	core := strings.TrimSpace(*t.Content)
-	if core == "" || !strings.HasPrefix(trained, core) {
-		return nil // the template writes it in its own way
-	}
-	rest := strings.TrimSpace(trained[len(core):])
-	if rest != "" && tok.specialAt(rest) != len(rest) {
-		return fmt.Errorf("%q is trained after the answer", rest)
-	}
 	return nil
 }
 
-func sortedSpecial(tok *Tokenizer) []string {
-	var all []string
-	for s := range tok.added.special {
-		all = append(all, s)
+// trainedIDs are the tokens with a byte in a span.
+func trainedIDs(e tokenizer.Encoding, s Span) []int32 {
+	var ids []int32
+	for i, o := range e.Offsets {
+		if o[0] < s.End && o[1] > s.Start {
+			ids = append(ids, e.IDs[i])
+		}
 	}
-	slices.Sort(all)
-	return all
+	return ids
 }
 
 // checkTokens: the trained tokens, decoded, hold the words of the spans and no others.
-func checkTokens(tok *Tokenizer, r Rendered) error {
+func checkTokens(tok *tokenizer.Tokenizer, r Rendered) error {
 	e := tok.Encode(r.Text, false)
 	for _, s := range r.Spans {
-		var ids []int32
-		for i, o := range e.Offsets {
-			if o[0] < s.End && o[1] > s.Start {
-				ids = append(ids, e.IDs[i])
-			}
-		}
+		ids := trainedIDs(e, s)
 		want, got := ownWord.FindAllString(r.Text[s.Start:s.End], -1), ownWord.FindAllString(tok.Decode(ids, false), -1)
 		if !slices.Equal(want, got) {
 			return fmt.Errorf("span %v has the words %q, its tokens %q", s, want, got)
@@ -192,34 +186,53 @@ func genConversation(t *rapid.T) Conversation {
 	return c
 }
 
+// lastToken is what the last trained token of every answer is, by template: generation
+// stops there.
+var lastToken = map[string]string{
+	"chatml": "<|im_end|>", "llama2": "</s>", "llama3": "<|eot_id|>", "mistral": "</s>", "qwen": "<|im_end|>", "gemma": "<end_of_turn>", "zephyr": "</s>",
+	"thinking": "<|im_end|>", "think_last": "<|im_end|>", "end_two": "<|im_end|>", "end_newline": "<file_sep>", "end_quoted": "<|im_end|>", "alternate": "</s>",
+	"oracle_plain": "<|im_end|>", "oracle_trim": "<|im_end|>",
+}
+
 // TestMasks is the rule of what is trained, over random conversations.
 func TestMasks(t *testing.T) {
 	paths, err := filepath.Glob("testdata/templates/*.jinja")
-	if err != nil || len(paths) < 10 {
+	if err != nil || len(paths) < 20 {
 		t.Fatalf("%d templates, %v", len(paths), err)
 	}
 	tok := trainedTok(t)
 	for _, path := range paths {
-		if name := filepath.Base(path); name == "dates.jinja" || name == "expressions.jinja" {
+		name := strings.TrimSuffix(filepath.Base(path), ".jinja")
+		if name == "dates" || name == "expressions" {
 			continue // not chats: nothing in them is an end token
 		}
-		t.Run(filepath.Base(path), func(t *testing.T) {
-			tpl := testTemplate(t, tok, filepath.Base(path))
+		t.Run(name, func(t *testing.T) {
+			tpl := testTemplate(t, tok, name+".jinja")
 			trained, skipped := 0, 0
 			rapid.Check(t, func(t *rapid.T) {
 				c := genConversation(t)
 				if err := checkMask(tok, tpl, c); err != nil {
 					t.Fatal(err)
 				}
-				if r, err := tpl.RenderSpans(c); err == nil {
-					trained += len(r.Spans)
-					skipped += r.Skipped
+				r, err := tpl.RenderSpans(c)
+				if err != nil {
+					return
+				}
+				trained += len(r.Spans)
+				skipped += len(r.Skipped)
+				e := tok.Encode(r.Text, false)
+				for _, s := range r.Spans {
+					ids := trainedIDs(e, s)
+					last, _ := tok.Token(ids[len(ids)-1])
+					if want := lastToken[name]; want != "" && last != want {
+						t.Fatalf("the last trained token is %q, want %q\n%q", last, want, r.Text)
+					}
 				}
 			})
 			if trained <= skipped {
-				t.Errorf("%d turns trained, %d skipped", trained, skipped)
+				t.Errorf("%d messages trained, %d skipped", trained, skipped)
 			}
-			t.Logf("%d turns trained, %d skipped", trained, skipped)
+			t.Logf("%d messages trained, %d skipped", trained, skipped)
 		})
 	}
 }
