@@ -71,6 +71,11 @@ func checkSpan(tpl *Template, c Conversation, text string, s Span) error {
 		return fmt.Errorf("%q is trained, the prompt ends with %q", text[s.Start:s.End], prompt[max(0, len(prompt)-40):])
 	}
 	through, ok := part(s.Turn+1, false)
+	if before, _ := part(s.Turn, false); ok && s.End < len(through) {
+		if tail := strings.TrimSpace(through[s.End:]); tail != "" && strings.HasSuffix(strings.TrimSpace(before), tail) {
+			return nil // a generation prompt that is always there
+		}
+	}
 	if end := strings.TrimRightFunc(through, unicode.IsSpace); ok && s.End != len(end) {
 		return fmt.Errorf("%q is trained, the message ends with %q", text[s.Start:s.End], end[max(0, len(end)-40):])
 	}

@@ -227,16 +227,10 @@ func (s *spanner) partly(n int, prompt bool) (jinja.Text, bool) {
 func (s *spanner) start(i int, own pass, hasOwn bool) (int, bool) {
 	prompt, ok := s.partly(i, true)
 	n := len(prompt.String)
-	if ok && (!hasOwn || n <= own.start) && !s.foreignAfter(i, n, own, hasOwn) {
+	if ok && !(hasOwn && s.foreign(i, n, own.start)) { // all that is before the message
 		return n, true
 	}
 	return own.start, hasOwn
-}
-
-// foreignAfter says whether another message's text lies between the prompt's end and the
-// message's own text: then the rendering before the message is not all of what is.
-func (s *spanner) foreignAfter(i, from int, own pass, hasOwn bool) bool {
-	return hasOwn && s.foreign(i, from, own.start)
 }
 
 // limit is where a message's text ends, white space included: at what opens the next

@@ -47,58 +47,71 @@ var spanCases = []struct {
 }{
 	{
 		"several turns", "chatml", chat("system", "s", "user", "u", "assistant", "one", "user", "v", "assistant", "two\nlines"),
-		[]string{"2:one<|im_end|>", "4:two\nlines<|im_end|>"}, nil,
+		[]string{"2:one<|im_end|>", "4:two\nlines<|im_end|>"},
+		nil,
 	},
 	{
 		"white space of the content", "chatml", chat("user", "u", "assistant", " one \n"),
-		[]string{"1: one \n<|im_end|>"}, nil,
+		[]string{"1: one \n<|im_end|>"},
+		nil,
 	},
 	{
 		"the assistant first", "chatml", chat("assistant", "welcome", "user", "u", "assistant", "two"),
-		[]string{"0:welcome<|im_end|>", "2:two<|im_end|>"}, nil,
+		[]string{"0:welcome<|im_end|>", "2:two<|im_end|>"},
+		nil,
 	},
 	{
 		"the same text everywhere", "chatml", chat("user", "yes", "assistant", "yes", "user", "yes", "assistant", "yes"),
-		[]string{"1:yes<|im_end|>", "3:yes<|im_end|>"}, nil,
+		[]string{"1:yes<|im_end|>", "3:yes<|im_end|>"},
+		nil,
 	},
 	{"no assistant", "chatml", chat("user", "u"), nil, nil},
 	{
 		"an empty answer", "chatml", chat("user", "u", "assistant", "", "user", "v", "assistant", "two"),
-		[]string{"1:<|im_end|>", "3:two<|im_end|>"}, nil,
+		[]string{"1:<|im_end|>", "3:two<|im_end|>"},
+		nil,
 	},
 	{
 		"two answers in a row", "chatml", chat("user", "u", "assistant", "one", "assistant", "two"),
-		[]string{"1:one<|im_end|>", "2:two<|im_end|>"}, nil,
+		[]string{"1:one<|im_end|>", "2:two<|im_end|>"},
+		nil,
 	},
 	{
 		"stripped content", "llama3", chat("user", "u", "assistant", "  one  ", "user", "v", "assistant", "two"),
-		[]string{"1:one<|eot_id|>", "3:two<|eot_id|>"}, nil,
+		[]string{"1:one<|eot_id|>", "3:two<|eot_id|>"},
+		nil,
 	},
 	{
 		"white space around the answer that the template writes", "llama2", chat("system", "s", "user", "u", "assistant", "one", "user", "v", "assistant", " two "),
-		[]string{"2: one </s>", "4: two </s>"}, nil,
+		[]string{"2: one </s>", "4: two </s>"},
+		nil,
 	},
 	{"another name of the role", "gemma", chat("user", "u", "assistant", "one"), []string{"1:one<end_of_turn>"}, nil},
 	{"the end token directly after", "zephyr", chat("user", "u", "assistant", "one"), []string{"1:one</s>"}, nil},
 	{
 		"tool calls", "qwen", toolChat,
-		[]string{"1:<tool_call>\n{\"name\": \"f\", \"arguments\": {\"b\": 1, \"a\": 2.0}}\n</tool_call><|im_end|>", "3:four<|im_end|>"}, nil,
+		[]string{"1:<tool_call>\n{\"name\": \"f\", \"arguments\": {\"b\": 1, \"a\": 2.0}}\n</tool_call><|im_end|>", "3:four<|im_end|>"},
+		nil,
 	},
 	{
 		"reasoning taken out of history", "thinking", chat("user", "u", "assistant", "<think>\na\n</think>\n\none", "user", "v", "assistant", "<think>\nb\n</think>\n\ntwo"),
-		[]string{"1:one<|im_end|>", "3:<think>\nb\n</think>\n\ntwo<|im_end|>"}, nil,
+		[]string{"1:one<|im_end|>", "3:<think>\nb\n</think>\n\ntwo<|im_end|>"},
+		nil,
 	},
 	{ // shared case 12: the last answer with its thought, and an empty block where there is none
 		"reasoning in the last turn only", "think_last", chat("user", "u", "assistant", "<think>\na\n</think>\n\none", "user", "v", "assistant", "two"),
-		[]string{"1:one<|im_end|>", "3:<think>\n\n</think>\n\ntwo<|im_end|>"}, nil,
+		[]string{"1:one<|im_end|>", "3:<think>\n\n</think>\n\ntwo<|im_end|>"},
+		nil,
 	},
 	{
 		"generation blocks", "generation", chat("user", "u", "assistant", " one ", "user", "v", "assistant", "two"),
-		[]string{"1: one <|im_end|>\n", "3:two<|im_end|>\n"}, nil,
+		[]string{"1: one <|im_end|>\n", "3:two<|im_end|>\n"},
+		nil,
 	},
 	{
 		"generation blocks with white space control", "generation_inline", chat("user", "u", "assistant", " one ", "user", "v"),
-		[]string{"1:one<|im_end|>"}, nil,
+		[]string{"1:one<|im_end|>"},
+		nil,
 	},
 	// The ways in which turns end, shared case 41.
 	{"two closing markers", "end_two", chat("user", "u", "assistant", "one", "user", "v", "assistant", "two"), []string{"1:one<empty_output><|im_end|>", "3:two<empty_output><|im_end|>"}, nil},
@@ -108,7 +121,8 @@ var spanCases = []struct {
 	// Shared case 11: repeated words, white space, letters of several bytes.
 	{
 		"no generation prompt: the header is to be written too", "oracle_plain", chat("user", " yes", "assistant", " yes", "user", "yes", "assistant", "🙂 no\n"),
-		[]string{"1:<|im_start|>assistant\n yes<|im_end|>", "3:<|im_start|>assistant\n🙂 no\n<|im_end|>"}, nil,
+		[]string{"1:<|im_start|>assistant\n yes<|im_end|>", "3:<|im_start|>assistant\n🙂 no\n<|im_end|>"},
+		nil,
 	},
 	{"a trimmed content", "oracle_trim", chat("user", " yes", "assistant", " yes\n", "user", "yes", "assistant", "🙂"), []string{"1: yes <|im_end|>", "3: 🙂 <|im_end|>"}, nil},
 }
@@ -151,7 +165,8 @@ func TestSpansOfOddTemplates(t *testing.T) {
 		{"messages through a macro", "{% macro say(m) %}<{{ m.role }}>{{ m.content }}</s>{% endmacro %}{% for m in messages %}{{ say(m) }}{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %}", []string{"1:one</s>", "3:two</s>"}, nil},
 		{
 			"two generation blocks in a turn", loop + "{% if m.role == 'assistant' %}{% generation %}{{ m.content }}{% endgeneration %}|{% generation %}<|im_end|>{% endgeneration %}{% endif %}{% endfor %}",
-			[]string{"1:one", "1:<|im_end|>", "3:two", "3:<|im_end|>"}, nil,
+			[]string{"1:one", "1:<|im_end|>", "3:two", "3:<|im_end|>"},
+			nil,
 		},
 		{"generation blocks for the last answer", loop + "{% if loop.last %}{% generation %}{{ m.content }}{% endgeneration %}{% else %}{{ m.content }}{% endif %}{% endfor %}", []string{"3:two"}, []int{1}},
 		{"generation blocks for nobody", loop + "{{ m.content }}<|im_end|>{% if m.role == 'x' %}{% generation %}x{% endgeneration %}{% endif %}{% endfor %}" + prompt, []string{"1:one<|im_end|>", "3:two<|im_end|>"}, nil},

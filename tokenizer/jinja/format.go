@@ -1,500 +1,272 @@
 package jinja
 
 import (
-	"fmt"
-	"math"
 	"math/big"
-	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 )
 
-// spec is how one value is written: of % or of format.
-type spec struct {
-	fill      string
-	align     byte // < > = ^, 0: by type
-	sign      byte // + - or space; 0: -
-	alternate bool
-	zero      bool // negative zero is written as zero
-	width     int
-	grouping  byte // , or _; 0: none
-	precision int  // -1: none
-	verb      byte // 0: none
+// formatter is one call of str.format.
+type formatter struct {
+	m      *machine
+	a      *args
+	auto   int  // the next number of {}
+	manual bool // a number was given
 }
 
-// percent is Python's s % v.
-func (m *machine) percent(s *Str, v Value) (Value, error) {
-	p := &percenter{m: m, s: s}
-	if l, ok := v.(*List); ok && l.kind.isTuple() {
-		p.values = l.items
-	} else {
-		p.values = []Value{v}
-		p.mapping, _ = v.(*Dict)
-		_, isList := v.(*List)
-		_, undefined := v.(*Undefined)
-		p.lenient = p.mapping != nil || isList || undefined // what can be asked for items may be left over
-	}
-	if err := p.run(); err != nil {
+// format is Python's s.format(…), as the sandbox's string.Formatter does it.
+func (m *machine) format(s *Str, a *args) (Value, error) {
+	f := &formatter{m: m, a: a}
+	var out rope
+	if err := f.run(&out, s, 2); err != nil {
 		return nil, err
 	}
-	if p.used < len(p.values) && !p.lenient {
-		return nil, raise(typeError, "not all arguments converted during string formatting")
+	return out.value(), m.spend(len(out.buf))
+}
+
+// run writes a format string, whose specs may hold fields again, depth levels down.
+func (f *formatter) run(out *rope, s *Str, depth int) error {
+	if depth < 0 {
+		return raise(valueError, "Max string recursion exceeded")
 	}
-	return p.out.value(), m.spend(len(p.out.buf))
-}
-
-type percenter struct {
-	m       *machine
-	s       *Str
-	at      int
-	values  []Value
-	used    int
-	mapping *Dict
-	lenient bool
-	out     rope
-}
-
-func (p *percenter) next() (Value, error) {
-	if p.used == len(p.values) {
-		return nil, raise(typeError, "not enough arguments for format string")
-	}
-	p.used++
-	return p.values[p.used-1], nil
-}
-
-func (p *percenter) run() error {
-	text := p.s.text
+	text, at := s.text, 0
 	for {
-		i := strings.IndexByte(text[p.at:], '%')
+		i := strings.IndexAny(text[at:], "{}")
 		if i < 0 {
-			p.out.str(p.s.slice(p.at, len(text)))
+			out.str(s.slice(at, len(text)))
 			return nil
 		}
-		p.out.str(p.s.slice(p.at, p.at+i))
-		p.at += i + 1
-		if err := p.directive(); err != nil {
+		out.str(s.slice(at, at+i))
+		brace := text[at+i]
+		at += i + 1
+		if at < len(text) && text[at] == brace {
+			out.text(string(brace))
+			at++
+			continue
+		}
+		if brace == '}' || at == len(text) {
+			return raise(valueError, "Single '%c' encountered in format string", brace)
+		}
+		field, n := fieldLength(text[at:])
+		if n < 0 {
+			return raise(valueError, "expected '}' before end of string")
+		}
+		at += n
+		if err := f.field(out, field, depth); err != nil {
 			return err
 		}
-		if len(p.out.buf) > maxText {
+		if len(out.buf) > maxText {
 			return limit("makes a text of more than %d MiB", maxText>>20)
 		}
 	}
 }
 
-// byte is the next byte of a directive.
-func (p *percenter) byte() (byte, error) {
-	if p.at == len(p.s.text) {
-		return 0, raise(valueError, "incomplete format")
-	}
-	p.at++
-	return p.s.text[p.at-1], nil
-}
-
-func (p *percenter) directive() error {
-	f := spec{fill: " ", precision: -1}
-	var value Value
-	keyed := false
-	c, err := p.byte()
-	if err == nil && c == '(' {
-		keyed = true
-		if value, err = p.key(); err == nil {
-			c, err = p.byte()
-		}
-	}
-	left, zero := false, false
-	for ; err == nil && strings.IndexByte("#0- +", c) >= 0; c, err = p.byte() {
-		switch c {
-		case '#':
-			f.alternate = true
-		case '0':
-			zero = true
-		case '-':
-			left = true
-		case '+':
-			f.sign = '+'
-		case ' ':
-			if f.sign == 0 {
-				f.sign = ' '
-			}
-		}
-	}
-	if err == nil {
-		f.width, c, err = p.number(c)
-	}
-	if f.width < 0 {
-		left, f.width = true, -f.width
-	}
-	if err == nil && c == '.' {
-		if c, err = p.byte(); err == nil {
-			f.precision, c, err = p.number(c)
-			f.precision = max(f.precision, 0)
-		}
-	}
-	for err == nil && strings.IndexByte("hlL", c) >= 0 {
-		c, err = p.byte()
-	}
-	if err != nil {
-		return err
-	}
-	if c == '%' {
-		p.out.text("%")
-		return nil
-	}
-	if f.verb = c; !keyed {
-		if value, err = p.next(); err != nil {
-			return err
-		}
-	}
-	f.align = '>'
-	if zero && !left && strings.IndexByte("diouxXeEfFgG", c) >= 0 {
-		f.fill, f.align = "0", '='
-	}
-	if left {
-		f.align = '<'
-	}
-	return p.write(f, value)
-}
-
-// key reads (name) and looks it up.
-func (p *percenter) key() (Value, error) {
-	if p.mapping == nil {
-		return nil, raise(typeError, "format requires a mapping")
-	}
-	depth, start := 1, p.at
-	for ; p.at < len(p.s.text); p.at++ {
-		switch p.s.text[p.at] {
-		case '(':
+// fieldLength cuts a field off, up to its closing brace.
+func fieldLength(s string) (field string, n int) {
+	depth := 1
+	for i := range len(s) {
+		switch s[i] {
+		case '{':
 			depth++
-		case ')':
+		case '}':
 			depth--
 		}
 		if depth == 0 {
-			name := p.s.text[start:p.at]
-			p.at++
-			v, ok := p.mapping.Get(name)
-			if !ok {
-				return nil, raise(keyError, "%s", quote(name))
-			}
-			return v, nil
+			return s[:i], i + 1
 		}
 	}
-	return nil, raise(valueError, "incomplete format key")
+	return "", -1
 }
 
-// number reads digits from c on, or * for an argument, and gives the byte behind.
-func (p *percenter) number(c byte) (int, byte, error) {
-	if c == '*' {
-		v, err := p.next()
-		if err != nil {
-			return 0, 0, err
+func (f *formatter) field(out *rope, field string, depth int) error {
+	name, rest := field, ""
+	inBrackets := false
+	for i, c := range field {
+		if c == '[' {
+			inBrackets = true
+		} else if c == ']' {
+			inBrackets = false
 		}
-		n, ok := asInt(v)
-		if !ok {
-			return 0, 0, raise(typeError, "* wants int")
-		}
-		c, err = p.byte()
-		return n, c, err
-	}
-	n := 0
-	var err error
-	for ; err == nil && isDecimal(c); c, err = p.byte() {
-		if n = n*10 + int(c-'0'); n > maxText {
-			return 0, 0, limit("makes a text of more than %d MiB", maxText>>20)
+		if !inBrackets && (c == '!' || c == ':') {
+			name, rest = field[:i], field[i:]
+			break
 		}
 	}
-	return n, c, err
-}
-
-func (p *percenter) write(f spec, v Value) error {
-	var text *Str
-	var err error
-	switch f.verb {
+	conversion := byte(0)
+	if strings.HasPrefix(rest, "!") {
+		if len(rest) < 2 {
+			return raise(valueError, "end of string while looking for conversion specifier")
+		}
+		conversion, rest = rest[1], rest[2:]
+		if rest != "" && rest[0] != ':' {
+			return raise(valueError, "expected ':' after conversion specifier")
+		}
+	}
+	value, err := f.lookup(name)
+	if err != nil {
+		return err
+	}
+	switch conversion {
 	case 's':
-		text, err = p.m.str(v)
+		value, err = f.m.str(value)
 	case 'r', 'a':
-		if text, err = p.m.repr(v); err == nil && f.verb == 'a' {
-			text = text.mapped(asciiEscapes)
+		var s *Str
+		if s, err = f.m.repr(value); err == nil && conversion == 'a' {
+			s = s.mapped(asciiEscapes)
 		}
-	case 'c':
-		text, err = character(v)
-	case 'd', 'i', 'u', 'x', 'X', 'o':
-		text, err = f.percentInt(v)
-	case 'e', 'E', 'f', 'F', 'g', 'G':
-		n, number, e := asFloat(v)
-		if err = e; err == nil && !number {
-			err = raise(typeError, "must be real number, not %s", typeName(v))
-			if u, ok := v.(*Undefined); ok {
-				err = u.fail()
+		value = s
+	case 0:
+	default:
+		return raise(valueError, "Unknown conversion specifier %c", conversion)
+	}
+	if err != nil {
+		return err
+	}
+	var inner rope
+	if err := f.run(&inner, String(strings.TrimPrefix(rest, ":")), depth-1); err != nil {
+		return err
+	}
+	return f.m.formatValue(out, value, string(inner.buf))
+}
+
+// lookup finds what a field names: an argument, and attributes and items of it.
+func (f *formatter) lookup(name string) (Value, error) {
+	end := strings.IndexAny(name, ".[")
+	if end < 0 {
+		end = len(name)
+	}
+	first, rest := name[:end], name[end:]
+	v, err := f.argument(first)
+	for err == nil && rest != "" {
+		if rest[0] == '[' {
+			i := strings.IndexByte(rest, ']')
+			if i < 0 {
+				return nil, raise(valueError, "Missing ']' in format string")
 			}
+			var key Value = String(rest[1:i])
+			if n, err := strconv.Atoi(rest[1:i]); err == nil && n >= 0 {
+				key = n
+			}
+			if i == 1 {
+				return nil, raise(valueError, "Empty attribute in format string")
+			}
+			v, err = f.m.item(v, key)
+			if rest = rest[i+1:]; rest != "" && rest[0] != '.' && rest[0] != '[' {
+				return nil, raise(valueError, "Only '.' or '[' may follow ']' in format field specifier")
+			}
+			continue
 		}
+		end := strings.IndexAny(rest[1:], ".[") + 1
+		if end == 0 {
+			end = len(rest)
+		}
+		if end == 1 {
+			return nil, raise(valueError, "Empty attribute in format string")
+		}
+		v, err = f.m.attribute(v, String(rest[1:end]))
+		rest = rest[end:]
+	}
+	return v, err
+}
+
+func (f *formatter) argument(name string) (Value, error) {
+	i := f.auto
+	if name == "" {
+		if f.manual {
+			return nil, raise(valueError, "cannot switch from manual field specification to automatic field numbering")
+		}
+		f.auto++
+	} else {
+		n, err := strconv.Atoi(name)
+		if err != nil || n < 0 {
+			for k, have := range f.a.names {
+				if have == name {
+					return f.a.named[k], nil
+				}
+			}
+			return nil, raise(keyError, "%s", quote(name))
+		}
+		if f.auto > 0 {
+			return nil, raise(valueError, "cannot switch from manual field specification to automatic field numbering")
+		}
+		f.manual, i = true, n
+	}
+	if i >= len(f.a.plain) {
+		return nil, raise(indexError, "tuple index out of range")
+	}
+	return f.a.plain[i], nil
+}
+
+// formatValue is Python's format(v, spec).
+func (m *machine) formatValue(out *rope, v Value, text string) error {
+	if text == "" {
+		s, err := m.str(v)
 		if err == nil {
-			return p.pad(f, String(f.float(n)))
+			out.str(s)
 		}
-	default:
-		r, _ := utf8.DecodeRuneInString(p.s.text[p.at-1:])
-		at := utf8.RuneCountInString(p.s.text[:p.at-1])
-		shown := string(r)
-		if r < 32 || r > 126 {
-			shown = "?"
-		}
-		return raise(valueError, "unsupported format character '%s' (0x%x) at index %d", shown, r, at)
+		return err
 	}
+	_, isText := v.(*Str)
+	if !isText && !isNumber(v) {
+		return raise(typeError, "unsupported format string passed to %s.__format__", typeName(v))
+	}
+	f, err := parseSpec(text, v)
 	if err != nil {
 		return err
 	}
-	if n := f.precision; n >= 0 && strings.IndexByte("sra", f.verb) >= 0 {
-		text = text.slice(0, byteOf(text.text, n))
-	}
-	return p.pad(f, text)
-}
-
-func (p *percenter) pad(f spec, text *Str) error {
-	if err := p.m.spend(len(text.text) + min(f.width, maxText+1)); err != nil {
+	if err := m.spend(min(f.width, maxText+1)); err != nil {
 		return err
 	}
-	f.pad(&p.out, text)
-	return nil
+	s, err := m.formatted(f, v)
+	if err == nil {
+		f.pad(out, s)
+	}
+	return err
 }
 
-func (f *spec) percentInt(v Value) (*Str, error) {
-	var i *big.Int
-	switch n := v.(type) {
-	case float64:
-		if strings.IndexByte("xXo", f.verb) >= 0 {
-			return nil, raise(typeError, "%%%c format: an integer is required, not float", f.verb)
+func (m *machine) formatted(f *spec, v Value) (*Str, error) {
+	unknown := raise(valueError, "Unknown format code '%c' for object of type %s", f.verb, quote(typeName(v)))
+	if s, ok := v.(*Str); ok {
+		if f.verb != 0 && f.verb != 's' {
+			return nil, unknown
 		}
-		switch {
-		case math.IsNaN(n):
-			return nil, raise(valueError, "cannot convert float NaN to integer")
-		case math.IsInf(n, 0):
-			return nil, raise(overflowError, "cannot convert float infinity to integer")
+		if f.sign != 0 {
+			return nil, raise(valueError, "Sign not allowed in string format specifier")
 		}
-		i, _ = big.NewFloat(n).Int(nil)
-	case *Undefined:
-		if strings.IndexByte("xXo", f.verb) < 0 {
-			return nil, n.fail()
+		if f.align == '=' {
+			return nil, raise(valueError, "'=' alignment not allowed in string format specifier")
 		}
-	default:
-		if isNumber(v) {
-			i, _ = asBig(v)
+		if f.precision >= 0 {
+			s = s.slice(0, byteOf(s.text, f.precision))
 		}
-	}
-	if i == nil {
-		want := "a real number"
-		if strings.IndexByte("xXo", f.verb) >= 0 {
-			want = "an integer"
-		}
-		return nil, raise(typeError, "%%%c format: %s is required, not %s", f.verb, want, typeName(v))
-	}
-	g := *f
-	g.width = 0
-	digits, err := g.integer(i)
-	if err != nil {
-		return nil, err
-	}
-	sign := ""
-	if digits != "" && strings.IndexByte("+- ", digits[0]) >= 0 {
-		sign, digits = digits[:1], digits[1:]
-	}
-	if missing := f.precision - len(digits); missing > 0 && missing <= maxText {
-		digits = strings.Repeat("0", missing) + digits
-	}
-	return String(sign + digits), nil
-}
-
-func character(v Value) (*Str, error) {
-	if s, ok := v.(*Str); ok && strLen(s) == 1 {
 		return s, nil
 	}
-	i, ok := asInt(v)
-	if !ok {
-		return nil, raise(typeError, "%%c requires int or char")
-	}
-	if i < 0 || i > utf8.MaxRune {
-		return nil, raise(overflowError, "%%c arg not in range(0x110000)")
-	}
-	return String(string(rune(i))), nil
-}
-
-func asciiEscapes(s string) string {
-	var b []byte
-	for _, r := range s {
-		switch {
-		case r < utf8.RuneSelf:
-			b = append(b, byte(r))
-		case r < 0x100:
-			b = fmt.Appendf(b, `\x%02x`, r)
-		case r < 0x10000:
-			b = fmt.Appendf(b, `\u%04x`, r)
-		default:
-			b = fmt.Appendf(b, `\U%08x`, r)
+	_, isFloat := v.(float64)
+	switch f.verb {
+	case 'e', 'E', 'f', 'F', 'g', 'G', '%', 0, 'n':
+		if f.verb == 0 && !isFloat {
+			break
 		}
-	}
-	return string(b)
-}
-
-// pad writes text in the width of the spec. A sign and a base's prefix stay in front
-// where the alignment is =.
-func (f *spec) pad(out *rope, text *Str) {
-	gap := f.width - strLen(text)
-	if gap <= 0 {
-		out.str(text)
-		return
-	}
-	left, right := gap, 0
-	switch f.align {
-	case '<':
-		left, right = 0, gap
-	case '^':
-		left, right = gap/2, gap-gap/2
-	case '=':
-		n := 0
-		if text.text != "" && strings.IndexByte("+- ", text.text[0]) >= 0 {
-			n = 1
+		if f.verb == 'n' {
+			f.verb = 'g'
 		}
-		if f.alternate && len(text.text) > n+1 && text.text[n] == '0' && strings.IndexByte("xXob", text.text[n+1]) >= 0 {
-			n += 2
-		}
-		out.str(text.slice(0, n))
-		text = text.slice(n, len(text.text))
+		x, _, err := asFloat(v)
+		return String(f.float(x)), err
 	}
-	out.text(strings.Repeat(f.fill, left))
-	out.str(text)
-	out.text(strings.Repeat(f.fill, right))
-}
-
-// integer writes an integer with sign and prefix.
-func (f *spec) integer(i *big.Int) (string, error) {
-	base := map[byte]int{'b': 2, 'o': 8, 'x': 16, 'X': 16}[f.verb]
-	var digits string
-	if base == 0 {
-		var err error
-		if digits, err = bigText(new(big.Int).Abs(i)); err != nil {
-			return "", err
-		}
-	} else {
-		digits = new(big.Int).Abs(i).Text(base)
-	}
-	if f.verb == 'X' {
-		digits = strings.ToUpper(digits)
-	}
-	if f.grouping != 0 {
-		size := 3
-		if base != 0 {
-			size = 4
-		}
-		digits = f.group(digits, size)
-	}
-	if f.alternate && base != 0 {
-		digits = "0" + string(f.verb) + digits
-	}
-	return f.signed(digits, i.Sign() < 0), nil
-}
-
-func (f *spec) signed(digits string, negative bool) string {
+	i, _ := asBig(v)
 	switch {
-	case negative:
-		return "-" + digits
-	case f.sign == '+' || f.sign == ' ':
-		return string(f.sign) + digits
+	case isFloat:
+		return nil, unknown
+	case f.precision >= 0:
+		return nil, raise(valueError, "Precision not allowed in integer format specifier")
+	case f.verb == 'c':
+		return character(normBig(i))
+	case strings.IndexByte("\x00bdoxX", f.verb) < 0:
+		return nil, unknown
 	}
-	return digits
-}
-
-// group puts separators between digits; where zeros fill the width they are grouped too.
-func (f *spec) group(digits string, size int) string {
-	whole, fraction := digits, ""
-	if i := strings.IndexAny(digits, ".e"); i >= 0 {
-		whole, fraction = digits[:i], digits[i:]
+	if b, ok := v.(bool); ok && f.verb == 0 {
+		i = big.NewInt(map[bool]int64{true: 1, false: 0}[b])
 	}
-	if f.fill == "0" && f.align == '=' {
-		for len(whole)+(len(whole)-1)/size+len(fraction) < f.width-1 && len(whole) < maxDigits {
-			whole = "0" + whole
-		}
-	}
-	var parts []string
-	for len(whole) > size {
-		parts = append(parts, whole[len(whole)-size:])
-		whole = whole[:len(whole)-size]
-	}
-	parts = append(parts, whole)
-	slices.Reverse(parts)
-	return strings.Join(parts, string(f.grouping)) + fraction
-}
-
-// float writes a float as C's printf does; without a verb as Python's str.
-func (f *spec) float(x float64) string {
-	verb, n := f.verb, f.precision
-	if verb == 0 && n < 0 {
-		text := strings.TrimPrefix(floatText(x), "-")
-		if f.grouping != 0 {
-			text = f.group(text, 3)
-		}
-		return f.signed(text, math.Signbit(x) && !math.IsNaN(x))
-	}
-	if n < 0 {
-		n = 6
-	}
-	n = min(n, 1<<12)
-	a := math.Abs(x)
-	if verb == '%' {
-		a *= 100
-	}
-	var text string
-	switch verb {
-	case 'e', 'E':
-		text = strconv.FormatFloat(a, 'e', n, 64)
-	case 'f', 'F', '%':
-		text = strconv.FormatFloat(a, 'f', n, 64)
-		if f.alternate && n == 0 {
-			text += "."
-		}
-	default:
-		text = f.general(a, max(n, 1), verb == 0)
-	}
-	switch {
-	case math.IsInf(a, 0):
-		text = "inf"
-	case math.IsNaN(a):
-		text = "nan"
-	}
-	if f.zero && strings.Trim(text, "0.%") == "" {
-		a, x = 0, 0
-	}
-	if verb == 'E' || verb == 'F' || verb == 'G' {
-		text = strings.ToUpper(text)
-	}
-	if f.grouping != 0 {
-		text = f.group(text, 3)
-	}
-	if verb == '%' {
-		text += "%"
-	}
-	return f.signed(text, math.Signbit(x) && !math.IsNaN(x))
-}
-
-// general is %g; point keeps one digit behind the point, as format does without a verb.
-func (f *spec) general(a float64, n int, point bool) string {
-	text := strconv.FormatFloat(a, 'e', n-1, 64)
-	mantissa, exponent, _ := strings.Cut(text, "e")
-	e, _ := strconv.Atoi(exponent)
-	limit := n
-	if point {
-		limit = n - 1
-	}
-	if e < -4 || e >= max(limit, 1) && !(point && e < limit) {
-		if !f.alternate && strings.Contains(mantissa, ".") {
-			mantissa = strings.TrimRight(strings.TrimRight(mantissa, "0"), ".")
-		}
-		return mantissa + "e" + exponent
-	}
-	text = strconv.FormatFloat(a, 'f', max(n-1-e, 0), 64)
-	if !f.alternate && strings.Contains(text, ".") {
-		text = strings.TrimRight(strings.TrimRight(text, "0"), ".")
-	}
-	if point && !strings.Contains(text, ".") {
-		text += ".0"
-	}
-	return text
+	text, err := f.integer(i)
+	return String(text), err
 }

@@ -110,7 +110,7 @@ func TestBlocksAndItems(t *testing.T) {
 func TestFromJSON(t *testing.T) {
 	for data, want := range map[string]string{
 		`{"b": 1, "a": [true, null, "\u00e9\ud83d\udc4d\n"], "c": 2.0}`: `{'b': 1, 'a': [True, None, 'é👍\n'], 'c': 2.0}`,
-		` [1e3, -0, 123456789012345678901234567890, 1e999] `:             `[1000.0, 0, 123456789012345678901234567890, inf]`,
+		` [1e3, -0, 123456789012345678901234567890, 1e999] `:            `[1000.0, 0, 123456789012345678901234567890, inf]`,
 	} {
 		v, err := FromJSON([]byte(data), 1)
 		if got := repr0(v); err != nil || got != want {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // parser turns tokens into nodes, rule by rule as jinja2's parser.py does.
@@ -33,6 +34,9 @@ type unknownName struct {
 func Parse(name, source string) (*Template, error) {
 	if len(source) > maxSource {
 		return nil, &Error{Name: name, Kind: "limit", Line: 1, Message: fmt.Sprintf("longer than %d KiB", maxSource>>10)}
+	}
+	if !utf8.ValidString(source) {
+		return nil, &Error{Name: name, Kind: syntaxError, Line: 1, Message: "not valid UTF-8"}
 	}
 	tokens, err := lex(source)
 	if err != nil {

@@ -31,9 +31,7 @@ func (m *machine) str(v Value) (*Str, error) {
 	return s, err
 }
 
-var (
-	noneText, trueText, falseText, emptyText = String("None"), String("True"), String("False"), String("")
-)
+var noneText, trueText, falseText, emptyText = String("None"), String("True"), String("False"), String("")
 
 // repr is Python's repr(v).
 func (m *machine) repr(v Value) (*Str, error) {
