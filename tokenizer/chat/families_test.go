@@ -26,7 +26,7 @@ func TestFamilies(t *testing.T) {
 	if err != nil || len(dirs) == 0 {
 		t.Fatalf("no families in %s", root)
 	}
-	fmt.Printf("%-34s %8s %10s %6s %10s %6s %8s %8s %8s\n", "family", "strings", "mismatches", "chats", "mismatches", "masks", "wrong", "MB/s", "load ms")
+	fmt.Printf("%-34s %8s %10s %6s %10s %6s %8s %8s %8s %8s %8s\n", "family", "strings", "mismatches", "chats", "mismatches", "masks", "wrong", "trained", "untold", "MB/s", "load ms")
 	for _, dir := range dirs {
 		t.Run(filepath.Base(dir), func(t *testing.T) { familyRow(t, dir) })
 	}
@@ -51,8 +51,8 @@ func familyRow(t *testing.T, dir string) {
 	} else {
 		tok = loadBare(t)
 	}
-	chats, rendered, masks, masked := familyChats(t, dir, tok)
-	fmt.Printf("%-34s %8d %10d %6d %10d %6d %8d %8s %8s\n", filepath.Base(dir), strs, wrong, chats, rendered, masks, masked, speed, loaded)
+	f := familyChats(t, dir, tok)
+	fmt.Printf("%-34s %8d %10d %6d %10d %6d %8d %8d %8d %8s %8s\n", filepath.Base(dir), strs, wrong, f.chats, f.rendered, f.masks, f.masked, f.trained, f.untold, speed, loaded)
 }
 
 // loadBare loads a tokenizer that names <s> and </s> alone, for templates without one.
@@ -149,13 +149,17 @@ func familyStrings(t *testing.T, dir string, tok *tokenizer.Tokenizer) (n, wrong
 	return n, wrong
 }
 
-func familyChats(t *testing.T, dir string, tok *tokenizer.Tokenizer) (n, wrong, masks, masked int) {
+// familyCounts are chats and those rendered wrongly, masks and wrong ones, and messages
+// of the assistant that are trained, or whose text cannot be told.
+type familyCounts struct{ chats, rendered, masks, masked, trained, untold int }
+
+func familyChats(t *testing.T, dir string, tok *tokenizer.Tokenizer) (f familyCounts) {
 	tpl, err := Load(dir, "auto", fixedDate, tok)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if tpl == nil {
-		return 0, 0, 0, 0
+		return f
 	}
 	type row struct {
 		Messages []json.RawMessage
@@ -165,25 +169,29 @@ func familyChats(t *testing.T, dir string, tok *tokenizer.Tokenizer) (n, wrong, 
 		Error    string
 	}
 	eachRow(t, dir, "chats.jsonl", func(c row) {
-		n++
+		f.chats++
 		conv := raws(c.Messages, c.Tools)
 		text, err := tpl.Render(conv, c.Add)
-		if (err == nil) != (c.Rendered != nil) || err == nil && text != *c.Rendered {
-			if wrong++; wrong <= 3 {
+		if (err == nil) != (c.Rendered != nil) || err == nil && text != *c.Rendered || err != nil && !strings.Contains(err.Error(), c.Error) {
+			if f.rendered++; f.rendered <= 3 {
 				t.Errorf("%s\nfound %q, %v\nwant  %s, error %q", c.Messages, text, err, dereference(c.Rendered), c.Error)
 			}
 		}
 		if c.Rendered == nil {
 			return
 		}
-		masks++
+		f.masks++
 		if err := checkMask(tok, tpl, conv); err != nil {
-			if masked++; masked <= 3 {
+			if f.masked++; f.masked <= 3 {
 				t.Errorf("mask: %v", err)
 			}
 		}
+		if r, err := tpl.RenderSpans(conv); err == nil {
+			f.trained += len(r.Spans)
+			f.untold += len(r.Skipped)
+		}
 	})
-	return n, wrong, masks, masked
+	return f
 }
 
 func dereference(s *string) string {
