@@ -1,19 +1,29 @@
-// Package loraone holds low-rank adapters for a frozen model: the LoRA layers,
-// their spectral start from one full-batch gradient (LoRA-One, arXiv 2502.01235),
-// and the preconditioner of their gradients. It does not know text, nor the
-// training loop. Its folder peft reads and writes adapter files.
+// Package loraone holds the low-rank adapters of a frozen model: the modules, one for
+// each adapted projection, and the table of methods that choose and start them. It does
+// not know text, the training loop, or what a base model is called. Its folder spectrum
+// computes the initial gradient and its leading singular triples; peft and its siblings
+// are the files that carry adapters elsewhere.
 //
-// Letters are PEFT's: y = W·x + s·B·A·x with W Out×In, A R×In, B Out×R, and
-// s = α/√R, always. The authors of LoRA-One write A·B, so their A is our B; where
-// their README and code differ, the code (run_exp.py at 01bba05) is followed.
+// Letters are PEFT's: y = W·x + s·B·A·x with W Out×In, A R×In, B Out×R.
 //
-// # Two ways to the start
+// # A method is a row
 //
-// The gradient G of a projection is what a recorder, set in place of the adapter,
-// sums up as dyᵀ·x. G is formed, 512 MB of it in a pass over the sequences or less under
-// a memory budget, where all of them take 1 GB at most. Else only products with thin
-// matrices are kept: Y = GΩ in one pass, QᵀG in the next, some rounds of it. Which way
-// is taken depends on the shapes alone: the first is exact, and takes fewer passes than
-// the second where it is taken. W is not changed by the start: the model itself moves,
-// by a step of steepest descent.
+// [Methods] lists them, each in a file of its own: what its start is made from (nothing,
+// the weights, the initial gradient), its scale, ranks, module and start. Events follow
+// each other so, in [Start]: gradient → spectrum → ranks → modules → start. A module is
+// started as soon as what it needs is there, which is then let go: gradients are never in
+// memory longer than they serve.
+//
+// LoRA-One (arXiv 2502.01235) is one row, the ordinary LoRA start another.
+//
+// # A module is what is trained
+//
+// A [Module] is the adapter that an engine of package model calls, and a list of named
+// arrays: [Param]. Optimizers and checkpoints go by these names and groups, and nowhere by
+// "A and B". Every module has a rank and a scale of its own. Files get its [LowRank] form,
+// exactly s·B·A: a method that subtracts its start, so that the model begins where the
+// base is, keeps it as a frozen offset and has twice the rank there.
+//
+// Modules belong to no model: [Adapters.Attach] gives them to an engine, and one mapped
+// model serves any number of engines.
 package loraone

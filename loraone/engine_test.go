@@ -2,31 +2,32 @@ package loraone
 
 import (
 	"slices"
+	"sync"
 	"testing"
 
 	"example.com/finetune/internal/golden"
 	"example.com/finetune/model"
+	"example.com/finetune/simd"
 )
 
 // gradients returns the losses of the case's first eight sequences and the
 // gradients of all layers, whose A is the LoRA start and whose B is b everywhere.
 func gradients(t *testing.T, c *golden.Case, threads int, layout model.Layout, b float32, targets ...string) ([]model.Loss, map[string][]float32) {
 	t.Helper()
-	e, a := attach(t, c, threads, targets...)
-	a.StartLoRA(3)
-	for _, l := range a.Layers {
+	e, a := ordinary(t, c, threads, targets...)
+	for _, l := range layers(a) {
 		for i := range l.Bt {
 			l.Bt[i] = b
 		}
-		l.Sync()
 	}
+	a.Sync()
 	var losses []model.Loss
 	e.Layout = layout
 	for _, batch := range e.MicroBatches(c.Seqs(0, 8)) {
 		losses = append(losses, e.LossBackward(batch, nil)...)
 	}
 	grads := make(map[string][]float32)
-	for _, l := range a.Layers {
+	for _, l := range layers(a) {
 		grads[l.Name+".A"], grads[l.Name+".B"] = l.DA, l.DBt
 	}
 	return losses, grads
@@ -62,7 +63,7 @@ func TestGradientsAreTheSameForAnyThreadsAndLayout(t *testing.T) {
 func TestEachTargetAloneHasTheSameGradient(t *testing.T) {
 	golden.Each(t, "../model", func(t *testing.T, c *golden.Case) {
 		_, all := gradients(t, c, 2, model.Layout{MicroBatch: 64, Logits: 64}, 0, "all-linear")
-		for _, target := range projections {
+		for _, target := range model.Leaves() {
 			_, alone := gradients(t, c, 2, model.Layout{MicroBatch: 64, Logits: 64, Recompute: 1}, 0, target)
 			for name, g := range alone {
 				if !slices.Equal(g, all[name]) {
@@ -76,17 +77,12 @@ func TestEachTargetAloneHasTheSameGradient(t *testing.T) {
 // A run that adapts only upper layers keeps less, and sees the same gradients.
 func TestLowestAdaptedBlock(t *testing.T) {
 	golden.Each(t, "../model", func(t *testing.T, c *golden.Case) {
-		e, a := attach(t, c, 2, "all-linear")
-		a.StartLoRA(3)
+		e, a := ordinary(t, c, 2, "all-linear")
 		e.LossBackward(c.Seqs(0, 3), nil)
-		last := a.Layers[len(a.Layers)-7:]
+		last := layers(a)[len(a.Modules)-7:]
 		want := slices.Clone(last[0].DBt)
-		for i, l := range a.linears {
-			a.Layers[i].ZeroGrad()
-			if i < len(a.Layers)-7 {
-				l.Adapter = nil
-			}
-		}
+		a.ZeroGrad()
+		Of(e.Model().Config, a.Modules[len(a.Modules)-7:]).Attach(e)
 		e.LossBackward(c.Seqs(0, 3), nil)
 		if !slices.Equal(last[0].DBt, want) {
 			t.Errorf("%s: the gradient differs", last[0].Name)
@@ -96,17 +92,64 @@ func TestLowestAdaptedBlock(t *testing.T) {
 
 func TestZeroBLeavesLogitsAlone(t *testing.T) {
 	golden.Each(t, "../model", func(t *testing.T, c *golden.Case) {
-		e, a := attach(t, c, 2, "all-linear")
-		a.StartLoRA(3)
+		e, _ := ordinary(t, c, 2, "all-linear")
 		ids := c.Sequences[0].IDs
 		with := e.Logits(ids)
-		a.Detach()
+		e.SetAdapters(nil)
 		if !slices.Equal(with.Data, e.Logits(ids).Data) {
 			t.Error("logits differ")
 		}
-		a.Reattach()
-		if !slices.Equal(with.Data, e.Logits(ids).Data) {
-			t.Error("logits differ after reattaching")
+	})
+}
+
+// Two engines on one mapped model train two adapters at once, each to the bits that it
+// gets alone.
+func TestTwoEnginesOnOneMap(t *testing.T) {
+	golden.Each(t, "../model", func(t *testing.T, c *golden.Case) {
+		m := c.Load(t)
+		train := func(method *Method, seed uint64) [][]float32 {
+			p := simd.NewPool(2)
+			defer p.Close()
+			e := model.NewEngine(m, p)
+			e.Layout.MicroBatch = 64
+			a, _, err := Start(t.Context(), e, config(c, method, "all-linear"), c.Seqs(0, 8), StartOptions{Gamma: 128, Seed: seed})
+			if err != nil {
+				t.Error(err)
+				return nil
+			}
+			a.Attach(e)
+			for range 3 {
+				a.ZeroGrad()
+				for _, batch := range e.MicroBatches(c.Seqs(0, 4)) {
+					e.LossBackward(batch, nil)
+				}
+				for _, x := range a.Params() {
+					simd.Scale(x.Grad, -1e-3)
+					simd.Add(x.Value, x.Grad)
+				}
+				a.Sync()
+			}
+			var values [][]float32
+			for _, x := range a.Params() {
+				values = append(values, x.Value)
+			}
+			return values
+		}
+		alone := [2][][]float32{train(LoRA, 1), train(LoRAOne, 2)}
+		var together [2][][]float32
+		var both sync.WaitGroup
+		both.Go(func() { together[0] = train(LoRA, 1) })
+		both.Go(func() { together[1] = train(LoRAOne, 2) })
+		both.Wait()
+		for run := range alone {
+			for i, want := range alone[run] {
+				if !slices.Equal(together[run][i], want) {
+					t.Fatalf("run %d: array %d differs from the run alone", run, i)
+				}
+			}
+		}
+		if slices.Equal(alone[0][0], alone[1][0]) {
+			t.Error("both runs train the same")
 		}
 	})
 }

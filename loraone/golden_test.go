@@ -14,16 +14,15 @@ import (
 // float64 numbers, relative to the largest value of a tensor.
 const gradientBound = 2e-5
 
-func attach(t *testing.T, c *golden.Case) (*model.Engine, *loraone.Adapters) {
+func newEngine(t *testing.T, c *golden.Case) *model.Engine {
 	t.Helper()
-	m := c.Load(t)
 	p := simd.NewPool(2)
 	t.Cleanup(p.Close)
-	a, err := loraone.Attach(m, loraone.Config{R: c.Rank, Alpha: c.Alpha, TargetModules: c.Targets})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return model.NewEngine(m, p), a
+	return model.NewEngine(c.Load(t), p)
+}
+
+func config(c *golden.Case) loraone.Config {
+	return loraone.Config{Method: loraone.LoRAOne, R: c.Rank, Alpha: c.Alpha, TargetModules: c.Targets}
 }
 
 // transpose returns xᵀ for x (rows×cols).
@@ -43,11 +42,17 @@ func delta(l *loraone.Layer, rows int) []float32 {
 
 func TestAdapterGradientsMatchPEFT(t *testing.T) {
 	golden.Each(t, "../model", func(t *testing.T, c *golden.Case) {
-		e, a := attach(t, c)
-		if len(a.Layers) != len(c.Modules()) {
-			t.Fatalf("%d layers, want %d", len(a.Layers), len(c.Modules()))
+		e := newEngine(t, c)
+		a, err := loraone.New(e.Model().Config, config(c), nil)
+		if err != nil {
+			t.Fatal(err)
 		}
-		for _, l := range a.Layers {
+		if len(a.Modules) != len(c.Modules()) {
+			t.Fatalf("%d modules, want %d", len(a.Modules), len(c.Modules()))
+		}
+		a.Attach(e)
+		for _, m := range a.Modules {
+			l := m.(*loraone.Layer)
 			A, _ := c.Tensor(t, "given."+l.Name+".lora_A")
 			B, _ := c.Tensor(t, "given."+l.Name+".lora_B")
 			copy(l.A, A)
@@ -61,7 +66,8 @@ func TestAdapterGradientsMatchPEFT(t *testing.T) {
 			}
 		}
 		golden.Near(t, "loss", sum/n, c.GivenLoss, 1e-5)
-		for _, l := range a.Layers {
+		for _, m := range a.Modules {
+			l := m.(*loraone.Layer)
 			simd.Scale(l.DA, float32(1/n))
 			simd.Scale(l.DBt, float32(1/n))
 			dA, _ := c.Tensor(t, "given."+l.Name+".dA")
@@ -74,12 +80,12 @@ func TestAdapterGradientsMatchPEFT(t *testing.T) {
 
 func TestStartMatchesPyTorch(t *testing.T) {
 	golden.Each(t, "../model", func(t *testing.T, c *golden.Case) {
-		e, a := attach(t, c)
-		report, err := a.StartSpectral(t.Context(), e, c.Seqs(0, c.InitSamples), loraone.StartOptions{Gamma: c.Gamma, Seed: 1})
+		a, report, err := loraone.Start(t.Context(), newEngine(t, c), config(c), c.Seqs(0, c.InitSamples), loraone.StartOptions{Gamma: c.Gamma, Seed: 1})
 		if err != nil {
 			t.Fatal(err)
 		}
-		for i, l := range a.Layers {
+		for i, module := range a.Modules {
+			l := module.(*loraone.Layer)
 			m, want := report.Modules[i], c.Init[l.Name]
 			golden.Near(t, l.Name+": norm", m.Norm, want.Frobenius, gradientBound)
 			for k, s := range want.SingularValues {

@@ -2,53 +2,116 @@ package loraone
 
 import (
 	"math"
+	"slices"
 
 	"example.com/finetune/internal/random"
 	"example.com/finetune/model"
 	"example.com/finetune/simd"
 )
 
-var _ model.Adapter = (*Layer)(nil)
+var _ Module = (*Layer)(nil)
 
-// A Layer adds Scale·B·A to a frozen Out×In projection. B is held transposed, as
-// the products want it; PEFT's layout exists only in files.
+// A Layer is the module of most methods: it adds Scale·B·A to a frozen Out×In
+// projection, and trains both factors. B is held transposed, as the products want it;
+// PEFT's layout exists only in files.
 type Layer struct {
-	Name       string // of the projection: model.layers.0.self_attn.q_proj
-	In, Out, R int
-	Scale      float32
-	A, DA      []float32 // R×In, and ∂L/∂A
-	Bt, DBt    []float32 // R×Out, and ∂L/∂Bᵀ
+	model.Projection
+	R      int
+	Scale  float32
+	A, DA  []float32 // R×In, and ∂L/∂A
+	Bt     []float32 // R×Out
+	DBt    []float32 // ∂L/∂Bᵀ
+	offset *Layer    // subtracted from what is added; nil for none
 
 	at, b []float32 // In×R and Out×R: A and Bt transposed, kept by Sync
 	h, dh []float32 // T×R: Scale·x·Aᵀ of the last Forward, and its gradient
 }
 
 // NewLayer returns a layer that changes nothing yet: A and B are zero.
-func NewLayer(name string, in, out, r int, scale float64) *Layer {
+func NewLayer(at model.Projection, r int, scale float64) *Layer {
+	l := frozenLayer(at, r, float32(scale))
+	l.DA, l.DBt = make([]float32, len(l.A)), make([]float32, len(l.Bt))
+	return l
+}
+
+// NewOffsetLayer returns a layer that adds Scale·(B·A - B₀·A₀), where A₀ and B₀ are
+// what Subtract finds: for methods whose start leaves the model where it is.
+func NewOffsetLayer(at model.Projection, r int, scale float64) *Layer {
+	l := NewLayer(at, r, scale)
+	l.offset = frozenLayer(at, r, -l.Scale)
+	return l
+}
+
+func frozenLayer(at model.Projection, r int, scale float32) *Layer {
 	return &Layer{
-		Name: name, In: in, Out: out, R: r, Scale: float32(scale),
-		A: make([]float32, r*in), DA: make([]float32, r*in), at: make([]float32, r*in),
-		Bt: make([]float32, r*out), DBt: make([]float32, r*out), b: make([]float32, r*out),
+		Projection: at, R: r, Scale: scale,
+		A: make([]float32, r*at.In), at: make([]float32, r*at.In),
+		Bt: make([]float32, r*at.Out), b: make([]float32, r*at.Out),
 	}
+}
+
+// LayerSize is the Size of a Layer, OffsetLayerSize that of one with an offset.
+func LayerSize(at model.Projection, r int) Size {
+	n := (at.In + at.Out) * r
+	return Size{Trained: n, Held: 3 * n, PerToken: 2 * r}
+}
+
+func OffsetLayerSize(at model.Projection, r int) Size {
+	s := LayerSize(at, r)
+	s.Held, s.PerToken = s.Held+2*s.Trained, 2*s.PerToken
+	return s
+}
+
+// Subtract makes the present A and B the offset: the layer then adds nothing.
+func (l *Layer) Subtract() {
+	copy(l.offset.A, l.A)
+	copy(l.offset.Bt, l.Bt)
+}
+
+// At returns the projection that the layer adapts.
+func (l *Layer) At() model.Projection { return l.Projection }
+
+// Factors returns A and Bᵀ.
+func (l *Layer) Factors() (a, bt *Param) {
+	return &Param{Name: l.Name + ".lora_A", Rows: l.R, Cols: l.In, Value: l.A, Grad: l.DA, Group: "A"},
+		&Param{Name: l.Name + ".lora_Bt", Rows: l.R, Cols: l.Out, Value: l.Bt, Grad: l.DBt, Group: "B"}
+}
+
+// Params returns A and Bᵀ.
+func (l *Layer) Params() []*Param {
+	a, bt := l.Factors()
+	return []*Param{a, bt}
+}
+
+// Frozen returns the offset's A and Bᵀ.
+func (l *Layer) Frozen() []*Param {
+	if l.offset == nil {
+		return nil
+	}
+	a, bt := l.offset.Factors()
+	a.Name, bt.Name = l.Name+".offset_A", l.Name+".offset_Bt"
+	return []*Param{a, bt}
 }
 
 // Sync must follow every change of A or Bt.
 func (l *Layer) Sync() {
 	simd.Transpose(simd.Dense(l.at, l.In, l.R), simd.Dense(l.A, l.R, l.In))
 	simd.Transpose(simd.Dense(l.b, l.Out, l.R), simd.Dense(l.Bt, l.R, l.Out))
+	if l.offset != nil {
+		l.offset.Sync()
+	}
 }
 
-// ZeroGrad sets the gradients to zero.
-func (l *Layer) ZeroGrad() {
-	clear(l.DA)
-	clear(l.DBt)
-}
-
-// B returns a copy of B (Out×R).
-func (l *Layer) B() []float32 {
-	b := make([]float32, l.Out*l.R)
-	simd.Transpose(simd.Dense(b, l.Out, l.R), simd.Dense(l.Bt, l.R, l.Out))
-	return b
+// LowRank returns A and B; with an offset, [A; A₀] and [B, -B₀].
+func (l *Layer) LowRank() LowRank {
+	a, bt, r := l.A, l.Bt, l.R
+	if l.offset != nil {
+		a, bt, r = slices.Concat(a, l.offset.A), slices.Concat(bt, l.offset.Bt), 2*r
+		simd.Scale(bt[len(l.Bt):], -1)
+	}
+	b := make([]float32, len(bt))
+	simd.Transpose(simd.Dense(b, l.Out, r), simd.Dense(bt, r, l.Out))
+	return LowRank{Projection: l.Projection, R: r, A: a, B: b, Scale: l.Scale}
 }
 
 // Forward adds Scale·x·Aᵀ·Bᵀ to y.
@@ -57,24 +120,35 @@ func (l *Layer) Forward(p *simd.Pool, y, x simd.View) {
 	p.Mul(h, x, simd.Dense(l.at, l.In, l.R))
 	simd.Scale(h.Data, l.Scale)
 	p.AddMul(y, h, simd.Dense(l.Bt, l.R, l.Out))
+	if l.offset != nil {
+		l.offset.Forward(p, y, x)
+	}
 }
 
 // Backward adds to DA, DBt and dx; see [model.Adapter].
 func (l *Layer) Backward(p *simd.Pool, dx, dy, x simd.View) {
-	h, dh := simd.Dense(l.h, x.Rows, l.R), simd.Dense(grown(&l.dh, x.Rows*l.R), x.Rows, l.R)
-	p.AddMul(simd.Dense(l.DBt, l.R, l.Out), h.T(), dy) // y += h·Bᵀ
+	dh := simd.Dense(grown(&l.dh, x.Rows*l.R), x.Rows, l.R)
+	if l.DBt != nil {
+		h := simd.Dense(l.h, x.Rows, l.R)
+		p.AddMul(simd.Dense(l.DBt, l.R, l.Out), h.T(), dy) // y += h·Bᵀ
+	}
 	p.Mul(dh, dy, simd.Dense(l.b, l.Out, l.R))
 	simd.Scale(dh.Data, l.Scale) // h = Scale·x·Aᵀ
-	p.AddMul(simd.Dense(l.DA, l.R, l.In), dh.T(), x)
+	if l.DA != nil {
+		p.AddMul(simd.Dense(l.DA, l.R, l.In), dh.T(), x)
+	}
 	if dx.Data != nil {
 		p.AddMul(dx, dh, simd.Dense(l.A, l.R, l.In))
+		if l.offset != nil {
+			l.offset.Backward(p, dx, dy, x)
+		}
 	}
 }
 
-// startLoRA gives rows [from,R) of A the ordinary LoRA start, uniform within
+// ordinaryStart gives rows [from,R) of A the ordinary LoRA start, uniform within
 // ±1/√In (Kaiming with a = √5, as PEFT's reset_lora_parameters), and zeroes the
 // columns of B beside them.
-func (l *Layer) startLoRA(seed uint64, from int) {
+func (l *Layer) ordinaryStart(seed uint64, from int) {
 	rng := random.ForNames(seed, "lora_A", l.Name)
 	bound := 1 / math.Sqrt(float64(l.In))
 	for i := range l.A {

@@ -5,11 +5,15 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"example.com/finetune/model"
 	"example.com/finetune/simd"
 )
 
+// at is an Out×In projection.
+func at(out, in int) model.Projection { return model.Projection{Name: "test", Out: out, In: in} }
+
 func randomLayer(rng *rand.Rand, in, out, r int) *Layer {
-	l := NewLayer("test", in, out, r, 2.5)
+	l := NewLayer(at(out, in), r, 2.5)
 	fill(rng, l.A)
 	fill(rng, l.Bt)
 	l.Sync()
@@ -22,14 +26,28 @@ func fill(rng *rand.Rand, x []float32) {
 	}
 }
 
-// The layer is linear in x, A and B each, so a two-sided difference is exact but
-// for rounding.
 func TestLayerBackwardIsTheSlope(t *testing.T) {
-	const T, In, Out, R = 37, 20, 33, 8
 	rng := rand.New(rand.NewPCG(1, 0))
+	checkSlope(t, rng, randomLayer(rng, 20, 33, 8))
+	offset := NewOffsetLayer(at(33, 20), 8, 2.5)
+	for _, x := range [][]float32{offset.A, offset.Bt} {
+		fill(rng, x)
+	}
+	offset.Subtract()
+	for _, x := range [][]float32{offset.A, offset.Bt} {
+		fill(rng, x)
+	}
+	checkSlope(t, rng, offset)
+}
+
+// checkSlope: the layer is linear in x, A and B each, so a two-sided difference is exact
+// but for rounding.
+func checkSlope(t *testing.T, rng *rand.Rand, l *Layer) {
+	t.Helper()
+	const T = 37
+	In, Out := l.In, l.Out
 	p := simd.NewPool(2)
 	defer p.Close()
-	l := randomLayer(rng, In, Out, R)
 	x, dy := simd.Dense(make([]float32, T*In), T, In), simd.Dense(make([]float32, T*Out), T, Out)
 	dx := simd.Dense(make([]float32, T*In), T, In)
 	fill(rng, x.Data)
@@ -74,8 +92,8 @@ func TestLayerBackwardIsTheSlope(t *testing.T) {
 func TestLayerWithZeroBChangesNothing(t *testing.T) {
 	p := simd.NewPool(1)
 	defer p.Close()
-	l := NewLayer("test", 6, 5, 2, 3)
-	l.startLoRA(1, 0)
+	l := NewLayer(at(5, 6), 2, 3)
+	l.ordinaryStart(1, 0)
 	l.Sync()
 	rng := rand.New(rand.NewPCG(1, 1))
 	x, y := simd.Dense(make([]float32, 12), 2, 6), simd.Dense(make([]float32, 10), 2, 5)
@@ -91,8 +109,8 @@ func TestLayerWithZeroBChangesNothing(t *testing.T) {
 }
 
 func TestStartLoRAIsKaimingUniform(t *testing.T) {
-	l := NewLayer("test", 400, 30, 16, 1)
-	l.startLoRA(7, 0)
+	l := NewLayer(at(30, 400), 16, 1)
+	l.ordinaryStart(7, 0)
 	bound := 1 / math.Sqrt(400.)
 	var sum, squares float64
 	for _, v := range l.A {
@@ -111,47 +129,53 @@ func TestStartLoRAIsKaimingUniform(t *testing.T) {
 	}
 }
 
-func TestPreconditionSolvesTheSystem(t *testing.T) {
-	const In, Out, R, lambda = 11, 7, 3, 0.25
-	rng := rand.New(rand.NewPCG(2, 0))
-	l := randomLayer(rng, In, Out, R)
-	fill(rng, l.DA)
-	fill(rng, l.DBt)
-	gA, gB := append([]float32(nil), l.DA...), append([]float32(nil), l.DBt...)
-	if err := l.Precondition(lambda); err != nil {
-		t.Fatal(err)
+// A layer with an offset adds nothing right after its start, and s·(B·A - B₀·A₀) later,
+// which is what its low-rank form of twice the rank says.
+func TestOffsetIsSubtracted(t *testing.T) {
+	const T, In, Out, R = 5, 9, 7, 3
+	rng := rand.New(rand.NewPCG(4, 0))
+	p := simd.NewPool(1)
+	defer p.Close()
+	l := NewOffsetLayer(at(Out, In), R, 1.5)
+	fill(rng, l.A)
+	fill(rng, l.Bt)
+	l.Subtract()
+	l.Sync()
+	x := simd.Dense(make([]float32, T*In), T, In)
+	fill(rng, x.Data)
+	forward := func() simd.View {
+		y := simd.Dense(make([]float32, T*Out), T, Out)
+		l.Forward(p, y, x)
+		return y
 	}
-	check := func(name string, m, x, g []float32) { // (m·mᵀ+λI)·x = g
-		n, w := len(m)/R, len(g)/R
-		for i := range R {
-			for c := range w {
-				got := lambda * float64(x[i*w+c])
-				for j := range R {
-					var dot float64
-					for k := range n {
-						dot += float64(m[i*n+k]) * float64(m[j*n+k])
+	for _, v := range forward().Data {
+		if math.Abs(float64(v)) > 1e-5 {
+			t.Fatalf("right after the start it adds %g", v)
+		}
+	}
+	fill(rng, l.A)
+	fill(rng, l.Bt)
+	l.Sync()
+	f := l.LowRank()
+	if f.R != 2*R || len(l.Frozen()) != 2 {
+		t.Fatalf("rank %d with %d frozen arrays", f.R, len(l.Frozen()))
+	}
+	for name, f := range map[string]LowRank{"as it is": f, "folded": f.Folded(), "padded": f.Padded(2*R + 3)} {
+		got := forward()
+		for i := range T {
+			for o := range Out {
+				var want float64
+				for k := range f.R {
+					var h float64
+					for j := range In {
+						h += float64(f.A[k*In+j]) * float64(x.Row(i)[j])
 					}
-					got += dot * float64(x[j*w+c])
+					want += float64(f.Scale) * h * float64(f.B[o*f.R+k])
 				}
-				if want := float64(g[i*w+c]); math.Abs(got-want) > 1e-5 {
-					t.Errorf("%s[%d,%d]: %g, want %g", name, i, c, got, want)
+				if math.Abs(float64(got.Row(i)[o])-want) > 1e-4 { // of values up to 30
+					t.Fatalf("%s: y[%d,%d] is %g, want %g", name, i, o, got.Row(i)[o], want)
 				}
 			}
 		}
-	}
-	check("A", l.Bt, l.DA, gA)
-	check("B", l.A, l.DBt, gB)
-}
-
-// With B = 0 the system is λI: allowed, as in the ordinary start.
-func TestPreconditionWithZeroB(t *testing.T) {
-	l := NewLayer("test", 3, 3, 2, 1)
-	l.startLoRA(1, 0)
-	l.DA[0] = 1
-	if err := l.Precondition(1e-6); err != nil {
-		t.Fatal(err)
-	}
-	if math.Abs(float64(l.DA[0])-1e6) > 1 {
-		t.Errorf("got %g, want 1e6", l.DA[0])
 	}
 }

@@ -3,26 +3,27 @@ package loraone
 import (
 	"context"
 	"fmt"
-	"math"
 
+	"example.com/finetune/loraone/spectrum"
 	"example.com/finetune/model"
+	"example.com/finetune/simd"
 )
 
-// StartOptions are the settings of the spectral start.
+// StartOptions are the settings of a start.
 type StartOptions struct {
-	Gamma    float64 // γ: the start's spectral norm is s/γ
+	Gamma    float64 // LoRA-One's γ: the start's spectral norm is s/γ
 	Seed     uint64
-	Progress func(done, total int) // called after each micro-batch; may be nil
+	Progress func(done, total int) // of the initial gradient, after each micro-batch; may be nil
 
-	// FormedBytes bounds the gradients in memory at a time, each group of them being
-	// a pass over the sequences; 0 means DefaultFormedBytes. No result depends on it.
-	FormedBytes int64
+	// MaterialisedBytes bounds the gradients in memory at a time; 0 means
+	// spectrum.DefaultMaterialisedBytes. No result depends on it.
+	MaterialisedBytes int64
 }
 
-// A StartReport says what the one gradient looked like.
+// A StartReport says what the initial gradient looked like.
 type StartReport struct {
 	Sequences int            `json:"sequences"`
-	Sketched  bool           `json:"sketched"` // G was never formed: norms are estimates
+	Sketched  bool           `json:"sketched"` // G was never materialised: norms are estimates
 	Modules   []ModuleReport `json:"modules"`
 }
 
@@ -35,89 +36,131 @@ type ModuleReport struct {
 	Spectral       int       `json:"spectral"`        // pairs started from G; the others got the ordinary LoRA start
 }
 
-// StartSpectral sets A and B from the gradient G = (1/K)·Σ ∇Lₖ over the K
-// sequences, Lₖ the mean loss of sequence k's targets, at the pretrained weights:
-// with -G = U·S·Vᵀ and fᵢ = √(Sᵢ/S₀)/√γ, column i of B is fᵢ·uᵢ and row i of A is
-// fᵢ·vᵢᵀ (run_exp.py:160-189). The largest entry of uᵢ by size is positive.
+// Start makes the adapters that c means for the engine's model and starts them as c's
+// method does, from the initial gradient of seqs where it needs one; the report is nil
+// where it does not. The engine keeps the adapters that it has.
 //
-// A projection without a gradient, and pairs whose Sᵢ float32 cannot tell from 0,
-// get the ordinary LoRA start. A loss or gradient that is not finite is a
-// *NonFiniteError. It stops between micro-batches when ctx ends. After an error some
-// layers may have been set.
-func (a *Adapters) StartSpectral(ctx context.Context, e *model.Engine, seqs []model.Sequence, o StartOptions) (*StartReport, error) {
-	g, err := newGradient(ctx, a, e, seqs, o)
+// A loss or gradient that is not finite is a *spectrum.NonFiniteError. Start stops
+// between micro-batches when ctx ends.
+func Start(ctx context.Context, e *model.Engine, c Config, seqs []model.Sequence, o StartOptions) (*Adapters, *StartReport, error) {
+	s := start{ctx: ctx, engine: e, config: c, seqs: seqs, options: o}
+	m := e.Model().Config
+	if err := c.Check(m); err != nil {
+		return nil, nil, err
+	}
+	var err error
+	if s.targets, err = c.Projections(m); err != nil {
+		return nil, nil, err
+	}
+	ranks, err := s.ranks()
+	if err != nil {
+		return nil, nil, err
+	}
+	a, err := New(m, c, ranks)
+	if err != nil {
+		return nil, nil, err
+	}
+	report, err := s.start(a)
+	return a, report, err
+}
+
+// A start is one call of Start.
+type start struct {
+	ctx     context.Context
+	engine  *model.Engine
+	config  Config
+	targets []model.Projection
+	seqs    []model.Sequence
+	options StartOptions
+}
+
+// ranks returns the ranks that the method chooses, nil where it does not.
+func (s *start) ranks() ([]int, error) {
+	m := s.config.Method
+	if m.Ranks == nil {
+		return nil, nil
+	}
+	weighed := make([][]float64, len(s.targets))
+	_, err := s.each(nil, func(i int, g *Given) error {
+		weighed[i] = m.Weigh(g)
+		return nil
+	})
 	if err != nil {
 		return nil, err
 	}
-	a.Detach()
-	defer a.Reattach()
-	if err := g.start(); err != nil {
+	return m.Ranks(s.config.R, s.targets, weighed), nil
+}
+
+// start starts the modules.
+func (s *start) start(a *Adapters) (*StartReport, error) {
+	modules := make(map[int]Module, len(a.Modules))
+	for _, m := range a.Modules {
+		modules[m.At().Index] = m
+	}
+	reports := make([]ModuleReport, len(s.targets))
+	sketched, err := s.each(a.ranks, func(i int, g *Given) error {
+		pairs := 0
+		if m, ok := modules[s.targets[i].Index]; ok { // not of rank 0
+			var err error
+			if pairs, err = s.config.Method.Start(m, g); err != nil {
+				return err
+			}
+			m.Sync()
+		}
+		if g.Gradient != nil {
+			reports[i] = describe(g.Gradient, s.config.rank(a.ranks, i), pairs)
+		}
+		return nil
+	})
+	if err != nil || !s.config.Method.Need(Gradient) {
 		return nil, err
 	}
-	return &StartReport{Sequences: len(seqs), Sketched: g.groups == nil, Modules: g.modules}, nil
+	return &StartReport{Sequences: len(s.seqs), Sketched: sketched, Modules: reports}, nil
 }
 
-// start sets a layer from the spectrum of its G, of the given Frobenius norm, and
-// reports it.
-func (l *Layer) start(sp *spectrum, norm float64, o StartOptions) ModuleReport {
-	m := ModuleReport{Name: l.Name, Norm: norm, SingularValues: sp.s[:min(l.R+1, len(sp.s))]}
-	m.Spectral = l.startSpectral(sp, o)
+// describe reports a gradient from whose spectrum a module of rank r took some pairs.
+func describe(g *spectrum.Gradient, r, pairs int) ModuleReport {
+	m := ModuleReport{Name: g.Name, Norm: g.Norm, Spectral: pairs}
+	if g.Spectrum == nil {
+		return m
+	}
+	s := g.Spectrum.S
+	m.SingularValues = s[:min(r+1, len(s))]
 	var top float64
-	for _, s := range sp.s[:l.R] {
+	for _, s := range s[:min(r, len(s))] {
 		top += s * s
 	}
-	if norm > 0 {
-		m.Share = min(1, top/(norm*norm))
-	}
-	l.Sync()
-	return m
-}
-
-// startSpectral sets the layer from the spectrum of G and returns how many pairs
-// came from it.
-func (l *Layer) startSpectral(sp *spectrum, o StartOptions) int {
-	// What float32 can tell from zero in an Out×In matrix of spectral norm S₀.
-	least := float64(max(l.Out, l.In)) * 0x1p-23 * sp.s[0]
-	n := 0
-	for n < l.R && sp.s[n] > least {
-		u, v := sp.ut.RawRowView(n), sp.vt.RawRowView(n)
-		f := math.Sqrt(sp.s[n]/sp.s[0]) / math.Sqrt(o.Gamma)
-		fu := f
-		if largest(u) < 0 {
-			fu = -f
-		}
-		for i, x := range u {
-			l.Bt[n*l.Out+i] = float32(fu * x)
-		}
-		for i, x := range v { // -G = U·S·Vᵀ: u and v of G with one sign turned
-			l.A[n*l.In+i] = float32(-fu * x)
-		}
-		n++
-	}
-	l.startLoRA(o.Seed, n)
-	return n
-}
-
-// largest returns the entry of x that is largest by size, the first of equals.
-func largest(x []float64) float64 {
-	var m float64
-	for _, v := range x {
-		if math.Abs(v) > math.Abs(m) {
-			m = v
-		}
+	if g.Norm > 0 {
+		m.Share = min(1, top/(g.Norm*g.Norm))
 	}
 	return m
 }
 
-// A NonFiniteError is a loss or gradient of the start that is NaN or infinite.
-type NonFiniteError struct {
-	Sequence int    // index into the sequences given
-	Module   string // whose gradient it is; empty for the loss
+// each calls f with what is given for each target, of which modules of given ranks are
+// to be made, for several at once.
+func (s *start) each(ranks []int, f func(i int, g *Given) error) (sketched bool, err error) {
+	c := s.config
+	if c.Method.Need(Gradient) {
+		return spectrum.Each(s.ctx, s.engine, s.seqs, c.wanted(s.targets, ranks), c.spectrumOptions(s.options), func(i int, g *spectrum.Gradient) error {
+			return f(i, s.given(i, g))
+		})
+	}
+	errs := make([]error, len(s.targets))
+	s.engine.Pool().Run(len(s.targets), func(_, i int) { errs[i] = f(i, s.given(i, nil)) })
+	for i, err := range errs {
+		if err != nil {
+			return false, fmt.Errorf("%s: %w", s.targets[i].Name, err)
+		}
+	}
+	return false, nil
 }
 
-func (e *NonFiniteError) Error() string {
-	if e.Module == "" {
-		return fmt.Sprintf("the loss of sequence %d of the initial gradient is not finite", e.Sequence)
+func (s *start) given(i int, g *spectrum.Gradient) *Given {
+	given := &Given{StartOptions: s.options, Gradient: g}
+	if s.config.Method.Need(Weights) {
+		w := s.engine.Model().Linears()[s.targets[i].Index].W
+		given.W = simd.Dense(make([]float32, w.Rows*w.Cols), w.Rows, w.Cols)
+		simd.Convert(given.W.Data, w.Data, w.DType)
 	}
-	return fmt.Sprintf("the initial gradient of %s is not finite from sequence %d on", e.Module, e.Sequence)
+	return given
 }

@@ -9,25 +9,54 @@ import (
 	"strings"
 	"testing"
 
-	"gonum.org/v1/gonum/mat"
-
 	"example.com/finetune/internal/golden"
+	"example.com/finetune/loraone/spectrum"
 	"example.com/finetune/model"
 	"example.com/finetune/simd"
 )
 
-func attach(t *testing.T, c *golden.Case, threads int, targets ...string) (*model.Engine, *Adapters) {
+func newEngine(t *testing.T, c *golden.Case, threads int) *model.Engine {
 	t.Helper()
-	m := c.Load(t)
 	p := simd.NewPool(threads)
 	t.Cleanup(p.Close)
-	a, err := Attach(m, Config{R: c.Rank, Alpha: c.Alpha, TargetModules: targets})
+	e := model.NewEngine(c.Load(t), p)
+	e.Layout.MicroBatch = 64
+	return e
+}
+
+func config(c *golden.Case, m *Method, targets ...string) Config {
+	return Config{Method: m, R: c.Rank, Alpha: c.Alpha, TargetModules: targets}
+}
+
+// started returns an engine with the adapters of a LoRA-One start.
+func started(t *testing.T, c *golden.Case, e *model.Engine, o StartOptions, targets ...string) *Adapters {
+	t.Helper()
+	a, _, err := Start(t.Context(), e, config(c, LoRAOne, targets...), c.Seqs(0, 8), o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := model.NewEngine(m, p)
-	e.Layout.MicroBatch = 64
+	a.Attach(e)
+	return a
+}
+
+// ordinary returns an engine with the adapters of the ordinary start.
+func ordinary(t *testing.T, c *golden.Case, threads int, targets ...string) (*model.Engine, *Adapters) {
+	t.Helper()
+	e := newEngine(t, c, threads)
+	a, _, err := Start(t.Context(), e, config(c, LoRA, targets...), nil, StartOptions{Seed: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.Attach(e)
 	return e, a
+}
+
+func layers(a *Adapters) []*Layer {
+	var list []*Layer
+	for _, m := range a.Modules {
+		list = append(list, m.(*Layer))
+	}
+	return list
 }
 
 var options = StartOptions{Gamma: 128, Seed: 1}
@@ -44,12 +73,9 @@ func TestStartIsTheSameForAnyThreadsAndMicroBatch(t *testing.T) {
 	golden.Each(t, "../model", func(t *testing.T, c *golden.Case) {
 		var want [][]float32
 		for i, v := range []struct{ threads, tokens int }{{1, 1}, {2, 64}, {3, 4096}} {
-			e, a := attach(t, c, v.threads, "all-linear")
+			e := newEngine(t, c, v.threads)
 			e.Layout.MicroBatch = v.tokens
-			if _, err := a.StartSpectral(t.Context(), e, c.Seqs(0, 8), options); err != nil {
-				t.Fatal(err)
-			}
-			for k, l := range a.Layers {
+			for k, l := range layers(started(t, c, e, options, "all-linear")) {
 				if i == 0 {
 					want = append(want, l.A, l.Bt)
 				} else if !slices.Equal(l.A, want[2*k]) || !slices.Equal(l.Bt, want[2*k+1]) {
@@ -60,67 +86,8 @@ func TestStartIsTheSameForAnyThreadsAndMicroBatch(t *testing.T) {
 	})
 }
 
-func TestSketchedStartsAgreeWithTheExactOne(t *testing.T) {
-	golden.Each(t, "../model", func(t *testing.T, c *golden.Case) {
-		start := func(o StartOptions) *Adapters {
-			e, a := attach(t, c, 2, "all-linear")
-			if _, err := a.StartSpectral(t.Context(), e, c.Seqs(0, 8), o); err != nil {
-				t.Fatal(err)
-			}
-			return a
-		}
-		exact := start(options)
-		defer func(limit int64, side int) { formedLimit, exactSide = limit, side }(formedLimit, exactSide)
-		each := options
-		each.FormedBytes = 1 // in a pass of its own
-		alone := start(each)
-		exactSide = 0
-		refined := start(options)
-		formedLimit = 0
-		streamed := start(options)
-		for i, l := range exact.Layers {
-			want := delta(l)
-			if !slices.Equal(delta(alone.Layers[i]), want) {
-				t.Errorf("%s differs when it is formed alone", l.Name)
-			}
-			golden.Close(t, l.Name+" formed", delta(refined.Layers[i]), want, 1e-3)
-			golden.Close(t, l.Name+" streamed", delta(streamed.Layers[i]), want, 3e-2)
-		}
-	})
-}
-
-// A gradient of known spectrum: the sketch finds its leading part.
-func TestSketchFindsTheLeadingSpectrum(t *testing.T) {
-	const out, in, r = 300, 200, 8
-	rng := rand.New(rand.NewPCG(1, 2))
-	u, v := make([]float32, out*in), make([]float32, in*in)
-	fill(rng, u)
-	fill(rng, v)
-	u, v = orthonormal(t, u, out, in), orthonormal(t, v, in, in)
-	us := slices.Clone(u)
-	for i := range us {
-		us[i] *= float32(math.Pow(0.9, float64(i%in)))
-	}
-	g := simd.Dense(make([]float32, out*in), out, in)
-	simd.Mul(g, simd.Dense(us, out, in), simd.Dense(v, in, in))
-	sp, err := newSketch(NewLayer("test", in, out, r, 1), 0).of(g)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := range r {
-		golden.Near(t, "singular value", sp.s[i], math.Pow(0.9, float64(i)), 1e-6)
-		var along float64
-		for k, x := range sp.ut.RawRowView(i) {
-			along += x * float64(u[k*in+i])
-		}
-		if math.Abs(along) < 1-1e-5 {
-			t.Errorf("left vector %d: |cosine| %.7f with the true one", i, math.Abs(along))
-		}
-	}
-}
-
-// A gradient of no rank, or of less than the sketch is wide, has no more directions.
-func TestSketchOfLowRank(t *testing.T) {
+// A pair whose singular value float32 cannot tell from 0 gets the ordinary start.
+func TestStartFromLowRank(t *testing.T) {
 	const out, in, r = 150, 130, 8
 	rng := rand.New(rand.NewPCG(3, 4))
 	for rank := range 3 {
@@ -131,53 +98,33 @@ func TestSketchOfLowRank(t *testing.T) {
 			fill(rng, v)
 			simd.AddMul(g, simd.Dense(u, out, 1), simd.Dense(v, 1, in))
 		}
-		exact, err := decompose(g.Data, out, in)
+		target := spectrum.Target{Projection: at(out, in), Pairs: r}
+		sp, err := spectrum.Leading(target, g, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
-		l := NewLayer("test", in, out, r, 1)
-		sp, err := newSketch(l, 0).of(g)
-		if err != nil {
-			t.Fatal(err)
+		l := NewLayer(target.Projection, r, 1)
+		got, err := startOne(l, &Given{StartOptions: options, Gradient: &spectrum.Gradient{Target: target, Spectrum: sp}})
+		if err != nil || got != rank {
+			t.Errorf("rank %d: %d pairs started from it, singular values %g; %v", rank, got, sp.S, err)
 		}
-		for i := range rank {
-			golden.Near(t, "singular value", sp.s[i], exact.s[i], 1e-6)
-		}
-		if got := l.startSpectral(sp, options); got != rank {
-			t.Errorf("rank %d: %d pairs started from it, singular values %g", rank, got, sp.s)
-		}
-		if !finite(l.A) || !finite(l.Bt) {
-			t.Errorf("rank %d: the start is not finite", rank)
+		for _, v := range slices.Concat(l.A, l.Bt) {
+			if v-v != 0 {
+				t.Fatalf("rank %d: the start is not finite", rank)
+			}
 		}
 	}
-}
-
-// orthonormal returns a basis of the columns of x (rows×cols).
-func orthonormal(t *testing.T, x []float32, rows, cols int) []float32 {
-	t.Helper()
-	sp, err := decompose(x, rows, cols)
-	if err != nil {
-		t.Fatal(err)
-	}
-	u := make([]float32, 0, rows*cols)
-	for _, v := range mat.DenseCopyOf(sp.ut.T()).RawMatrix().Data {
-		u = append(u, float32(v))
-	}
-	return u
 }
 
 func TestStartHasSpectralNormScaleOverGamma(t *testing.T) {
 	golden.Each(t, "../model", func(t *testing.T, c *golden.Case) {
-		e, a := attach(t, c, 2, "q_proj", "v_proj")
-		if _, err := a.StartSpectral(t.Context(), e, c.Seqs(0, 8), options); err != nil {
-			t.Fatal(err)
-		}
-		for _, l := range a.Layers {
-			sp, err := decompose(delta(l), l.Out, l.In)
+		a := started(t, c, newEngine(t, c, 2), options, "q_proj", "v_proj")
+		for _, l := range layers(a) {
+			sp, err := spectrum.Leading(spectrum.Target{Projection: l.Projection, Pairs: 1}, simd.Dense(delta(l), l.Out, l.In), 0)
 			if err != nil {
 				t.Fatal(err)
 			}
-			golden.Near(t, l.Name, sp.s[0], float64(l.Scale)/128, 1e-5)
+			golden.Near(t, l.Name, sp.S[0], float64(l.Scale)/128, 1e-5)
 			if u := l.Bt[:l.Out]; slices.Max(u) < -slices.Min(u) {
 				t.Errorf("%s: the largest entry of u₀ is negative", l.Name)
 			}
@@ -189,13 +136,13 @@ func TestStartHasSpectralNormScaleOverGamma(t *testing.T) {
 // all, and that of v has rank 1.
 func TestStartWithoutEnoughGradient(t *testing.T) {
 	golden.Each(t, "../model", func(t *testing.T, c *golden.Case) {
-		e, a := attach(t, c, 2, "all-linear")
+		e := newEngine(t, c, 2)
 		seq := model.Sequence{IDs: c.Sequences[0].IDs[:2], Learn: []bool{false, true}}
-		report, err := a.StartSpectral(t.Context(), e, []model.Sequence{seq}, options)
+		a, report, err := Start(t.Context(), e, config(c, LoRAOne, "all-linear"), []model.Sequence{seq}, options)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for i, l := range a.Layers {
+		for i, l := range layers(a) {
 			want := 1
 			if strings.HasSuffix(l.Name, "q_proj") || strings.HasSuffix(l.Name, "k_proj") {
 				want = 0
@@ -214,10 +161,10 @@ func TestStartWithoutEnoughGradient(t *testing.T) {
 
 func TestStartRefusesWhatIsNotFinite(t *testing.T) {
 	golden.Each(t, "../model", func(t *testing.T, c *golden.Case) {
-		e, a := attach(t, c, 2, "q_proj")
+		e := newEngine(t, c, 2)
 		e.Model().Norm[3] = float32(math.Inf(1))
-		_, err := a.StartSpectral(t.Context(), e, c.Seqs(0, 3), options)
-		if n := new(NonFiniteError); !errors.As(err, &n) || n.Sequence != 0 {
+		_, _, err := Start(t.Context(), e, config(c, LoRAOne, "q_proj"), c.Seqs(0, 3), options)
+		if n := new(spectrum.NonFiniteError); !errors.As(err, &n) || n.Sequence != 0 {
 			t.Errorf("got %v, want a NonFiniteError of sequence 0", err)
 		}
 	})
@@ -225,7 +172,7 @@ func TestStartRefusesWhatIsNotFinite(t *testing.T) {
 
 func TestStartStopsWhenItsContextEnds(t *testing.T) {
 	golden.Each(t, "../model", func(t *testing.T, c *golden.Case) {
-		e, a := attach(t, c, 1, "q_proj")
+		e, before := ordinary(t, c, 1, "q_proj")
 		ctx, cancel := context.WithCancel(t.Context())
 		o := options
 		o.Progress = func(done, _ int) {
@@ -234,11 +181,11 @@ func TestStartStopsWhenItsContextEnds(t *testing.T) {
 			}
 			cancel()
 		}
-		if _, err := a.StartSpectral(ctx, e, c.Seqs(0, 8), o); !errors.Is(err, context.Canceled) {
+		if _, _, err := Start(ctx, e, config(c, LoRAOne, "q_proj"), c.Seqs(0, 8), o); !errors.Is(err, context.Canceled) {
 			t.Errorf("got %v, want %v", err, context.Canceled)
 		}
-		if a.linears[0].Adapter != model.Adapter(a.Layers[0]) {
-			t.Error("the layers are not back in place")
+		if e.Adapters()[0] != model.Adapter(before.Modules[0]) {
+			t.Error("the engine has not got its adapters back")
 		}
 	})
 }
@@ -249,12 +196,12 @@ func TestConfigCheck(t *testing.T) {
 		config Config
 		want   string
 	}{
-		{Config{R: 8, Alpha: 16, TargetModules: []string{"q_proj", "wq"}}, `target module "wq" not found in the model; it has q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj, or all-linear for all of them`},
-		{Config{R: 33, Alpha: 16, TargetModules: []string{"q_proj", "v_proj"}}, "lora_r is 33, but v_proj is 32×64: want at most 32"},
-		{Config{R: 0, Alpha: 16, TargetModules: []string{"q_proj"}}, "lora_r is 0, want at least 1"},
-		{Config{R: 8, TargetModules: []string{"q_proj"}}, "lora_alpha is 0, want a positive number"},
-		{Config{R: 8, Alpha: 16}, "no target modules"},
-		{Config{R: 32, Alpha: 16, TargetModules: []string{"all-linear"}}, "<nil>"},
+		{Config{Method: LoRA, R: 8, Alpha: 16, TargetModules: []string{"q_proj", "wq"}}, `target module "wq" not found in the model; it has q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj, or all-linear for all of them`},
+		{Config{Method: LoRA, R: 33, Alpha: 16, TargetModules: []string{"q_proj", "v_proj"}}, "lora_r is 33, but v_proj is 32×64: want at most 32"},
+		{Config{Method: LoRA, R: 0, Alpha: 16, TargetModules: []string{"q_proj"}}, "lora_r is 0, want at least 1"},
+		{Config{Method: LoRA, R: 8, TargetModules: []string{"q_proj"}}, "lora_alpha is 0, want a positive number"},
+		{Config{Method: LoRA, R: 8, Alpha: 16}, "no target modules"},
+		{Config{Method: LoRA, R: 32, Alpha: 16, TargetModules: []string{"all-linear"}}, "<nil>"},
 	} {
 		err := c.config.Check(m)
 		if got := "<nil>"; err != nil {
@@ -265,5 +212,43 @@ func TestConfigCheck(t *testing.T) {
 		} else if got != c.want {
 			t.Errorf("no error, want %q", c.want)
 		}
+	}
+}
+
+func TestScale(t *testing.T) {
+	yes, no := true, false
+	for _, c := range []struct {
+		method *Method
+		rs     *bool
+		want   float64
+	}{
+		{LoRA, nil, 8},
+		{LoRAOne, nil, 8},
+		{LoRA, &no, 4},
+		{LoRAOne, &yes, 8},
+		{&Method{Scale: ByRank}, nil, 4},
+		{&Method{Scale: ByRank}, &yes, 8},
+	} {
+		if got := (Config{Method: c.method, Alpha: 16, UseRSLoRA: c.rs}).Scale(4); got != c.want {
+			t.Errorf("%s: scale %g, want %g", c.method.Name, got, c.want)
+		}
+	}
+}
+
+func TestNewRefusesRanksThatDoNotFit(t *testing.T) {
+	m := &model.Config{HiddenSize: 64, IntermediateSize: 160, NumHiddenLayers: 1, NumAttentionHeads: 4, NumKeyValueHeads: 2, HeadDim: 16}
+	c := Config{Method: LoRA, R: 4, Alpha: 16, TargetModules: []string{"q_proj", "v_proj"}}
+	for want, ranks := range map[string][]int{
+		"1 ranks for 2 projections":                                   {4},
+		"rank 33 for model.layers.0.self_attn.v_proj, which is 32×64": {4, 33},
+		"rank -1 for model.layers.0.self_attn.q_proj, which is 64×64": {-1, 4},
+		"the ranks leave no module":                                   {0, 0},
+	} {
+		if _, err := New(m, c, ranks); err == nil || err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+	if a, err := New(m, c, []int{0, 32}); err != nil || len(a.Modules) != 1 || a.Parameters() != 32*(32+64) {
+		t.Errorf("%+v, %v", a, err)
 	}
 }

@@ -11,7 +11,7 @@ import (
 
 // benchmark runs f on the model folder named in FINETUNE_MODEL, with q and v
 // adapters of rank 8 and sequences of random tokens, all of them targets.
-func benchmark(b *testing.B, sequences, length int, f func(e *model.Engine, a *Adapters, seqs []model.Sequence)) {
+func benchmark(b *testing.B, sequences, length int, f func(e *model.Engine, c Config, seqs []model.Sequence)) {
 	dir := os.Getenv("FINETUNE_MODEL")
 	if dir == "" {
 		b.Skip("FINETUNE_MODEL names no model folder")
@@ -27,11 +27,12 @@ func benchmark(b *testing.B, sequences, length int, f func(e *model.Engine, a *A
 	defer m.Close()
 	p := simd.NewPool(0)
 	defer p.Close()
-	a, err := Attach(m, Config{R: 8, Alpha: 16, TargetModules: []string{"q_proj", "v_proj"}})
+	e, c := model.NewEngine(m, p), Config{Method: LoRA, R: 8, Alpha: 16, TargetModules: []string{"q_proj", "v_proj"}}
+	a, _, err := Start(b.Context(), e, c, nil, StartOptions{Seed: 1})
 	if err != nil {
 		b.Fatal(err)
 	}
-	a.StartLoRA(1)
+	a.Attach(e)
 	rng := rand.New(rand.NewPCG(1, 2))
 	seqs := make([]model.Sequence, sequences)
 	for i := range seqs {
@@ -40,22 +41,22 @@ func benchmark(b *testing.B, sequences, length int, f func(e *model.Engine, a *A
 			seqs[i].Learn = append(seqs[i].Learn, true)
 		}
 	}
-	e := model.NewEngine(m, p)
 	for b.Loop() {
-		f(e, a, seqs)
+		f(e, c, seqs)
 	}
 	b.ReportMetric(float64(sequences*length)*float64(b.N)/b.Elapsed().Seconds(), "tokens/s")
 }
 
 // BenchmarkStep is forward and backward of 512 tokens.
 func BenchmarkStep(b *testing.B) {
-	benchmark(b, 1, 512, func(e *model.Engine, _ *Adapters, seqs []model.Sequence) { e.LossBackward(seqs, nil) })
+	benchmark(b, 1, 512, func(e *model.Engine, _ Config, seqs []model.Sequence) { e.LossBackward(seqs, nil) })
 }
 
 // BenchmarkStart is the spectral start from 8 sequences of 128 tokens.
 func BenchmarkStart(b *testing.B) {
-	benchmark(b, 8, 128, func(e *model.Engine, a *Adapters, seqs []model.Sequence) {
-		if _, err := a.StartSpectral(b.Context(), e, seqs, StartOptions{Gamma: 128}); err != nil {
+	benchmark(b, 8, 128, func(e *model.Engine, c Config, seqs []model.Sequence) {
+		c.Method = LoRAOne
+		if _, _, err := Start(b.Context(), e, c, seqs, StartOptions{Gamma: 128}); err != nil {
 			b.Fatal(err)
 		}
 	})

@@ -24,7 +24,7 @@ const (
 // the number of tokens, not with their square.
 type attention struct {
 	heads, kvHeads, d int
-	window            int // a position sees this many, itself included; 0: all before it
+	window            int // of the layer at hand: a position sees this many, itself included; 0: all before it
 	scale             float32
 	workers           []attentionScratch
 
@@ -58,10 +58,16 @@ type softmax struct{ max, rcp float32 }
 
 func newAttention(c *Config, threads int) *attention {
 	return &attention{
-		heads: c.NumAttentionHeads, kvHeads: c.NumKeyValueHeads, d: c.HeadDim, window: c.SlidingWindow,
+		heads: c.NumAttentionHeads, kvHeads: c.NumKeyValueHeads, d: c.HeadDim,
 		scale:   float32(1 / math.Sqrt(float64(c.HeadDim))),
 		workers: make([]attentionScratch, threads),
 	}
+}
+
+// of makes the attention that of a layer.
+func (a *attention) of(l LayerConfig) *attention {
+	a.window = l.Window
+	return a
 }
 
 // column returns block h of D columns: a head.

@@ -56,8 +56,8 @@ func attentionCases(t *testing.T, f func(t *testing.T, a *attention, starts []in
 		{"window of blocks", 300, []int{0, 620}},
 		{"window of one", 1, []int{0, 60}},
 	} {
-		cfg := &Config{NumAttentionHeads: 6, NumKeyValueHeads: 2, HeadDim: 10, SlidingWindow: c.window}
-		t.Run(c.name, func(t *testing.T) { f(t, newAttention(cfg, 2), c.starts) })
+		cfg := &Config{NumAttentionHeads: 6, NumKeyValueHeads: 2, HeadDim: 10}
+		t.Run(c.name, func(t *testing.T) { f(t, newAttention(cfg, 2).of(LayerConfig{Window: c.window}), c.starts) })
 	}
 }
 

@@ -15,21 +15,24 @@ type kept struct {
 // rowGrain is the number of rows an elementwise task takes.
 const rowGrain = 8
 
-// blockForward sets y (T×C), the block's output for x, and k. y may be x itself,
-// whose values are then gone. attend is the attention of rotated rows qkv.
-func (e *Engine) blockForward(b *Block, k *kept, x, y simd.View, attend func(k *kept, out, qkv simd.View)) {
-	e.blockInner(b, k, x, attend)
+// An attend sets out (T×H·D) to block l's attention of rotated rows qkv.
+type attend func(l int, k *kept, out, qkv simd.View)
+
+// blockForward sets y (T×C), the output of block l for x, and k. y may be x itself,
+// whose values are then gone.
+func (e *Engine) blockForward(l int, k *kept, x, y simd.View, f attend) {
+	e.blockInner(l, k, x, f)
 	c, s, T := e.m.Config, &e.scratch, x.Rows
 	act := e.rows(&s.act, T, c.IntermediateSize)
 	sum := e.rows(&s.sum, T, c.HiddenSize)
 	e.siluForward(act, matrix(k.gu, T, 2*c.IntermediateSize))
-	e.project(MLP, sum, act, &b.DownProj)
+	e.project(MLP, sum, act, e.m.Blocks[l].Down)
 	e.addForward(y, matrix(k.mid, T, c.HiddenSize), sum)
 }
 
 // blockInner is blockForward up to k.
-func (e *Engine) blockInner(b *Block, k *kept, x simd.View, attend func(k *kept, out, qkv simd.View)) {
-	c, s, T := e.m.Config, &e.scratch, x.Rows
+func (e *Engine) blockInner(l int, k *kept, x simd.View, f attend) {
+	b, c, s, T := &e.m.Blocks[l], e.m.Config, &e.scratch, x.Rows
 	norm := e.rows(&s.norm, T, c.HiddenSize)
 	sum := e.rows(&s.sum, T, c.HiddenSize)
 	qkv := e.rows(&k.qkv, T, e.qkvWidth)
@@ -38,21 +41,21 @@ func (e *Engine) blockInner(b *Block, k *kept, x simd.View, attend func(k *kept,
 	gu := e.rows(&k.gu, T, 2*c.IntermediateSize)
 
 	e.normForward(norm, x, b.InputNorm)
-	e.project(QKV, qkv, norm, &b.QProj, &b.KProj, &b.VProj)
-	e.rotateForward(b, k, qkv)
+	e.project(QKV, qkv, norm, b.QKV...)
+	e.rotateForward(l, k, qkv)
 	e.Profile.At(Attention)
-	attend(k, out, qkv)
-	e.project(Output, sum, out, &b.OProj)
+	f(l, k, out, qkv)
+	e.project(Output, sum, out, b.O)
 	e.addForward(mid, x, sum)
-	e.normForward(norm, mid, b.PostAttnNorm)
-	e.project(MLP, gu, norm, &b.GateProj, &b.UpProj)
+	e.normForward(norm, mid, b.MLPNorm)
+	e.project(MLP, gu, norm, b.GateUp...)
 }
 
 // blockBackward turns dx from the gradient of the block's output into that of
 // its input x, in place. In the lowest adapted block it stops where no adapter is
 // left, and dx has no meaning afterwards.
-func (e *Engine) blockBackward(b *Block, k *kept, x, dx simd.View, lowest bool) {
-	c, s, T := e.m.Config, &e.scratch, dx.Rows
+func (e *Engine) blockBackward(l int, k *kept, x, dx simd.View, lowest bool) {
+	b, c, s, T := &e.m.Blocks[l], e.m.Config, &e.scratch, dx.Rows
 	F := c.IntermediateSize
 	mid, gu := matrix(k.mid, T, c.HiddenSize), matrix(k.gu, T, 2*F)
 	norm := e.rows(&s.norm, T, c.HiddenSize)
@@ -60,12 +63,12 @@ func (e *Engine) blockBackward(b *Block, k *kept, x, dx simd.View, lowest bool) 
 	act := e.rows(&s.act, T, F)
 	dact := e.rows(&s.dact, T, F)
 
-	inAttention := adapted(&b.QProj, &b.KProj, &b.VProj, &b.OProj)
-	if lowest && !inAttention && !adapted(&b.GateProj, &b.UpProj) {
+	inAttention := e.adapted(b.QKV...) || e.adapted(b.O)
+	if lowest && !inAttention && !e.adapted(b.GateUp...) {
 		dact.Data = nil
 	}
 	e.siluForward(act, gu)
-	e.projectBackward(MLP, dact, dx, act, &b.DownProj) // y = mid + down(act)
+	e.projectBackward(MLP, dact, dx, act, b.Down) // y = mid + down(act)
 	if dact.Data == nil {
 		return
 	}
@@ -73,40 +76,41 @@ func (e *Engine) blockBackward(b *Block, k *kept, x, dx simd.View, lowest bool) 
 	if lowest && !inAttention {
 		dnorm.Data = nil
 	}
-	e.normForward(norm, mid, b.PostAttnNorm)
-	e.projectBackward(MLP, dnorm, gu, norm, &b.GateProj, &b.UpProj)
+	e.normForward(norm, mid, b.MLPNorm)
+	e.projectBackward(MLP, dnorm, gu, norm, b.GateUp...)
 	if dnorm.Data == nil {
 		return
 	}
-	e.normBackward(dx, dnorm, mid, b.PostAttnNorm)
-	e.attentionHalfBackward(b, k, x, dx, lowest)
+	e.normBackward(dx, dnorm, mid, b.MLPNorm)
+	e.attentionHalfBackward(l, k, x, dx, lowest)
 }
 
 // attentionHalfBackward is the rest of blockBackward: mid = x + o(attention(x)).
-func (e *Engine) attentionHalfBackward(b *Block, k *kept, x, dx simd.View, lowest bool) {
-	c, s, T := e.m.Config, &e.scratch, dx.Rows
+func (e *Engine) attentionHalfBackward(l int, k *kept, x, dx simd.View, lowest bool) {
+	b, c, s, T := &e.m.Blocks[l], e.m.Config, &e.scratch, dx.Rows
 	qkv, out := matrix(k.qkv, T, e.qkvWidth), matrix(k.out, T, e.qWidth)
 	norm := e.rows(&s.norm, T, c.HiddenSize)
 	dnorm := e.rows(&s.sum, T, c.HiddenSize)
 	dout := e.rows(&s.dout, T, e.qWidth)
 
-	if lowest && !adapted(&b.QProj, &b.KProj, &b.VProj) {
+	if lowest && !e.adapted(b.QKV...) {
 		dout.Data = nil
 	}
-	e.projectBackward(Output, dout, dx, out, &b.OProj)
+	e.projectBackward(Output, dout, dx, out, b.O)
 	if dout.Data == nil {
 		return
 	}
 	dqkv := e.rows(&s.dqkv, T, e.qkvWidth)
 	e.Profile.At(Attention)
-	e.Profile.count(Attention, 4*e.attention.multiplications(e.starts)) // dv, dp, dq and dk
-	e.attention.backward(e.pool, dqkv, dout, out, k.softmax, qkv, e.starts)
-	e.rotateBackward(b, k, dqkv)
+	a := e.attention.of(c.Layers[l])
+	e.Profile.count(Attention, 4*a.multiplications(e.starts)) // dv, dp, dq and dk
+	a.backward(e.pool, dqkv, dout, out, k.softmax, qkv, e.starts)
+	e.rotateBackward(l, k, dqkv)
 	if lowest {
 		dnorm.Data = nil
 	}
 	e.normForward(norm, x, b.InputNorm)
-	e.projectBackward(QKV, dnorm, dqkv, norm, &b.QProj, &b.KProj, &b.VProj)
+	e.projectBackward(QKV, dnorm, dqkv, norm, b.QKV...)
 	if dnorm.Data != nil {
 		e.normBackward(dx, dnorm, x, b.InputNorm)
 	}
@@ -133,9 +137,11 @@ func (e *Engine) normBackward(dx, dy, x simd.View, w []float32) {
 	})
 }
 
-// rotateForward norms (qwen3) and rotates the q and k heads of qkv in place.
-func (e *Engine) rotateForward(b *Block, k *kept, qkv simd.View) {
+// rotateForward norms, where the block has norms for them, and rotates the q and k
+// heads of qkv in place.
+func (e *Engine) rotateForward(l int, k *kept, qkv simd.View) {
 	e.Profile.At(Elementwise)
+	b, rotary := &e.m.Blocks[l], e.rotaries[l]
 	width := e.qkvWidth - e.kvWidth // q and k
 	var qk simd.View
 	if b.QNorm != nil {
@@ -148,12 +154,12 @@ func (e *Engine) rotateForward(b *Block, k *kept, qkv simd.View) {
 				copy(qk.Row(t), row)
 				e.headNorms(b, row)
 			}
-			e.rotary.rotate(row, e.positions[t])
+			rotary.rotate(row, e.positions[t])
 		}
 	})
 }
 
-// headNorms norms each q and k head of row, as Qwen3 does before rotating.
+// headNorms norms each q and k head of row.
 func (e *Engine) headNorms(b *Block, row []float32) {
 	d := e.m.Config.HeadDim
 	for h := 0; h*d < len(row); h++ {
@@ -165,9 +171,10 @@ func (e *Engine) headNorms(b *Block, row []float32) {
 	}
 }
 
-// rotateBackward turns the q and k gradients in dqkv back through rotateForward.
-func (e *Engine) rotateBackward(b *Block, k *kept, dqkv simd.View) {
+// rotateBackward replaces the q and k gradients in dqkv by those before rotateForward.
+func (e *Engine) rotateBackward(l int, k *kept, dqkv simd.View) {
 	e.Profile.At(Elementwise)
+	b, rotary := &e.m.Blocks[l], e.rotaries[l]
 	width, d := e.qkvWidth-e.kvWidth, e.m.Config.HeadDim
 	var qk simd.View
 	if b.QNorm != nil {
@@ -177,7 +184,7 @@ func (e *Engine) rotateBackward(b *Block, k *kept, dqkv simd.View) {
 		dy := make([]float32, d)
 		for t := lo; t < hi; t++ {
 			row := dqkv.Row(t)[:width]
-			e.rotary.rotateBackward(row, e.positions[t])
+			rotary.rotateBackward(row, e.positions[t])
 			if b.QNorm == nil {
 				continue
 			}

@@ -6,17 +6,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 
 	"example.com/finetune/internal/hint"
 	"example.com/finetune/internal/jsontree"
 )
 
-// modelTypes are the decoders this package computes.
-var modelTypes = []string{"llama", "mistral", "qwen2", "qwen3"}
-
-// A Config is the config.json of a model folder.
+// A Config is what the config.json of a model folder says: sizes, layers and facts. The
+// readers of families.go fill it; nothing else asks which family a model is of.
 type Config struct {
 	ModelType             string
 	HiddenSize            int
@@ -29,20 +25,24 @@ type Config struct {
 	MaxPositionEmbeddings int
 	RMSNormEps            float64
 	TieWordEmbeddings     bool
-	AttentionBias         bool // on q, k, v and o: llama and qwen3
-	QKVBias               bool // on q, k and v: qwen2
-	QKNorm                bool // RMSNorm per head of q and k: qwen3
-	SlidingWindow         int  // position i sees j with i-j < window; 0: all
-	Rope                  Rope
-	BOS                   int   // -1: none
-	EOS                   []int // of generation_config.json, else of config.json
+	QKVBias, OBias        bool          // on q, k and v; on o
+	QKNorm                bool          // RMSNorm of each head of q and k before they are rotated
+	Layers                []LayerConfig // NumHiddenLayers of them
+	BOS                   int           // -1: none
+	EOS                   []int         // of generation_config.json, else of config.json
 	DType                 string
+}
+
+// A LayerConfig is what may differ from layer to layer.
+type LayerConfig struct {
+	Window int  // position i sees j with i-j < Window; 0: all before it
+	Rope   Rope // the zero Rope: q and k are not rotated
 }
 
 // A Rope says how positions become angles; see transformers'
 // modeling_rope_utils.py.
 type Rope struct {
-	Type                          string // default, linear or llama3
+	Type                          string // default, linear or llama3; "": none
 	Theta                         float64
 	Factor                        float64 // linear and llama3
 	LowFreqFactor, HighFreqFactor float64 // llama3
@@ -96,15 +96,15 @@ func missingConfig(dir string, err error) error {
 }
 
 func parseConfig(f *jsontree.Fields) (*Config, error) {
-	c := &Config{ModelType: f.Text("model_type", "")}
-	if !slices.Contains(modelTypes, c.ModelType) {
-		f.Wrong("model_type", "one of "+strings.Join(modelTypes, ", "))
+	name, family, ok := familyOf(f)
+	if !ok {
 		return nil, f.Err()
 	}
-	refuseUnknown(f, c.ModelType)
-	c.readShapes(f)
-	c.readAttention(f)
-	c.Rope = readRope(f)
+	refuseUnknown(f, family)
+	c := &Config{ModelType: name}
+	c.readSizes(f)
+	family.read(c, f)
+	c.checkHeads(f)
 	c.RMSNormEps = f.Float("rms_norm_eps", 1e-6)
 	if !(c.RMSNormEps > 0 && c.RMSNormEps < 1) {
 		f.Wrong("rms_norm_eps", "a number between 0 and 1")
@@ -123,7 +123,7 @@ func parseConfig(f *jsontree.Fields) (*Config, error) {
 	return c, nil
 }
 
-func (c *Config) readShapes(f *jsontree.Fields) {
+func (c *Config) readSizes(f *jsontree.Fields) {
 	f.Need("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "vocab_size", "max_position_embeddings")
 	c.HiddenSize = f.Int("hidden_size", 0, 1, maxHidden)
 	c.IntermediateSize = f.Int("intermediate_size", 0, 1, maxMLP)
@@ -132,72 +132,21 @@ func (c *Config) readShapes(f *jsontree.Fields) {
 	c.NumKeyValueHeads = f.Int("num_key_value_heads", c.NumAttentionHeads, 1, maxHeads)
 	c.VocabSize = f.Int("vocab_size", 0, 1, maxVocab)
 	c.MaxPositionEmbeddings = f.Int("max_position_embeddings", 0, 1, maxPosition)
-	c.HeadDim = f.Int("head_dim", 0, 2, maxHeadDim)
+}
+
+// checkHeads notes sizes that do not fit each other.
+func (c *Config) checkHeads(f *jsontree.Fields) {
 	if c.HiddenSize == 0 || c.NumAttentionHeads == 0 {
-		return
-	}
-	if !f.Has("head_dim") {
-		c.HeadDim = c.HiddenSize / c.NumAttentionHeads
-		if c.ModelType == "qwen3" {
-			c.HeadDim = 128 // Qwen3Config's default
-		} else if c.HiddenSize%c.NumAttentionHeads != 0 {
-			f.Wrong("hidden_size", fmt.Sprintf("a multiple of num_attention_heads (%d), or a head_dim", c.NumAttentionHeads))
-		}
+		return // a mistake already
 	}
 	if c.HeadDim%2 != 0 {
-		f.Mistake("head_dim is %d, want an even number: rotary embedding turns pairs", c.HeadDim)
+		f.Mistake("head_dim is %d, want an even number: rotary embedding rotates pairs", c.HeadDim)
 	}
-	if n := c.NumAttentionHeads * c.HeadDim; n > maxHidden {
+	if n := c.qWidth(); n > maxHidden {
 		f.Mistake("num_attention_heads × head_dim is %d, want at most %d", n, maxHidden)
 	}
 	if c.NumAttentionHeads%c.NumKeyValueHeads != 0 {
 		f.Mistake("num_attention_heads is %d, want a multiple of num_key_value_heads (%d)", c.NumAttentionHeads, c.NumKeyValueHeads)
-	}
-}
-
-func (c *Config) readAttention(f *jsontree.Fields) {
-	c.QKVBias = c.ModelType == "qwen2"
-	c.QKNorm = c.ModelType == "qwen3"
-	c.AttentionBias = f.Bool("attention_bias", false)
-	if c.AttentionBias && c.ModelType != "llama" && c.ModelType != "qwen3" {
-		f.Wrong("attention_bias", "false for model_type "+c.ModelType)
-	}
-	c.readSlidingWindow(f)
-	types := f.Texts("layer_types")
-	if types == nil {
-		return
-	}
-	if len(types) != c.NumHiddenLayers {
-		f.Mistake("layer_types has %d entries, want num_hidden_layers (%d)", len(types), c.NumHiddenLayers)
-	}
-	want := "full_attention"
-	if c.SlidingWindow > 0 {
-		want = "sliding_attention"
-	}
-	for i, t := range types {
-		if t != want {
-			f.Mistake("layer_types[%d] is %q, want %q in every layer", i, t, want)
-			return
-		}
-	}
-}
-
-// readSlidingWindow: a mistral's window is 4096 where config.json does not mention
-// it (MistralConfig), a qwen's is there to be switched on, a llama has none.
-func (c *Config) readSlidingWindow(f *jsontree.Fields) {
-	if f.Bool("use_sliding_window", false) {
-		f.Wrong("use_sliding_window", "false: layers with and without a window are not supported")
-	}
-	switch c.ModelType {
-	case "llama":
-		if f.Has("sliding_window") {
-			f.Wrong("sliding_window", "null for model_type llama")
-		}
-	case "mistral":
-		if f.Absent("sliding_window") {
-			c.SlidingWindow = 4096
-		}
-		c.SlidingWindow = f.Int("sliding_window", c.SlidingWindow, 1, maxPosition)
 	}
 }
 

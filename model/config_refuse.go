@@ -1,6 +1,7 @@
 package model
 
 import (
+	"slices"
 	"strings"
 
 	"example.com/finetune/internal/jsontree"
@@ -12,8 +13,9 @@ var moeKeys = []string{
 	"n_shared_experts", "moe_intermediate_size", "shared_expert_intermediate_size",
 }
 
-// offKeys are settings of other decoders that must be absent, null or neutral: any
-// other value changes what the model computes. After the key: the neutral value.
+// offKeys are settings that must be absent, null or neutral, except for a family that
+// understands them: any other value changes what the model computes. After the key: the
+// neutral value.
 var offKeys = [][2]string{
 	{"mlp_bias", "false"},
 	{"rope_interleaved", "false"},
@@ -31,7 +33,7 @@ var offKeys = [][2]string{
 }
 
 // refuseUnknown notes settings that change the mathematics and are not understood.
-func refuseUnknown(f *jsontree.Fields, modelType string) {
+func refuseUnknown(f *jsontree.Fields, family family) {
 	if f.Text("hidden_act", "silu") != "silu" {
 		f.Wrong("hidden_act", `"silu"`)
 	}
@@ -45,17 +47,16 @@ func refuseUnknown(f *jsontree.Fields, modelType string) {
 	}
 	for _, k := range offKeys {
 		raw := f.Raw(k[0])
-		if f.Has(k[0]) && raw != k[1] && raw != k[1]+".0" {
+		if f.Has(k[0]) && !slices.Contains(family.understands, k[0]) && raw != k[1] && raw != k[1]+".0" {
 			f.Wrong(k[0], k[1])
 		}
 	}
 	if f.Float("partial_rotary_factor", 1) != 1 {
 		f.Wrong("partial_rotary_factor", "1: all of a head is rotated")
 	}
-	want := modelType + "ForCausalLM"
 	for _, a := range f.Texts("architectures") {
-		if !strings.EqualFold(a, want) { // LLaMAForCausalLM in old conversions
-			f.Wrong("architectures", `["`+strings.ToUpper(want[:1])+want[1:]+`"]`)
+		if !strings.EqualFold(a, family.architecture) { // LLaMAForCausalLM in old conversions
+			f.Wrong("architectures", `["`+family.architecture+`"]`)
 			return
 		}
 	}

@@ -32,7 +32,7 @@ func readRope(f *jsontree.Fields) Rope {
 		r = scaled
 	}
 	if r.Theta == 0 {
-		r.Theta = 10000 // of all four model types
+		r.Theta = 10000 // of all families so far
 	}
 	return r
 }

@@ -51,6 +51,13 @@ func parsed(t *testing.T, changes map[string]any) (*Config, error) {
 	return parseConfig(f)
 }
 
+var theta10000 = Rope{Type: "default", Theta: 10000}
+
+// windows reports whether every layer of c has this window.
+func windows(c *Config, window int) bool {
+	return len(c.Layers) == c.NumHiddenLayers && !slices.ContainsFunc(c.Layers, func(l LayerConfig) bool { return l.Window != window })
+}
+
 func TestConfigValues(t *testing.T) {
 	c, err := parsed(t, nil)
 	if err != nil {
@@ -59,7 +66,7 @@ func TestConfigValues(t *testing.T) {
 	want := &Config{
 		ModelType: "llama", HiddenSize: 12, IntermediateSize: 20, NumHiddenLayers: 2, NumAttentionHeads: 3,
 		NumKeyValueHeads: 1, HeadDim: 4, VocabSize: 30, MaxPositionEmbeddings: 64, RMSNormEps: 1e-5,
-		Rope: Rope{Type: "default", Theta: 10000}, BOS: 1, EOS: []int{2}, DType: "float32",
+		Layers: []LayerConfig{{Rope: theta10000}, {Rope: theta10000}}, BOS: 1, EOS: []int{2}, DType: "float32",
 	}
 	if !reflect.DeepEqual(c, want) {
 		t.Errorf("got\n%+v, want\n%+v", c, want)
@@ -74,7 +81,9 @@ func TestConfigTaken(t *testing.T) {
 	want3 := Rope{"llama3", 500000, 8, 1, 4, 32}
 	both := maps.Clone(llama3)
 	both["rope_theta"] = 500000.0
-	rope := func(want Rope) func(*Config) bool { return func(c *Config) bool { return c.Rope == want } }
+	rope := func(want Rope) func(*Config) bool {
+		return func(c *Config) bool { return c.Layers[0].Rope == want && c.Layers[1].Rope == want }
+	}
 	for name, test := range map[string]struct {
 		changes m
 		ok      func(c *Config) bool
@@ -85,7 +94,7 @@ func TestConfigTaken(t *testing.T) {
 		"head_dim null":           {m{"head_dim": nil}, func(c *Config) bool { return c.HeadDim == 4 }},
 		"uneven with head_dim":    {m{"hidden_size": 13, "head_dim": 6}, func(c *Config) bool { return c.HeadDim == 6 }},
 		"tied":                    {m{"tie_word_embeddings": true}, func(c *Config) bool { return c.TieWordEmbeddings }},
-		"attention bias":          {m{"attention_bias": true}, func(c *Config) bool { return c.AttentionBias && !c.QKVBias }},
+		"attention bias":          {m{"attention_bias": true}, func(c *Config) bool { return c.QKVBias && c.OBias }},
 		"dtype of transformers 5": {m{"torch_dtype": drop{}, "dtype": "bfloat16"}, func(c *Config) bool { return c.DType == "bfloat16" }},
 		"no dtype":                {m{"torch_dtype": drop{}}, func(c *Config) bool { return c.DType == "" }},
 		"no tokens":               {m{"bos_token_id": nil, "eos_token_id": nil}, func(c *Config) bool { return c.BOS == -1 && c.EOS == nil }},
@@ -106,18 +115,18 @@ func TestConfigTaken(t *testing.T) {
 		"both, agreeing":         {m{"rope_parameters": both, "rope_scaling": llama3}, rope(want3)},
 		"parameters, no type":    {m{"rope_parameters": m{"rope_theta": 5}}, rope(Rope{Type: "default", Theta: 5})},
 
-		"mistral without a word": {m{"model_type": "mistral"}, func(c *Config) bool { return c.SlidingWindow == 4096 }},
-		"mistral null":           {m{"model_type": "mistral", "sliding_window": nil}, func(c *Config) bool { return c.SlidingWindow == 0 }},
+		"mistral without a word": {m{"model_type": "mistral"}, func(c *Config) bool { return windows(c, 4096) }},
+		"mistral null":           {m{"model_type": "mistral", "sliding_window": nil}, func(c *Config) bool { return windows(c, 0) }},
 		"mistral 12": {
 			m{"model_type": "mistral", "sliding_window": 12, "layer_types": []string{"sliding_attention", "sliding_attention"}},
-			func(c *Config) bool { return c.SlidingWindow == 12 },
+			func(c *Config) bool { return windows(c, 12) },
 		},
 		"qwen2": {m{
 			"model_type": "qwen2", "use_sliding_window": false, "sliding_window": 4096, "max_window_layers": 28,
 			"layer_types": []string{"full_attention", "full_attention"},
-		}, func(c *Config) bool { return c.QKVBias && !c.AttentionBias && c.SlidingWindow == 0 }},
+		}, func(c *Config) bool { return c.QKVBias && !c.OBias && windows(c, 0) }},
 		"qwen3":           {m{"model_type": "qwen3"}, func(c *Config) bool { return c.QKNorm && !c.QKVBias && c.HeadDim == 128 }},
-		"qwen3 with bias": {m{"model_type": "qwen3", "attention_bias": true, "head_dim": 4}, func(c *Config) bool { return c.AttentionBias && c.HeadDim == 4 }},
+		"qwen3 with bias": {m{"model_type": "qwen3", "attention_bias": true, "head_dim": 4}, func(c *Config) bool { return c.QKVBias && c.OBias && c.HeadDim == 4 }},
 	} {
 		c, err := parsed(t, test.changes)
 		if err != nil {
@@ -369,7 +378,7 @@ func FuzzConfig(f *testing.F) {
 			return
 		}
 		if c.HeadDim%2 != 0 || c.HeadDim < 2 || c.NumAttentionHeads%c.NumKeyValueHeads != 0 || c.HiddenSize < 1 || c.NumAttentionHeads*c.HeadDim > maxHidden || c.NumHiddenLayers > maxLayers ||
-			c.VocabSize < 1 || c.NumHiddenLayers < 1 || c.IntermediateSize < 1 || !(c.Rope.Theta > 0) || !(c.RMSNormEps > 0) || c.BOS >= c.VocabSize {
+			c.VocabSize < 1 || c.NumHiddenLayers < 1 || c.IntermediateSize < 1 || len(c.Layers) != c.NumHiddenLayers || !(c.RMSNormEps > 0) || c.BOS >= c.VocabSize {
 			t.Fatalf("taken: %+v", c)
 		}
 	})

@@ -25,7 +25,7 @@ func NewDecoder(e *Engine, capacity int) *Decoder {
 		d.keys = append(d.keys, make([]float32, e.kvWidth*paddedTokens(capacity)))
 		d.values = append(d.values, make([]float32, capacity*e.kvWidth))
 	}
-	e.rotary.grow(capacity)
+	e.growRotaries(capacity)
 	return d
 }
 
@@ -49,7 +49,7 @@ func (d *Decoder) Append(ids []int32) []float32 {
 	}
 	x := e.embed(&d.x)
 	for l := range e.m.Blocks {
-		e.blockForward(&e.m.Blocks[l], &d.work, x, x, func(_ *kept, out, qkv simd.View) {
+		e.blockForward(l, &d.work, x, x, func(l int, _ *kept, out, qkv simd.View) {
 			d.remember(l, qkv)
 			d.attend(l, out, qkv)
 		})
@@ -76,7 +76,7 @@ func (d *Decoder) remember(l int, qkv simd.View) {
 
 // attend sets out (T×H·D) for the new queries over all keys so far.
 func (d *Decoder) attend(l int, out, qkv simd.View) {
-	a, keys := d.e.attention, d.n+qkv.Rows
+	a, keys := d.e.attention.of(d.e.m.Config.Layers[l]), d.n+qkv.Rows
 	kt := simd.Dense(d.keys[l], d.e.kvWidth, paddedTokens(d.capacity))
 	vs := simd.Dense(d.values[l], keys, d.e.kvWidth)
 	d.e.pool.Run(a.heads, func(worker, h int) {

@@ -1,11 +1,25 @@
 // Package model is a frozen LLaMA-style decoder: weights mapped from
 // safetensors, a forward pass, and a backward pass that reaches the adapters and
-// nothing else. It does not know LoRA (an [Adapter] is called where one is set)
-// nor text (it sees token ids).
+// nothing else. It does not know LoRA (an [Engine] calls the [Adapter] that it
+// holds for a projection) nor text (it sees token ids). A [Model] is weights and
+// never changes: any number of engines compute on one, each with its own adapters.
 //
 // Shape letters, used in all comments: T tokens of a micro-batch, C hidden_size,
 // H query heads, KV key/value heads, D head_dim, F intermediate_size, V
 // vocabulary.
+//
+// # Families are data
+//
+// What differs from model_type to model_type is read once, by the reader of its row
+// in families.go, into a [Config]: sizes, facts of the block, and layers, each with
+// its window and rotation. Everything behind it reads these and asks for no name.
+// [Config.Linears] is the one list of projections and their shapes, which the
+// loader, adapters and plans of memory share.
+//
+// A new family is a reader and a row, as family_test.go shows. The reader sets
+// HeadDim, Layers (one [LayerConfig] for each of num_hidden_layers) and the facts;
+// what it takes in that others refuse stands in the row's understands. A setting
+// that changes the mathematics and that no reader understands is an error.
 //
 // # Ragged micro-batches
 //

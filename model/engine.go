@@ -15,7 +15,8 @@ type Engine struct {
 	m         *Model
 	pool      *simd.Pool
 	products  *simd.Pool // the same workers, for products with weights
-	rotary    *rotary
+	adapters  []Adapter  // of the model's linears, by index; nil: none
+	rotaries  []*rotary  // of each block; equal ones are one, nil where nothing is rotated
 	attention *attention
 
 	qWidth, kvWidth, qkvWidth int // H·D, KV·D, (H+2KV)·D
@@ -39,13 +40,11 @@ type scratch struct {
 // NewEngine returns an engine for m that computes on p.
 func NewEngine(m *Model, p *simd.Pool) *Engine {
 	c := m.Config
-	e := &Engine{
-		Layout: c.DefaultLayout(), m: m, pool: p, products: p, rotary: newRotary(c), attention: newAttention(c, p.Threads()),
-		qWidth: c.NumAttentionHeads * c.HeadDim, kvWidth: c.NumKeyValueHeads * c.HeadDim,
+	return &Engine{
+		Layout: c.DefaultLayout(), m: m, pool: p, products: p, rotaries: newRotaries(c), attention: newAttention(c, p.Threads()),
+		qWidth: c.qWidth(), kvWidth: c.kvWidth(), qkvWidth: c.qkvWidth(),
 		inputs: make([][]float32, len(m.Blocks)+1), kept: make([]kept, len(m.Blocks)),
 	}
-	e.qkvWidth = e.qWidth + 2*e.kvWidth
-	return e
 }
 
 // SetCompute chooses how products with the model's weights are computed from now on.
@@ -80,13 +79,13 @@ func (e *Engine) LossBackward(seqs []Sequence, weights []float32) []Loss {
 	dx := e.rows(&e.scratch.dx, y.Rows, y.Cols)
 	losses := e.head(seqs, y, weights, dx)
 	for l := len(e.m.Blocks) - 1; l >= lowest; l-- {
-		b, k, x := &e.m.Blocks[l], e.keeper(l, lowest), matrix(e.inputs[l], dx.Rows, dx.Cols)
+		k, x := e.keeper(l, lowest), matrix(e.inputs[l], dx.Rows, dx.Cols)
 		if l < e.Layout.Recompute { // that of the block above them still lies in spare
 			e.Profile.again(true)
-			e.blockInner(b, k, x, e.attend)
+			e.blockInner(l, k, x, e.attend)
 			e.Profile.again(false)
 		}
-		e.blockBackward(b, k, x, dx, l == lowest)
+		e.blockBackward(l, k, x, dx, l == lowest)
 	}
 	e.Profile.At(Rest)
 	return losses
@@ -125,7 +124,16 @@ func (e *Engine) lay(seqs []Sequence) {
 		e.starts = append(e.starts, len(e.ids))
 		longest = max(longest, len(s.IDs))
 	}
-	e.rotary.grow(longest)
+	e.growRotaries(longest)
+}
+
+// growRotaries makes the tables of angles cover n positions.
+func (e *Engine) growRotaries(n int) {
+	for _, r := range e.rotaries {
+		if r != nil {
+			r.grow(n)
+		}
+	}
 }
 
 // rows returns a T×width matrix in *buf, which is made for a full micro-batch: what a
@@ -162,23 +170,24 @@ func (e *Engine) forward(lowest int) simd.View {
 		if l >= lowest {
 			y = e.rows(&e.inputs[l+1], x.Rows, x.Cols)
 		}
-		e.blockForward(&e.m.Blocks[l], e.keeper(l, lowest), x, y, e.attend)
+		e.blockForward(l, e.keeper(l, lowest), x, y, e.attend)
 		x = y
 	}
 	return x
 }
 
-// attend is the attention of the laid sequences.
-func (e *Engine) attend(k *kept, out, qkv simd.View) {
-	e.Profile.count(Attention, 2*e.attention.multiplications(e.starts)) // q·kᵀ and p·v
-	e.attention.forward(e.pool, out, grown(&k.softmax, qkv.Rows*e.attention.heads), qkv, e.starts)
+// attend is block l's attention of the sequences that are laid out.
+func (e *Engine) attend(l int, k *kept, out, qkv simd.View) {
+	a := e.attention.of(e.m.Config.Layers[l])
+	e.Profile.count(Attention, 2*a.multiplications(e.starts)) // q·kᵀ and p·v
+	a.forward(e.pool, out, grown(&k.softmax, qkv.Rows*a.heads), qkv, e.starts)
 }
 
 // lowestAdapted returns the first block with an adapter, or the number of blocks.
 func (e *Engine) lowestAdapted() int {
-	for l := range e.m.Blocks {
-		if adapted(e.m.Blocks[l].Linears()...) {
-			return l
+	for _, l := range e.m.linears {
+		if e.adapted(l) {
+			return l.Layer
 		}
 	}
 	return len(e.m.Blocks)

@@ -33,10 +33,10 @@ func (m *Model) weightAt(address uintptr) string {
 		}
 	}
 	if safetensors.Within(m.EmbedTokens.Data, address) {
-		return path + ": tensor model.embed_tokens.weight"
+		return path + ": tensor " + embedName
 	}
 	if safetensors.Within(m.LMHead.Data, address) {
-		return path + ": tensor lm_head.weight"
+		return path + ": tensor " + headName
 	}
 	return path
 }

@@ -54,10 +54,10 @@ func (c *Config) FitLayout(budget int64, longest, threads int) (Layout, bool) {
 // backward passes over sequences of at most longest tokens, every block being
 // adapted.
 func (c *Config) TrainingBytes(l Layout, longest, threads int) int64 {
-	heads, kv := c.NumAttentionHeads, c.NumKeyValueHeads*c.HeadDim
+	kv := c.kvWidth()
 	C, F, gu := simd.Pitch(c.HiddenSize), simd.Pitch(c.IntermediateSize), simd.Pitch(2*c.IntermediateSize)
-	q, qk, qkv := simd.Pitch(heads*c.HeadDim), simd.Pitch(heads*c.HeadDim+kv), simd.Pitch(heads*c.HeadDim+2*kv)
-	inner := qkv + q + 2*heads + C + gu // of one token: see kept
+	q, qk, qkv := simd.Pitch(c.qWidth()), simd.Pitch(c.qWidth()+kv), simd.Pitch(c.qkvWidth())
+	inner := qkv + q + 2*c.NumAttentionHeads + C + gu // of one token: see kept
 	if c.QKNorm {
 		inner += qk
 	}

@@ -1,17 +1,21 @@
 package model
 
-import "example.com/finetune/simd"
+import (
+	"fmt"
+	"slices"
 
-// A Linear is a frozen projection y = x·Wᵀ + bias, with an adapter beside it
-// where one is set.
+	"example.com/finetune/simd"
+)
+
+// A Linear is a frozen projection y = x·Wᵀ + bias. An [Engine] may hold an adapter
+// for it.
 type Linear struct {
-	Name    string      // such as model.layers.0.self_attn.q_proj
-	W       simd.Matrix // Out×In
-	Bias    []float32   // Out, or nil
-	Adapter Adapter
+	Projection
+	W    simd.Matrix // Out×In, as stored
+	Bias []float32   // Out, or nil
 }
 
-// An Adapter is what a Linear adds to its frozen weight: a LoRA layer, or a
+// An Adapter is what an engine adds to a frozen projection: a low-rank module, or a
 // recorder that only watches the gradient go by.
 type Adapter interface {
 	// Forward adds the adapter's output for x (T×In) to y (T×Out).
@@ -20,6 +24,31 @@ type Adapter interface {
 	// (T×Out). It follows the Forward call for the same x. dx.Data is nil where
 	// nothing below wants it.
 	Backward(p *simd.Pool, dx, dy, x simd.View)
+}
+
+// SetAdapters gives the engine the adapters it computes with from now on, one for each
+// of the model's linears, by index, nil for none. A nil list leaves the base alone.
+func (e *Engine) SetAdapters(adapters []Adapter) {
+	if adapters != nil && len(adapters) != len(e.m.linears) {
+		panic(fmt.Sprintf("model: %d adapters for %d linears", len(adapters), len(e.m.linears)))
+	}
+	e.adapters = adapters
+}
+
+// Adapters returns what SetAdapters was given.
+func (e *Engine) Adapters() []Adapter { return e.adapters }
+
+// adapter returns that of l, or nil.
+func (e *Engine) adapter(l *Linear) Adapter {
+	if e.adapters == nil {
+		return nil
+	}
+	return e.adapters[l.Index]
+}
+
+// adapted reports whether any of some linears has an adapter.
+func (e *Engine) adapted(ls ...*Linear) bool {
+	return slices.ContainsFunc(ls, func(l *Linear) bool { return e.adapter(l) != nil })
 }
 
 // project sets y = x·[W₀;W₁;…]ᵀ + bias and lets the adapters add to it. The
@@ -43,9 +72,9 @@ func (e *Engine) project(part Part, y, x simd.View, ls ...*Linear) {
 	}
 	col := 0
 	for _, l := range ls {
-		if l.Adapter != nil {
+		if a := e.adapter(l); a != nil {
 			e.Profile.At(Adapters)
-			l.Adapter.Forward(e.pool, y.Columns(col, col+l.W.Rows), x)
+			a.Forward(e.pool, y.Columns(col, col+l.W.Rows), x)
 		}
 		col += l.W.Rows
 	}
@@ -76,19 +105,10 @@ func (e *Engine) projectBackward(part Part, dx, dy, x simd.View, ls ...*Linear) 
 	}
 	col := 0
 	for _, l := range ls {
-		if l.Adapter != nil {
+		if a := e.adapter(l); a != nil {
 			e.Profile.At(Adapters)
-			l.Adapter.Backward(e.pool, dx, dy.Columns(col, col+l.W.Rows), x)
+			a.Backward(e.pool, dx, dy.Columns(col, col+l.W.Rows), x)
 		}
 		col += l.W.Rows
 	}
-}
-
-func adapted(ls ...*Linear) bool {
-	for _, l := range ls {
-		if l.Adapter != nil {
-			return true
-		}
-	}
-	return false
 }

@@ -2,7 +2,6 @@ package model
 
 import (
 	"bytes"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -45,15 +44,22 @@ func (l *loader) mistake(format string, args ...any) {
 
 func (l *loader) fill(m *Model) {
 	c := m.Config
-	m.EmbedTokens = l.matrix("model.embed_tokens.weight", c.VocabSize, c.HiddenSize)
+	m.EmbedTokens = l.matrix(embedName, c.VocabSize, c.HiddenSize)
 	m.Blocks = make([]Block, c.NumHiddenLayers)
 	for i := range m.Blocks {
-		l.block(&m.Blocks[i], c, fmt.Sprintf("model.layers.%d.", i))
+		for _, n := range c.norms() {
+			*n.of(&m.Blocks[i]) = l.vector(layerPrefix(i)+n.name+".weight", n.width)
+		}
 	}
-	m.Norm = l.vector("model.norm.weight", c.HiddenSize)
+	for _, p := range c.Linears() {
+		linear := l.linear(p)
+		m.linears = append(m.linears, linear)
+		m.Blocks[p.Layer].add(linear)
+	}
+	m.Norm = l.vector(normName, c.HiddenSize)
 	m.LMHead = m.EmbedTokens
-	if _, present := l.set.Info("lm_head.weight"); present || !c.TieWordEmbeddings {
-		m.LMHead = l.matrix("lm_head.weight", c.VocabSize, c.HiddenSize)
+	if _, present := l.set.Info(headName); present || !c.TieWordEmbeddings {
+		m.LMHead = l.matrix(headName, c.VocabSize, c.HiddenSize)
 		if c.TieWordEmbeddings {
 			l.tie(m)
 		}
@@ -73,29 +79,10 @@ func (l *loader) tie(m *Model) {
 	m.LMHead = b
 }
 
-func (l *loader) block(b *Block, c *Config, name string) {
-	attn, mlp := name+"self_attn.", name+"mlp."
-	q, kv := c.NumAttentionHeads*c.HeadDim, c.NumKeyValueHeads*c.HeadDim
-	qkvBias := c.QKVBias || c.AttentionBias
-	b.InputNorm = l.vector(name+"input_layernorm.weight", c.HiddenSize)
-	b.QProj = l.linear(attn+"q_proj", q, c.HiddenSize, qkvBias)
-	b.KProj = l.linear(attn+"k_proj", kv, c.HiddenSize, qkvBias)
-	b.VProj = l.linear(attn+"v_proj", kv, c.HiddenSize, qkvBias)
-	b.OProj = l.linear(attn+"o_proj", c.HiddenSize, q, c.AttentionBias)
-	if c.QKNorm {
-		b.QNorm = l.vector(attn+"q_norm.weight", c.HeadDim)
-		b.KNorm = l.vector(attn+"k_norm.weight", c.HeadDim)
-	}
-	b.PostAttnNorm = l.vector(name+"post_attention_layernorm.weight", c.HiddenSize)
-	b.GateProj = l.linear(mlp+"gate_proj", c.IntermediateSize, c.HiddenSize, false)
-	b.UpProj = l.linear(mlp+"up_proj", c.IntermediateSize, c.HiddenSize, false)
-	b.DownProj = l.linear(mlp+"down_proj", c.HiddenSize, c.IntermediateSize, false)
-}
-
-func (l *loader) linear(name string, out, in int, bias bool) Linear {
-	linear := Linear{Name: name, W: l.matrix(name+".weight", out, in)}
-	if bias {
-		linear.Bias = l.vector(name+".bias", out)
+func (l *loader) linear(p Projection) *Linear {
+	linear := &Linear{Projection: p, W: l.matrix(p.Name+".weight", p.Out, p.In)}
+	if p.Biased {
+		linear.Bias = l.vector(p.Name+".bias", p.Out)
 	}
 	return linear
 }

@@ -49,7 +49,7 @@ func tensors(c *Config) map[string]safetensors.Entry {
 		} {
 			add(p+name+".weight", shape[0], shape[1])
 			attn := strings.HasPrefix(name, "self_attn")
-			if attn && (c.AttentionBias || c.QKVBias && !strings.Contains(name, "o_proj")) {
+			if attn && (c.OBias && strings.Contains(name, "o_proj") || c.QKVBias && !strings.Contains(name, "o_proj")) {
 				add(p+name+".bias", shape[0])
 			}
 		}
@@ -135,12 +135,12 @@ func TestEveryTensorFindsItsPlace(t *testing.T) {
 		for i := range m.Blocks {
 			b, p := &m.Blocks[i], fmt.Sprintf("model.layers.%d.", i)
 			vectors[p+"input_layernorm.weight"] = b.InputNorm
-			vectors[p+"post_attention_layernorm.weight"] = b.PostAttnNorm
+			vectors[p+"post_attention_layernorm.weight"] = b.MLPNorm
 			if c.QKNorm {
 				vectors[p+"self_attn.q_norm.weight"], vectors[p+"self_attn.k_norm.weight"] = b.QNorm, b.KNorm
 			}
 			names := []string{"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj", "mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"}
-			for j, l := range b.Linears() {
+			for j, l := range m.Linears()[7*i : 7*i+7] {
 				if l.Name != p+names[j] {
 					t.Errorf("linear %d is %s, want %s", j, l.Name, p+names[j])
 				}
@@ -286,11 +286,11 @@ func TestTypesStayAsStored(t *testing.T) {
 	}
 	defer m.Close()
 	b := &m.Blocks[1]
-	if b.QProj.W.DType != simd.BF16 || b.KProj.W.DType != simd.F16 || b.VProj.W.DType != simd.F32 {
-		t.Errorf("types %v, %v, %v", b.QProj.W.DType, b.KProj.W.DType, b.VProj.W.DType)
+	if b.QKV[0].W.DType != simd.BF16 || b.QKV[1].W.DType != simd.F16 || b.QKV[2].W.DType != simd.F32 {
+		t.Errorf("types %v, %v, %v", b.QKV[0].W.DType, b.QKV[1].W.DType, b.QKV[2].W.DType)
 	}
-	if b.PostAttnNorm[0] != 1 || b.InputNorm[0] < 2 {
-		t.Errorf("norms begin with %v and %v", b.PostAttnNorm[0], b.InputNorm[0])
+	if b.MLPNorm[0] != 1 || b.InputNorm[0] < 2 {
+		t.Errorf("norms begin with %v and %v", b.MLPNorm[0], b.InputNorm[0])
 	}
 	writeTyped(t, dir, tensors(c), func(name string) string {
 		if strings.Contains(name, "1.mlp.up") || name == "model.norm.weight" {
@@ -389,7 +389,7 @@ func TestGuardNamesTheTensor(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "tensor lm_head.weight: cannot be read any more") {
 		t.Error(err)
 	}
-	down := &m.Blocks[1].DownProj
+	down := m.Blocks[1].Down
 	row = make([]float32, down.W.Cols)
 	err = m.Guard(func() error { down.W.Row(row, 11); return nil })
 	if err == nil || !strings.Contains(err.Error(), filepath.Join(m.Dir, "model.safetensors")+": tensor model.layers.1.mlp.down_proj.weight: ") {

@@ -15,33 +15,36 @@ type Model struct {
 	Blocks      []Block
 	Norm        []float32 // C
 
-	files *safetensors.Set // nil where the weights are in no file
+	linears []*Linear
+	files   *safetensors.Set // nil where the weights are in no file
 }
 
 // A Block is one decoder layer.
 type Block struct {
-	InputNorm, PostAttnNorm []float32 // C
-	QNorm, KNorm            []float32 // D, qwen3 only
-	QProj                   Linear    // H·D×C
-	KProj, VProj            Linear    // KV·D×C
-	OProj                   Linear    // C×H·D
-	GateProj, UpProj        Linear    // F×C
-	DownProj                Linear    // C×F
+	InputNorm, MLPNorm []float32 // C; transformers' post_attention_layernorm is MLPNorm
+	QNorm, KNorm       []float32 // D, or nil
+	QKV                []*Linear // (H+2KV)·D×C together: q, k and v
+	O                  *Linear   // C×H·D
+	GateUp             []*Linear // 2F×C together
+	Down               *Linear   // C×F
 }
 
-// Linears returns the block's projections in the order q, k, v, o, gate, up, down.
-func (b *Block) Linears() []*Linear {
-	return []*Linear{&b.QProj, &b.KProj, &b.VProj, &b.OProj, &b.GateProj, &b.UpProj, &b.DownProj}
-}
-
-// Linears returns all projections, layer by layer.
-func (m *Model) Linears() []*Linear {
-	all := make([]*Linear, 0, 7*len(m.Blocks))
-	for i := range m.Blocks {
-		all = append(all, m.Blocks[i].Linears()...)
+// add puts a linear in its place.
+func (b *Block) add(l *Linear) {
+	switch l.place {
+	case atQKV:
+		b.QKV = append(b.QKV, l)
+	case atO:
+		b.O = l
+	case atGateUp:
+		b.GateUp = append(b.GateUp, l)
+	case atDown:
+		b.Down = l
 	}
-	return all
 }
+
+// Linears returns all projections, in the order of [Config.Linears].
+func (m *Model) Linears() []*Linear { return m.linears }
 
 // MappedBytes returns the size of the mapped weight files.
 func (m *Model) MappedBytes() int64 {

@@ -15,8 +15,18 @@ type rotary struct {
 	positions, h int       // h = D/2
 }
 
-func newRotary(c *Config) *rotary {
-	return &rotary{freq: inverseFrequencies(c.HeadDim, c.Rope), h: c.HeadDim / 2}
+// newRotaries returns the rotary of each layer. Layers with the same Rope share one;
+// it is nil where nothing is rotated.
+func newRotaries(c *Config) []*rotary {
+	made := map[Rope]*rotary{{}: nil}
+	list := make([]*rotary, len(c.Layers))
+	for i, l := range c.Layers {
+		if _, ok := made[l.Rope]; !ok {
+			made[l.Rope] = &rotary{freq: inverseFrequencies(c.HeadDim, l.Rope), h: c.HeadDim / 2}
+		}
+		list[i] = made[l.Rope]
+	}
+	return list
 }
 
 // inverseFrequencies follows transformers' modeling_rope_utils.py, in float32 as
@@ -67,13 +77,22 @@ func (r *rotary) grow(n int) {
 	r.positions = max(r.positions, n)
 }
 
-// rotate turns the heads of row, which stands at position t.
-func (r *rotary) rotate(row []float32, t int) { r.turn(row, t, r.sin) }
+// rotate rotates the heads of row, which stands at position t. A nil rotary leaves
+// them alone.
+func (r *rotary) rotate(row []float32, t int) {
+	if r != nil {
+		r.by(row, t, r.sin)
+	}
+}
 
-// rotateBackward turns a gradient back: the transpose of a rotation.
-func (r *rotary) rotateBackward(row []float32, t int) { r.turn(row, t, r.negSin) }
+// rotateBackward is the transpose of rotate, for gradients.
+func (r *rotary) rotateBackward(row []float32, t int) {
+	if r != nil {
+		r.by(row, t, r.negSin)
+	}
+}
 
-func (r *rotary) turn(row []float32, t int, sin []float32) {
+func (r *rotary) by(row []float32, t int, sin []float32) {
 	cos, sin := r.cos[t*r.h:(t+1)*r.h], sin[t*r.h:(t+1)*r.h]
 	for ; len(row) > 0; row = row[2*r.h:] {
 		simd.Rotate(row[:2*r.h], cos, sin)

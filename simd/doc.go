@@ -1,57 +1,78 @@
-// Package simd holds the float32 kernels: matrix products against weights as
-// they are stored (bf16, f16, f32), and the elementwise and row operations of a
-// LLaMA-style decoder. It knows slices, views and threads; it does not know what
-// a model is.
+// Package simd holds the float32 kernels of training and decoding: matrix products
+// with weights as they are stored (bf16, f16, f32), and the elementwise and row
+// operations of a LLaMA-style decoder. It knows slices, views, stored weights and
+// threads. It does not know what a model is.
+//
+// # Where things are
+//
+//	vectors.go   functions of slices: Add, Dot, ExpSum, RMSNorm, AdamW, …
+//	matrix.go    Matrix (a stored weight), View (strided float32), Transpose
+//	product.go   products on a Pool, and how they are split into tasks
+//	gemm.go      a product of many rows: blocks, panels, tiles
+//	pack.go      stored weights become panels
+//	gemv.go      a product of few rows, as in decoding
+//	bf16.go      products in bf16
+//	parallel.go  Pool: the goroutines that compute
+//	kernels.go   the table of kernels: who computes Dot on this CPU
+//	twins.go     every kernel in plain Go
+//
+// The assembly is written by the generator in _asm.
+//
+// # Who computes what
+//
+// There is one table of kernels, a kernelSet, for each instruction set: avx512, avx2,
+// neon, and plainGo, which has none. The best that the CPU can run is chosen when the
+// program starts. Each kernel has a twin, the same function in plain Go with the same
+// bits, which computes tails and what a set has no kernel for, and is the oracle of the
+// tests. Add, MulBy, Scale and AddNumber are left to vek, which has no kernels for
+// NEON. The build tag purego leaves the assembly out. GODEBUG=cpu.avx512f=off selects
+// AVX2 on a CPU with more, GODEBUG=cpu.avx2=off the twins.
 //
 // # The same bits everywhere
 //
-// A result depends on its operands alone: not on the number of threads, the
-// blocking, the rows beside it, or the instruction set (AVX-512, AVX2+FMA, NEON,
-// pure Go). Three rules make it so, and every kernel keeps them:
+// A result depends on its operands alone: not on the number of threads, the size of
+// blocks, the other rows of a product, or the instruction set. Three rules make it so:
 //
 //   - Products: each output element starts from what C holds (or +0) and takes
 //     its k terms in ascending order, one fused multiply-add each, in one
-//     accumulator. Blocks of k continue from C, so no block border shows. The
-//     kernels of few rows (gemv.go) keep to it: they transpose W in registers.
+//     accumulator. Blocks of k continue from C, so no border of a block shows.
 //   - Reductions: sixteen lanes, element i in lane i mod 16, the tail padded with
 //     +0 (-Inf for Max); then lanes l and l+8, l+4, l+2, l+1 are combined.
-//   - Elementwise: the same operations in the same order, each rounded once, as
-//     the functions of generic.go spell out. exp below -87.3 is exactly 0.
+//   - Elementwise: the same operations in the same order, each rounded once, as the
+//     twins spell them out. exp below -87.3 is exactly 0.
 //
-// generic.go and product_generic.go are the twins of the kernels and the oracles
-// of the tests. In Go code x*y+z may be fused by the compiler on some
-// architectures: it is written float32(x*y)+z, or fma(x, y, z) where one rounding
-// is meant.
+// In Go code x*y+z may be fused by the compiler on some architectures: it is written
+// float32(x*y)+z, or fma(x, y, z) where one rounding is meant.
 //
 // # Products
 //
-// Weights stay as stored: blocks of them are converted while they are packed into
-// panels as wide as a register tile (pack.go), which meet the rows of the other
-// factor where these lie (gemm.go). One micro-kernel signature serves them and the
-// products of views: A by two strides, B by one (product_tile.go). Rows of A that
-// are a multiple of 1 KB apart are slow to read; where a stride is free, take Pitch.
-// Up to four rows of A, as in decoding, meet W where it lies, at the speed of
-// memory (gemv.go).
+// Shape letters: M rows, N columns, K the summed dimension; C is M×N, A is M×K, B is
+// K×N.
+//
+// Weights stay as stored. B is cut into panels, as many columns of it as a tile, the
+// part of C in registers, is wide. Weights are converted to float32 while they are
+// packed into panels, a block of k at a time, and every row of A meets a panel while it
+// is in the cache. A is read where it lies, through two strides, so a transpose of A
+// costs nothing; but rows of A that are a multiple of 1 KB apart are slow to read, and
+// Pitch gives a stride that is not. Up to four rows of A, as in decoding, meet W where
+// it lies, at the speed of memory.
 //
 // # bf16
 //
 // A pool made by With(ComputeBF16) rounds both factors of a product with stored
 // weights to bf16, to nearest even, and adds up in float32, with twice the
 // arithmetic in an instruction (VDPBF16PS of AVX512_BF16). Everything else stays in
-// float32. Its results, too, depend on the operands alone, and the twin in pairs.go
-// has their bits: k is taken in pairs, of each the odd first, every product is added
-// with one rounding, and subnormals are zeros, before and after each addition. So
-// the manuals say it, and so Zen 4 does it. A stack of weights equals its parts in
-// MulNN where all but the last have an even number of rows.
+// float32. Its results, too, depend on the operands alone: k is taken in pairs, of each
+// pair the odd product is added first, every product is added with one rounding, and
+// subnormals are zeros, before and after each addition. So the manuals define the
+// instruction, and so Zen 4 computes it. Weights multiplied as a stack equal the same
+// multiplied one by one in MulNN only if all but the last have an even number of rows,
+// because a pair may be of two matrices.
 //
 // # Workers
 //
-// A product of a few µs does not wait for a worker that sleeps, and a worker looks
-// for the next product for about 30 µs before it does (parallel.go). On a busy
-// machine that is all it can take from others.
-//
-// Shape letters: M rows, N columns, K the summed dimension.
-//
-// The tag purego builds the twins alone. GODEBUG=cpu.avx512f=off and
-// GODEBUG=cpu.avx2=off select the lower paths.
+// Waking a goroutine takes longer than a product of a few µs. So the caller does not
+// wait for a worker that sleeps, and a worker that has run out of tasks looks for more
+// for about 30 µs before it sleeps: that is all the processor
+// time that a Pool takes from other programs while it has nothing to do.
 package simd

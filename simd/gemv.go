@@ -1,35 +1,45 @@
 package simd
 
-import "unsafe"
-
-// Products of a few rows, as of decoding, read each weight for a handful of
-// operations: they take W as it lies, at the speed of memory. An output sums as
-// in a panel, so that the number of rows does not show.
+// Products of a few rows of A with Wᵀ, as in decoding, do a handful of operations for
+// each weight they read. So W is not packed: the kernels read it where it lies, at the
+// speed of memory, and transpose it in registers. They sum as the tiles do: the bits
+// of a row are the same whether it is multiplied alone or among many.
 
 const (
 	gemvRows  = 4       // most rows of A
-	gemvMost  = 32      // a multiple of every gemvGroup
+	gemvMost  = 32      // a multiple of every gemv.group
 	gemvBlock = 16      // bytes of a row of W that a kernel takes at once
 	gemvTask  = 1 << 17 // bytes of W that are worth a task, about 5 µs
-	gemvChunk = 2048    // bytes of a row that are copied at once
+	gemvChunk = 2048    // bytes of a row that are copied at once; see gemvGroups
 	gemvPitch = gemvChunk + 64
 )
 
 // isFew reports whether gemvColumns computes the product with w.
 func (g *product) isFew(w []Matrix) bool {
-	if !g.nt || g.c.Rows > gemvRows || active == generic || g.pairs && !dotKernels() {
+	if !g.nt || g.c.Rows > gemvRows {
 		return false
 	}
 	for _, m := range w {
-		if gemvGroup(m.DType, g.c.Rows) == 0 || g.pairs && m.DType != BF16 || m.Cols*m.DType.Size()%gemvBlock != 0 {
+		if g.gemv(m.DType).run == nil || m.Cols*m.DType.Size()%gemvBlock != 0 {
 			return false
 		}
 	}
 	return true
 }
 
-// splitFew is splitWeights for few rows: W is read once, in parts that are whole
-// groups of rows, as many for each thread.
+// gemv returns the kernel for weights of type d, an empty one where there is none.
+func (g *product) gemv(d DType) gemv {
+	switch {
+	case !g.pairs:
+		return active.gemv[d]
+	case d == BF16 && active.pairs != nil:
+		return active.pairs.gemv
+	}
+	return gemv{}
+}
+
+// splitFew sets the parts of a product of few rows: W is read once, in parts that are
+// whole groups of its rows, as many parts for each thread.
 func (g *product) splitFew(w []Matrix, threads int) {
 	size := 0
 	for _, m := range w {
@@ -43,8 +53,8 @@ func (g *product) splitFew(w []Matrix, threads int) {
 	g.colParts, g.rowParts = ceilDiv(g.c.Cols, g.partCols), 1
 }
 
-// gemvColumns computes columns [col,end). The rows of a matrix beyond whole
-// groups are left to weightColumns.
+// gemvColumns computes columns [col,end) of C, which are rows of the stacked W. Rows
+// of a matrix beyond whole groups are left to weightColumns.
 func (p *Pool) gemvColumns(worker, col, end int) {
 	g := p.product
 	spare := g.c.Rows * pairCount(g.a.Cols)
@@ -57,9 +67,10 @@ func (p *Pool) gemvColumns(worker, col, end int) {
 	for col < end {
 		m, row := locate(g.w, col)
 		n := min(end-col, m.Rows-row)
-		group := gemvGroup(m.DType, a.Rows)
+		k := g.gemv(m.DType)
+		group := k.group[a.Rows]
 		whole := n / group * group
-		g.gemvRows(buf[spare:], a, m, row, whole, group, col)
+		g.gemvGroups(k.run, buf[spare:], a, m, row, whole, group, col)
 		if whole < n {
 			g.weightColumns(buf[spare:], col+whole, col+n, 0, g.c.Rows)
 		}
@@ -67,25 +78,24 @@ func (p *Pool) gemvColumns(worker, col, end int) {
 	}
 }
 
-// gemvRows multiplies n rows of m, whole groups, to columns col… of C. Rows a
-// multiple of 2 KB apart, which share two sets of the L1 cache, are copied. The
-// kernels foresee each group but the first.
-func (g *product) gemvRows(buf []float32, a View, m Matrix, row, n, group, col int) {
+// gemvGroups multiplies A with n rows of m, whole groups, which gives columns col… of
+// C. The kernel prefetches the next group while it computes one; the first is touched
+// here. Rows a multiple of 2 KB apart share two sets of the L1 cache: they are copied
+// to buf a chunk of each at a time, and the kernel continues its sums in C.
+func (g *product) gemvGroups(run gemvKernel, buf []float32, a View, m Matrix, row, n, group, col int) {
 	stride := m.Cols * m.DType.Size()
 	each := stride / a.Cols // bytes of W for an element of A
 	touch(m.Data[row*stride:][:min(group, n)*stride])
 	for i := 0; i < n; i += group {
-		w, c := m.Data[(row+i)*stride:], unsafe.Pointer(&g.c.Data[col+i])
+		w, c := m.Data[(row+i)*stride:], g.c.Data[col+i:]
 		if stride%gemvChunk != 0 {
-			gemv(m.DType, g.pairs, a.Rows, stride/gemvBlock, unsafe.Pointer(&w[0]), stride,
-				unsafe.Pointer(&a.Data[0]), 4*a.RowStride, c, 4*g.c.RowStride, g.add)
+			run(a.Rows, stride/gemvBlock, at(w), stride, at(a.Data), 4*a.RowStride, at(c), 4*g.c.RowStride, g.add)
 			continue
 		}
 		for lo := 0; lo < stride; lo += gemvChunk {
 			size := min(gemvChunk, stride-lo)
-			copyRowsVec(group, size/4, at(buf), gemvPitch, unsafe.Pointer(&w[lo]), stride)
-			gemv(m.DType, g.pairs, a.Rows, size/gemvBlock, at(buf), gemvPitch,
-				unsafe.Pointer(&a.Data[lo/each]), 4*a.RowStride, c, 4*g.c.RowStride, g.add || lo > 0)
+			active.copyBlock(group, size/4, at(buf), gemvPitch, at(w[lo:]), stride)
+			run(a.Rows, size/gemvBlock, at(buf), gemvPitch, at(a.Data[lo/each:]), 4*a.RowStride, at(c), 4*g.c.RowStride, g.add || lo > 0)
 		}
 	}
 }

@@ -2,160 +2,97 @@
 
 package simd
 
-import (
-	"unsafe"
+import "golang.org/x/sys/cpu"
 
-	"golang.org/x/sys/cpu"
+func init() {
+	if !cpu.X86.HasAVX2 || !cpu.X86.HasFMA || !cpu.X86.HasF16C {
+		return
+	}
+	offer(&avx2)
+	if !cpu.X86.HasAVX512F || !cpu.X86.HasAVX512BW || !cpu.X86.HasAVX512VL || !cpu.X86.HasAVX512DQ {
+		return
+	}
+	if cpu.X86.HasAVX512BF16 {
+		avx512.pairs = &avx512BF16
+	}
+	offer(&avx512)
+}
+
+var avx2 = kernelSet{
+	name: "avx2",
+
+	max:             maxAVX2,
+	dot:             dotAVX2,
+	dot3:            dot3AVX2,
+	expSum:          expSumAVX2,
+	siluMul:         siluMulAVX2,
+	siluMulBackward: siluMulBackwardAVX2,
+	scaleMul:        scaleMulAVX2,
+	rmsNormBackward: rmsNormBackwardAVX2,
+	rotate:          rotateAVX2,
+	adamW:           adamWAVX2,
+	convert:         [dtypeCount]convertKernel{F16: convertF16AVX2, BF16: convertBF16AVX2},
+	transpose:       transposeAVX2,
+	transposeSide:   8,
+
+	tile:      tileAVX2,
+	narrow:    tileSize{8, 12},
+	wide:      tileSize{16, 6},
+	copyBlock: copyBlockAVX2,
+	packNT:    [dtypeCount]packKernel{F32: packNTF32AVX2, BF16: packNTBF16AVX2},
+	packRows:  8,
+	packBytes: 32,
+	packNN:    [dtypeCount]packKernel{F16: packNNF16AVX2, BF16: packNNBF16AVX2},
+	gemv: [dtypeCount]gemv{
+		F32:  {gemvF32AVX2, groupsAVX2},
+		F16:  {gemvF16AVX2, groupsAVX2},
+		BF16: {gemvBF16AVX2, groupsAVX2},
+	},
+}
+
+// avx512 takes kernels of AVX2 where these reach the speed of memory.
+var avx512 = kernelSet{
+	name: "avx512",
+
+	max:             maxAVX512,
+	dot:             dotAVX512,
+	dot3:            dot3AVX512,
+	expSum:          expSumAVX512,
+	siluMul:         siluMulAVX512,
+	siluMulBackward: siluMulBackwardAVX512,
+	scaleMul:        scaleMulAVX512,
+	rmsNormBackward: rmsNormBackwardAVX512,
+	rotate:          rotateAVX512,
+	adamW:           adamWAVX512,
+	convert:         [dtypeCount]convertKernel{F16: convertF16AVX512, BF16: convertBF16AVX512},
+	transpose:       transposeAVX2,
+	transposeSide:   8,
+
+	tile:      tileAVX512,
+	narrow:    tileSize{32, 14},
+	wide:      tileSize{32, 14},
+	masks:     true,
+	copyBlock: copyBlockAVX2,
+	packNT:    [dtypeCount]packKernel{F32: packNTF32AVX512, BF16: packNTBF16AVX512},
+	packRows:  16,
+	packBytes: 64,
+	packNN:    [dtypeCount]packKernel{F16: packNNF16AVX512, BF16: packNNBF16AVX512},
+	gemv: [dtypeCount]gemv{
+		F32:  {gemvF32AVX512, groupsAVX512},
+		F16:  {gemvF16AVX2, groupsAVX2},
+		BF16: {gemvBF16AVX512, groupsAVX512},
+	},
+}
+
+var avx512BF16 = pairKernels{
+	tile:  tileDotAVX512,
+	round: roundBlockAVX512,
+	pack:  [dtypeCount]packKernel{F32: packPairsF32AVX512, BF16: packPairsBF16AVX512},
+	gemv:  gemv{gemvDotAVX512, groupsAVX512},
+}
+
+// The rows of W in a group, for 1 to 4 rows of A, as simd/_asm/gemv_avx.go has them.
+var (
+	groupsAVX2   = [gemvRows + 1]int{0, 16, 16, 8, 8}
+	groupsAVX512 = [gemvRows + 1]int{0, 32, 32, 32, 32}
 )
-
-// available lists what this CPU can run, worst first.
-func available() []isa {
-	list := []isa{generic}
-	if cpu.X86.HasAVX2 && cpu.X86.HasFMA && cpu.X86.HasF16C {
-		list = append(list, avx2)
-		if cpu.X86.HasAVX512F && cpu.X86.HasAVX512BW && cpu.X86.HasAVX512VL && cpu.X86.HasAVX512DQ {
-			list = append(list, avx512)
-		}
-	}
-	return list
-}
-
-// The largest tile that needs a copy of C: only AVX2 does, AVX-512 masks.
-const (
-	maxTileCols = 16
-	maxTile     = 12 * 16
-)
-
-// panelCols is the width of a packed panel: the widest tile.
-func panelCols() int {
-	if active == avx512 {
-		return 32
-	}
-	return 16
-}
-
-// tileCols is the narrowest tile for n columns that needs no copies.
-func tileCols(n int) int {
-	switch {
-	case active == avx512:
-		return n
-	case n <= 8:
-		return 8
-	}
-	return 16
-}
-
-// tileRows is the most rows of a tile of n columns.
-func tileRows(n int) int {
-	switch {
-	case active == avx512:
-		return 14
-	case n <= 8:
-		return 12
-	}
-	return 6
-}
-
-func tile(rows, cols, k int, a unsafe.Pointer, rsa, csa int, b unsafe.Pointer, rsb int, c unsafe.Pointer, ldc int, add bool) {
-	if active == avx512 {
-		tileAVX512(rows, cols, k, a, rsa, csa, b, rsb, c, ldc, add)
-	} else {
-		tileAVX2(rows, cols, k, a, rsa, csa, b, rsb, c, ldc, add)
-	}
-}
-
-// dotKernels reports whether there are kernels for pairs of bf16: tileDot,
-// roundBlock and packPairsNN.
-func dotKernels() bool { return active == avx512 && cpu.X86.HasAVX512BF16 }
-
-func tileDot(rows, cols, k int, a unsafe.Pointer, rsa, csa int, b unsafe.Pointer, rsb int, c unsafe.Pointer, ldc int, add bool) {
-	tileDotAVX512(rows, cols, k, a, rsa, csa, b, rsb, c, ldc, add)
-}
-
-// roundBlock rounds rows of n values, a positive multiple of 16, to bf16.
-func roundBlock(rows, n int, dst unsafe.Pointer, ds int, src unsafe.Pointer, ss int) {
-	roundBlockAVX512(rows, n, dst, ds, src, ss)
-}
-
-// packPairsNN makes n rows of pairs, panelCols() each, of 2·n rows of W (BF16 or
-// F32).
-func packPairsNN(d DType, n int, w unsafe.Pointer, ws int, dst unsafe.Pointer, ds int) {
-	if d == BF16 {
-		packPairsBF16AVX512(n, w, ws, dst, ds)
-	} else {
-		packPairsF32AVX512(n, w, ws, dst, ds)
-	}
-}
-
-// gemvGroup is how many rows of W a call of gemv takes, with 1 to 4 rows of A; 0
-// where there is no kernel.
-func gemvGroup(d DType, rows int) int {
-	if active == avx512 && d != F16 {
-		return 32
-	}
-	return [...]int{0, 16, 16, 8, 8}[rows]
-}
-
-// gemv sets C = A·Wᵀ, or adds to it, for gemvGroup(d, rows) rows of W and k blocks
-// of each. With pairs A holds those, and W is BF16.
-func gemv(d DType, pairs bool, rows, k int, w unsafe.Pointer, ws int, a unsafe.Pointer, rsa int, c unsafe.Pointer, ldc int, add bool) {
-	switch {
-	case pairs:
-		gemvDotAVX512(rows, k, w, ws, a, rsa, c, ldc, add)
-	case d == F16: // enough for the speed of memory
-		gemvF16AVX2(rows, k, w, ws, a, rsa, c, ldc, add)
-	case active == avx512 && d == BF16:
-		gemvBF16AVX512(rows, k, w, ws, a, rsa, c, ldc, add)
-	case active == avx512:
-		gemvF32AVX512(rows, k, w, ws, a, rsa, c, ldc, add)
-	case d == BF16:
-		gemvBF16AVX2(rows, k, w, ws, a, rsa, c, ldc, add)
-	default:
-		gemvF32AVX2(rows, k, w, ws, a, rsa, c, ldc, add)
-	}
-}
-
-// blockKernel reports whether there is a kernel for the copying of blocks.
-func blockKernel() bool { return active != generic }
-
-// copyRowsVec copies rows of n values, a positive multiple of 16.
-func copyRowsVec(rows, n int, dst unsafe.Pointer, ds int, src unsafe.Pointer, ss int) {
-	copyBlockAVX2(rows, n, dst, ds, src, ss)
-}
-
-// packGroup is how many rows of W packNT transposes at once, and packBytes how
-// many bytes of each.
-func packGroup() (rows, bytes int) {
-	if active == avx512 {
-		return 16, 64
-	}
-	return 8, 32
-}
-
-// packNT transposes n blocks of W (BF16 or F32), see packGroup.
-func packNT(d DType, n int, w unsafe.Pointer, ws int, dst unsafe.Pointer, ds int) {
-	switch {
-	case active == avx512 && d == BF16:
-		packNTBF16AVX512(n, w, ws, dst, ds)
-	case active == avx512:
-		packNTF32AVX512(n, w, ws, dst, ds)
-	case d == BF16:
-		packNTBF16AVX2(n, w, ws, dst, ds)
-	default:
-		packNTF32AVX2(n, w, ws, dst, ds)
-	}
-}
-
-// packNN converts n rows of W (BF16 or F16), panelCols() values each.
-func packNN(d DType, n int, w unsafe.Pointer, ws int, dst unsafe.Pointer, ds int) {
-	switch {
-	case active == avx512 && d == BF16:
-		packNNBF16AVX512(n, w, ws, dst, ds)
-	case active == avx512:
-		packNNF16AVX512(n, w, ws, dst, ds)
-	case d == BF16:
-		packNNBF16AVX2(n, w, ws, dst, ds)
-	default:
-		packNNF16AVX2(n, w, ws, dst, ds)
-	}
-}

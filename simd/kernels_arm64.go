@@ -2,41 +2,37 @@
 
 package simd
 
-import "unsafe"
+// Every arm64 CPU has NEON.
+func init() { offer(&neon) }
 
-// available lists what this CPU can run, worst first.
-func available() []isa { return []isa{generic, neon} }
+var neon = kernelSet{
+	name: "neon",
 
-// The one tile; see kernels_amd64.go for the functions.
-const (
-	maxTileCols = 8
-	maxTile     = 8 * 8
-)
+	max:             maxNEON,
+	dot:             dotNEON,
+	dot3:            dot3NEON,
+	expSum:          expSumNEON,
+	siluMul:         siluMulNEON,
+	siluMulBackward: siluMulBackwardNEON,
+	scaleMul:        scaleMulNEON,
+	rmsNormBackward: rmsNormBackwardNEON,
+	rotate:          rotateNEON,
+	adamW:           adamWNEON,
+	convert:         [dtypeCount]convertKernel{F16: convertF16NEON, BF16: convertBF16NEON},
+	transpose:       transposeNEON,
+	transposeSide:   4,
 
-func panelCols() int { return 8 }
+	// vek has no NEON.
+	add:       addNEON,
+	mulBy:     mulByNEON,
+	scale:     scaleNEON,
+	addNumber: addNumberNEON,
 
-func tileCols(int) int { return 8 }
-
-func tileRows(int) int { return 8 }
-
-func tile(rows, cols, k int, a unsafe.Pointer, rsa, csa int, b unsafe.Pointer, rsb int, c unsafe.Pointer, ldc int, add bool) {
-	tileNEON(rows, cols, k, a, rsa, csa, b, rsb, c, ldc, add)
-}
-
-func packGroup() (rows, bytes int) { return 4, 16 }
-
-func packNT(d DType, n int, w unsafe.Pointer, ws int, dst unsafe.Pointer, ds int) {
-	if d == BF16 {
-		packNTBF16NEON(n, w, ws, dst, ds)
-	} else {
-		packNTF32NEON(n, w, ws, dst, ds)
-	}
-}
-
-func packNN(d DType, n int, w unsafe.Pointer, ws int, dst unsafe.Pointer, ds int) {
-	if d == BF16 {
-		packNNBF16NEON(n, w, ws, dst, ds)
-	} else {
-		packNNF16NEON(n, w, ws, dst, ds)
-	}
+	tile:      tileNEON,
+	narrow:    tileSize{8, 8},
+	wide:      tileSize{8, 8},
+	packNT:    [dtypeCount]packKernel{F32: packNTF32NEON, BF16: packNTBF16NEON},
+	packRows:  4,
+	packBytes: 16,
+	packNN:    [dtypeCount]packKernel{F16: packNNF16NEON, BF16: packNNBF16NEON},
 }

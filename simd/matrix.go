@@ -17,6 +17,8 @@ const (
 	BF16
 )
 
+const dtypeCount = BF16 + 1
+
 // Size returns the bytes of one element.
 func (d DType) Size() int {
 	if d == F32 {
@@ -44,7 +46,7 @@ func Float32Matrix(values []float32, rows, cols int) Matrix {
 	return Matrix{Data: bytesOf(values), DType: F32, Rows: rows, Cols: cols}
 }
 
-// Row converts row i to float32, exactly.
+// Row sets dst to row i in float32, exactly.
 func (m Matrix) Row(dst []float32, i int) {
 	if len(dst) != m.Cols {
 		panic(fmt.Sprintf("simd: Matrix.Row: len(dst)=%d, Cols=%d", len(dst), m.Cols))
@@ -59,7 +61,7 @@ func Convert(dst []float32, src []byte, d DType) {
 		panic(fmt.Sprintf("simd: Convert: %d bytes for %d %v", len(src), len(dst), d))
 	}
 	if n := whole(len(dst)); n > 0 && d != F32 {
-		convertVec(n, at(dst), at(src), d)
+		active.convert[d](n, at(dst), at(src))
 		dst, src = dst[n:], src[2*n:]
 	}
 	switch d {
@@ -97,9 +99,10 @@ func float16(h uint16) float32 {
 	return math.Float32frombits(sign | (exp+112)<<23 | frac<<13)
 }
 
-// littleEndian is the machine's order, and that of stored weights.
+// littleEndian reports whether this machine has the byte order of stored weights.
 var littleEndian = binary.NativeEndian.Uint16([]byte{1, 0}) == 1
 
+// bytesOf returns the memory of s.
 func bytesOf(s []float32) []byte {
 	if len(s) == 0 {
 		return nil
@@ -114,10 +117,10 @@ type View struct {
 	RowStride, ColStride int
 }
 
-// Pitch returns the distance at which rows of n values are read well: not a multiple
-// of 1 KB, at which those of a tile share few sets of the L1 cache.
+// Pitch returns a row stride for rows of n values, at which products read them
+// fast: n, or a little more where n values are a multiple of 1 KB.
 func Pitch(n int) int {
-	if n%spreadRows == 0 {
+	if n%slowStride == 0 {
 		return n + 16
 	}
 	return n
@@ -161,6 +164,11 @@ func (v View) Clear() {
 	}
 }
 
+// slowStride is 1 KB, in values. Rows of A a multiple of it apart are slow to read:
+// those of a tile share few sets of the L1 cache, and those of a block need more
+// pages than the TLB has.
+const slowStride = 256
+
 // check panics unless the view's last element lies inside its data.
 func (v View) check(what string) {
 	if v.Rows == 0 || v.Cols == 0 {
@@ -169,5 +177,35 @@ func (v View) check(what string) {
 	if last := (v.Rows-1)*v.RowStride + (v.Cols-1)*v.ColStride; last >= len(v.Data) {
 		panic(fmt.Sprintf("simd: %s: %d×%d with strides %d,%d needs %d values, has %d",
 			what, v.Rows, v.Cols, v.RowStride, v.ColStride, last+1, len(v.Data)))
+	}
+}
+
+// Transpose sets dst = srcᵀ. Both have contiguous columns.
+func Transpose(dst, src View) {
+	if dst.Rows != src.Cols || dst.Cols != src.Rows {
+		panic(fmt.Sprintf("simd: Transpose: %d×%d from %d×%d", dst.Rows, dst.Cols, src.Rows, src.Cols))
+	}
+	dst.check("Transpose: dst")
+	src.check("Transpose: src")
+	rows, cols := 0, 0 // of the part that the kernel takes, in whole squares
+	side := active.transposeSide
+	if active.transpose != nil && dst.ColStride == 1 && src.ColStride == 1 {
+		rows, cols = src.Rows&^(side-1), src.Cols&^(side-1)
+	}
+	if cols > 0 {
+		squares := cols / side
+		for i := 0; i < rows; i += side {
+			active.transpose(squares, at(src.Data[i*src.RowStride:]), 4*src.RowStride, at(dst.Data[i:]), 4*dst.RowStride)
+		}
+	}
+	for i := range src.Rows {
+		from := 0
+		if i < rows {
+			from = cols
+		}
+		row := src.Row(i)
+		for j := from; j < len(row); j++ {
+			dst.Data[j*dst.RowStride+i] = row[j]
+		}
 	}
 }

@@ -1,9 +1,8 @@
 package simd
 
-import "unsafe"
-
-// A panel is up to panelCols() columns of B for a block of k, row k contiguous
-// and padded with zeros. Packing converts the stored weights.
+// A panel is up to panelCols() columns of B for a block of k: row k is contiguous, and
+// columns that B does not have are zeros. Packing converts the stored weights to
+// float32 on the way.
 
 // packColumns packs rows [col,col+cols) of the stacked w, columns [lo,hi), as the
 // columns of a panel: B = Wᵀ.
@@ -12,7 +11,7 @@ func packColumns(dst []float32, w []Matrix, col, cols, lo, hi int) {
 	if cols < p.Cols {
 		clear(dst[:p.Rows*p.Cols])
 	}
-	group := packGroupRows()
+	group := packGroup()
 	for j := 0; j < cols; {
 		m, row := locate(w, col+j)
 		n := min(group, cols-j, m.Rows-row)
@@ -21,55 +20,44 @@ func packColumns(dst []float32, w []Matrix, col, cols, lo, hi int) {
 	}
 }
 
-// packGroupRows is how many rows are packed as columns at once.
-func packGroupRows() int {
-	if active == generic {
-		return 1
-	}
-	rows, _ := packGroup()
-	return rows
-}
+// packGroup is how many rows are packed as columns at once.
+func packGroup() int { return max(1, active.packRows) }
 
-// packValues writes n ≤ packGroupRows() rows of m from column lo on as columns
-// j… of p.
+// packValues writes n ≤ packGroup() rows of m, from column lo on, as columns j… of p.
 func packValues(p View, j int, m Matrix, row, n, lo int) {
-	if active != generic && n == packGroupRows() {
-		packTransposed(p, j, m, row, lo)
-	} else {
+	switch {
+	case n < active.packRows || active.packRows == 0:
 		packScattered(p, j, m, row, n, lo, 0)
-	}
-}
-
-// packTransposed is packValues for a whole group.
-func packTransposed(p View, j int, m Matrix, row, lo int) {
-	group, bytes := packGroup()
-	size := m.DType.Size()
-	block := bytes / size // values of one row in a block
-	if m.DType == F16 {
+	case m.DType == F16:
 		packHalves(p, j, m, row, lo)
-		return
+	default:
+		packTransposed(p, j, m, row, lo)
 	}
-	n := p.Rows / block
-	if n > 0 {
-		packNT(m.DType, n, unsafe.Pointer(&m.Data[(row*m.Cols+lo)*size]), m.Cols*size,
-			unsafe.Pointer(&p.Data[j]), 4*p.RowStride)
-	}
-	packScattered(p, j, m, row, group, lo, n*block)
 }
 
-// packHalves is packTransposed for F16, by way of a float32 block.
+// packTransposed is packValues for a group of rows in F32 or BF16.
+func packTransposed(p View, j int, m Matrix, row, lo int) {
+	size := m.DType.Size()
+	each := active.packBytes / size // values of a row that the kernel takes at once
+	n := p.Rows / each
+	if n > 0 {
+		active.packNT[m.DType](n, at(m.Data[(row*m.Cols+lo)*size:]), m.Cols*size, at(p.Data[j:]), 4*p.RowStride)
+	}
+	packScattered(p, j, m, row, active.packRows, lo, n*each)
+}
+
+// packHalves is packValues for a group of rows in F16, which it converts first.
 func packHalves(p View, j int, m Matrix, row, lo int) {
 	const depth = 64 // a multiple of every panel width
 	var buf [16 * depth]float32
-	group, bytes := packGroup()
+	group := active.packRows
 	whole := p.Rows &^ (p.Cols - 1)
 	for k := 0; k < whole; k += depth {
 		n := min(depth, whole-k)
 		for i := 0; i < n; i += p.Cols {
-			packNN(F16, group, unsafe.Pointer(&m.Data[2*(row*m.Cols+lo+k+i)]), 2*m.Cols, unsafe.Pointer(&buf[i]), 4*depth)
+			active.packNN[F16](group, at(m.Data[2*(row*m.Cols+lo+k+i):]), 2*m.Cols, at(buf[i:]), 4*depth)
 		}
-		packNT(F32, 4*n/bytes, unsafe.Pointer(&buf), 4*depth,
-			unsafe.Pointer(&p.Data[k*p.RowStride+j]), 4*p.RowStride)
+		active.packNT[F32](4*n/active.packBytes, at(buf[:]), 4*depth, at(p.Data[k*p.RowStride+j:]), 4*p.RowStride)
 	}
 	packScattered(p, j, m, row, group, lo, whole)
 }
@@ -101,30 +89,30 @@ func packRows(dst []float32, w []Matrix, col, cols, lo, hi int) {
 	}
 }
 
-// packRowsOf packs p.Rows rows of one matrix.
+// packRowsOf packs columns [col,col+cols) of the p.Rows rows of m from row on.
 func packRowsOf(p View, m Matrix, row, col, cols int) {
 	size := m.DType.Size()
-	at := (row*m.Cols + col) * size
-	if active != generic && cols == p.Cols && m.DType != F32 {
-		packNN(m.DType, p.Rows, unsafe.Pointer(&m.Data[at]), m.Cols*size, unsafe.Pointer(&p.Data[0]), 4*p.RowStride)
+	from := (row*m.Cols + col) * size
+	if pack := active.packNN[m.DType]; pack != nil && cols == p.Cols {
+		pack(p.Rows, at(m.Data[from:]), m.Cols*size, at(p.Data), 4*p.RowStride)
 		return
 	}
 	for k := range p.Rows {
 		dst := p.Row(k)
-		Convert(dst[:cols], m.Data[at:at+cols*size], m.DType)
+		Convert(dst[:cols], m.Data[from:from+cols*size], m.DType)
 		clear(dst[cols:])
-		at += m.Cols * size
+		from += m.Cols * size
 	}
 }
 
-// convertPart converts the values of row i from column col on.
+// convertPart sets dst to the values of row i from column col on, in float32.
 func convertPart(dst []float32, m Matrix, i, col int) {
 	size := m.DType.Size()
-	at := (i*m.Cols + col) * size
-	Convert(dst, m.Data[at:at+len(dst)*size], m.DType)
+	from := (i*m.Cols + col) * size
+	Convert(dst, m.Data[from:from+len(dst)*size], m.DType)
 }
 
-// locate finds a row of the stacked matrices.
+// locate finds a row of stacked matrices: which one has it, and as which of its rows.
 func locate(w []Matrix, row int) (m Matrix, local int) {
 	for _, m := range w {
 		if row < m.Rows {
@@ -136,8 +124,8 @@ func locate(w []Matrix, row int) (m Matrix, local int) {
 }
 
 // touchRows reads a byte of each cache line of rows [row,end) of the stacked w,
-// in order. The packing reads many rows at once, which no prefetcher follows:
-// without this it runs at half the speed of memory.
+// in order, which brings them to the cache. The packing kernels read many rows at
+// once, which no prefetcher follows: without this they run at half the speed of memory.
 func touchRows(w []Matrix, row, end int) {
 	for row < end {
 		m, local := locate(w, row)
@@ -148,6 +136,9 @@ func touchRows(w []Matrix, row, end int) {
 	}
 }
 
+// touch reads a byte of each cache line of b. The sum keeps the compiler from
+// leaving the loads out.
+//
 //go:noinline
 func touch(b []byte) (sum byte) {
 	for i := 0; i < len(b); i += 64 {

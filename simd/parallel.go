@@ -20,19 +20,19 @@ type Pool struct {
 	viewsTask, weightsTask func(worker, task int)
 }
 
-// A job is n tasks, taken in turn from next. A worker that was called joins it
-// while it is open, and may come too late: nobody waits for one to wake up.
+// A job is n tasks, handed out by the counter next. A worker that was called joins it
+// while it is open. The worker may wake up too late to join: nobody waits for it.
 type job struct {
 	n     int64
 	f     func(worker, task int)
-	polls int // of a wait before it sleeps
+	polls int // how often a wait looks before it sleeps
 	next  atomic.Int64
 	fail  atomic.Pointer[any] // the first panic of a worker, raised again by the caller
-	state atomic.Int64        // the workers inside, plus shut where it is not open
-	left  chan struct{}       // the last one has left a job that is shut
+	state atomic.Int64        // the workers inside, plus shut while the job is not open
+	left  chan struct{}       // signals that the last worker has left a job that is shut
 }
 
-// shut is more workers below zero than there are.
+// shut makes state negative, however many workers are inside.
 const shut = -1 << 32
 
 // patience is how often a wait looks before it sleeps, about 30 µs: less than it
@@ -64,7 +64,7 @@ func NewPool(threads int) *Pool {
 	return p
 }
 
-// serve is a worker's life.
+// serve helps with jobs, as this worker, until calls is closed.
 func (p *Pool) serve(worker int, calls chan struct{}) {
 	debug.SetPanicOnFault(true) // a weight file cut short under its map
 	for called(calls, p.job.polls) {
@@ -72,7 +72,7 @@ func (p *Pool) serve(worker int, calls chan struct{}) {
 	}
 }
 
-// called waits for a call, false when there will be none.
+// called waits for a call. It returns false when there will be none.
 func called(calls chan struct{}, polls int) bool {
 	for range polls {
 		select {
@@ -134,7 +134,7 @@ func (j *job) end() {
 	}
 }
 
-// help works on the job if it is open.
+// help joins the job if it is open, and leaves it when no task is left.
 func (j *job) help(worker int) {
 	if j.state.Add(1) > 0 {
 		j.work(worker)
@@ -147,6 +147,7 @@ func (j *job) help(worker int) {
 	}
 }
 
+// work runs tasks until none is left or one has failed.
 func (j *job) work(worker int) {
 	defer func() {
 		if v := recover(); v != nil {

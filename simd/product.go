@@ -1,6 +1,9 @@
 package simd
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+)
 
 // Mul sets C = A·B on the calling goroutine. C is M×N, A is M×K with any
 // strides, B is K×N; the columns of B and C are contiguous. C must not overlap
@@ -26,10 +29,10 @@ func (p *Pool) AddMulNT(y, x View, w ...Matrix) { p.mulNT(y, x, w, true) }
 
 // MulNN sets dX = dY·[W₀;W₁;…], the backward pass of MulNT: dY is T×ΣOut, each W
 // is Out×In, dX is T×In. An element sums the rows of W₀ first, then those of W₁.
-func (p *Pool) MulNN(dx, dy View, w ...Matrix) { p.mulNN(dx, dy, w, false) }
-
-// AddMulNN adds dY·[W₀;W₁;…] to dX; see MulNN.
-func (p *Pool) AddMulNN(dx, dy View, w ...Matrix) { p.mulNN(dx, dy, w, true) }
+func (p *Pool) MulNN(dx, dy View, w ...Matrix) {
+	checkWeights("MulNN", dy, dx, w)
+	p.mulWeights(product{c: dx, a: dy}, w)
+}
 
 func checkViews(c, a, b View) {
 	if c.Rows != a.Rows || a.Cols != b.Rows || c.Cols != b.Cols || c.ColStride != 1 || b.ColStride != 1 {
@@ -41,8 +44,8 @@ func checkViews(c, a, b View) {
 	b.check("Mul: B")
 }
 
-// checkWeights checks the operands of MulNT (y T×ΣOut, x T×In) or MulNN (the
-// same two, swapped) and returns nothing: a mismatch is the caller's mistake.
+// checkWeights panics unless out (T×ΣOut) and in (T×In) fit the weights, each
+// Out×In: Y and X of MulNT, or dY and dX of MulNN.
 func checkWeights(what string, out, in View, w []Matrix) {
 	rows := 0
 	for _, m := range w {
@@ -75,11 +78,6 @@ func (p *Pool) mulNT(y, x View, w []Matrix, add bool) {
 	p.mulWeights(product{c: y, a: x, nt: true, add: add}, w)
 }
 
-func (p *Pool) mulNN(dx, dy View, w []Matrix, add bool) {
-	checkWeights("MulNN", dy, dx, w)
-	p.mulWeights(product{c: dx, a: dy, add: add}, w)
-}
-
 func (p *Pool) mulWeights(g product, w []Matrix) {
 	if g.a.Cols == 0 && !g.add {
 		g.c.Clear()
@@ -95,3 +93,116 @@ func (p *Pool) mulWeights(g product, w []Matrix) {
 	}
 	p.start(g, w, p.weightsTask)
 }
+
+// A product is C = A·B, or C += A·B, split into tasks: parts of the columns of C
+// times parts of its rows. The split decides who computes what and when, never what
+// comes out.
+type product struct {
+	c, a     View
+	b        View     // of a product of views; else
+	w        []Matrix // stacked weights: B = [W₀;W₁;…], or with nt its transpose
+	nt       bool
+	add      bool
+	pairs    bool // A and the weights are rounded to pairs of bf16
+	few      bool // A has few rows: gemvColumns computes it
+	partCols int  // columns of a part, of a product with weights
+	colParts int
+	rowParts int
+}
+
+// start runs the tasks of g, and lets go of the operands when they are done. It
+// copies the list of weights, so that the caller's stays on the stack.
+func (p *Pool) start(g product, w []Matrix, task func(worker, task int)) {
+	kept := append(p.product.w[:0], w...)
+	*p.product = g
+	p.product.w = kept
+	p.Run(g.colParts*g.rowParts, task)
+	clear(kept)
+	*p.product = product{w: kept[:0]}
+}
+
+// weights is the task of a product with weights.
+func (p *Pool) weights(worker, task int) {
+	g := p.product
+	r0, r1 := share(g.c.Rows, g.rowParts, task%g.rowParts)
+	col := task / g.rowParts * g.partCols
+	end := min(g.c.Cols, col+g.partCols)
+	if g.few {
+		p.gemvColumns(worker, col, end)
+	} else {
+		g.weightColumns(p.buffer(worker, g.panelSize(end-col)), col, end, r0, r1)
+	}
+}
+
+// views is the task of a product of views. Blocks of A are copied to a buffer where
+// that pays: where rows of A lie a slow stride apart, or A is a transpose.
+func (p *Pool) views(worker, task int) {
+	g := p.product
+	width := panelCols()
+	p0, p1 := share(ceilDiv(g.c.Cols, width), g.colParts, task/g.rowParts)
+	r0, r1 := share(g.c.Rows, g.rowParts, task%g.rowParts)
+	j0, j1 := p0*width, min(g.c.Cols, p1*width)
+	slow := g.a.ColStride == 1 && g.a.RowStride%slowStride == 0 || g.a.ColStride != 1 && g.a.RowStride == 1
+	var buf []float32
+	if slow && j1-j0 > 2*width { // at most two panels read A only twice
+		buf = p.buffer(worker, (blockRows()+blockPad)*(blockK()+blockPad))
+	}
+	mulBlocks(g.c.Slice(r0, r1).Columns(j0, j1), g.a.Slice(r0, r1), g.b.Columns(j0, j1), g.add, buf)
+}
+
+// The costs of a task of m rows and n panels, in units of a row times a panel: m·n
+// to multiply, packCost for each panel, and readCost (or roundCost, in bf16) for
+// each row. Measured as speeds of 110 GFLOP/s, 12 packed weights per ns, and
+// 2-thread products of SmolLM2's shapes.
+const (
+	packCost  = 6
+	readCost  = 0.05
+	roundCost = 0.3
+)
+
+// splitWeights sets the parts of a product with weights to those that should end
+// first. Each part of the rows packs the panels again; narrow parts of the columns
+// read the rows again, for little; and when parts are few and large, the threads
+// wait for the last one.
+func (g *product) splitWeights(threads int) {
+	panels := ceilDiv(g.c.Cols, panelCols())
+	read := readCost
+	if g.pairs {
+		read = roundCost
+	}
+	mostParts := max(1, min(4*threads, g.c.Rows/(blockRows()/2)))
+	least := math.Inf(1)
+	for n := 1; n <= blockPanels; n++ {
+		for parts := 1; parts <= mostParts; parts++ {
+			columns := ceilDiv(panels, n)
+			rows := float64(g.c.Rows) / float64(parts)
+			rounds := float64(ceilDiv(columns*parts, threads)) + 0.25
+			if cost := rounds * (rows + packCost) * (float64(n) + read); cost < least {
+				least = cost
+				g.partCols, g.colParts, g.rowParts = n*panelCols(), columns, parts
+			}
+		}
+	}
+}
+
+// taskWork is the multiply-adds that are worth a task, about 5 µs.
+const taskWork = 1 << 18
+
+// splitViews sets the parts of a product of views, rows first: each part of the
+// columns reads all of A.
+func (g *product) splitViews(threads int) {
+	g.colParts, g.rowParts = 1, 1
+	if threads == 1 {
+		return
+	}
+	want := min(8*threads, g.c.Rows*g.c.Cols*g.a.Cols/taskWork)
+	g.rowParts = max(1, min(want, g.c.Rows/tileRows(g.c.Cols)))
+	if g.rowParts < want {
+		g.colParts = max(1, min(want/g.rowParts, g.c.Cols/panelCols()))
+	}
+}
+
+// share returns the i-th of parts consecutive, nearly equal ranges of [0,n).
+func share(n, parts, i int) (lo, hi int) { return n * i / parts, n * (i + 1) / parts }
+
+func ceilDiv(n, d int) int { return (n + d - 1) / d }

@@ -232,7 +232,7 @@ func TestPoolMul(t *testing.T) {
 				b := guardedView(s.k, s.n, 3, false, normal(rng))
 				c := guardedView(s.m, s.n, 3, false, normal(rng))
 				want := c.clone()
-				mulGeneric(want.View, a.View, b.View, add) // = mulOracle, see above
+				mulTwin(want.View, a.View, b.View, add) // = mulOracle, see above
 				for threads := 1; threads <= 4; threads++ {
 					p, got := NewPool(threads), c.clone()
 					if add {

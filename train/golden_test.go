@@ -7,6 +7,8 @@ import (
 	"example.com/finetune/loraone"
 	"example.com/finetune/model"
 	"example.com/finetune/simd"
+	"example.com/finetune/train/optim"
+	"example.com/finetune/train/recipe"
 )
 
 // curveBound is the spec's: PyTorch's own float32 is within 1e-6 relative of the
@@ -18,38 +20,34 @@ const curveBound = 1e-5
 func TestCurvesMatchPyTorch(t *testing.T) {
 	golden.Each(t, "../model", func(t *testing.T, c *golden.Case) {
 		for name, want := range c.Train.Runs {
-			s := Default()
-			s.Optimizer = plainAdamW
+			s := recipe.Default()
+			s.Optimizer = recipe.Optimizer(optim.AdamW.Name)
 			if name == "loraone-preconditioned" {
-				s.Optimizer = scaledAdamW
+				s.Optimizer = recipe.Optimizer(optim.ScaledAdamW.Name)
 			}
 			s.LearningRate, s.WarmupSteps, s.MaxGradNorm, s.WeightDecay, s.PreconditionReg = c.Train.LR, c.Train.Warmup, c.Train.Clip, c.Train.WD, c.Train.Lam
 			t.Run(name, func(t *testing.T) { followCurve(t, c, name != "lora", s, want) })
 		}
 		p := c.Preconditioned
-		s := Default()
-		s.Optimizer = preconditionedAdamW
+		s := recipe.Default()
+		s.Optimizer = recipe.Optimizer(optim.PreconditionedAdamW.Name)
 		s.LearningRate, s.WarmupSteps, s.MaxGradNorm, s.WeightDecay = p.Rate, p.Warmup, p.Clip, p.WD
-		t.Run(preconditionedAdamW, func(t *testing.T) { followCurve(t, c, true, s, p.Curve) })
+		t.Run(optim.PreconditionedAdamW.Name, func(t *testing.T) { followCurve(t, c, true, s, p.Curve) })
 	})
 }
 
 // followCurve trains as a golden run did, from the spectral start or LoRA's.
-func followCurve(t *testing.T, c *golden.Case, spectral bool, s Config, want golden.Curve) {
+func followCurve(t *testing.T, c *golden.Case, spectral bool, s recipe.Config, want golden.Curve) {
 	p := simd.NewPool(2)
 	defer p.Close()
-	m := c.Load(t)
-	a, err := loraone.Attach(m, loraone.Config{R: c.Rank, Alpha: c.Alpha, TargetModules: c.Targets})
+	e := model.NewEngine(c.Load(t), p)
+	a := startCurve(t, c, spectral, e)
+	o, err := newUpdater(&s.Recipe, len(want.Loss), a, p)
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := model.NewEngine(m, p)
-	startCurve(t, c, spectral, e, a)
-	o := newOptimizer(&s, len(want.Loss), a.Layers, p)
 	for step := range want.Loss {
-		for _, l := range a.Layers {
-			l.ZeroGrad()
-		}
+		a.ZeroGrad()
 		loss := add(e.LossBackward(c.Seqs(2*step, 2*step+2), nil))
 		norm, rate, err := o.step(step, loss.Targets)
 		if err != nil {
@@ -63,21 +61,28 @@ func followCurve(t *testing.T, c *golden.Case, spectral bool, s Config, want gol
 	golden.Near(t, "loss after", after.Sum/float64(after.Targets), want.LossAfter, curveBound)
 }
 
-// startCurve gives the adapters the start of a run: A as given and B zero, or the
-// spectral one.
-func startCurve(t *testing.T, c *golden.Case, spectral bool, e *model.Engine, a *loraone.Adapters) {
+// startCurve returns the adapters of a run, attached: A as given and B zero, or the
+// spectral start.
+func startCurve(t *testing.T, c *golden.Case, spectral bool, e *model.Engine) *loraone.Adapters {
 	t.Helper()
+	method := loraone.LoRA
 	if spectral {
-		if _, err := a.StartSpectral(t.Context(), e, c.Seqs(0, c.InitSamples), loraone.StartOptions{Gamma: c.Gamma, Seed: 1}); err != nil {
-			t.Fatal(err)
+		method = loraone.LoRAOne
+	}
+	config := loraone.Config{Method: method, R: c.Rank, Alpha: c.Alpha, TargetModules: c.Targets}
+	a, _, err := loraone.Start(t.Context(), e, config, c.Seqs(0, c.InitSamples), loraone.StartOptions{Gamma: c.Gamma, Seed: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !spectral {
+		for _, m := range a.Modules {
+			values, _ := c.Tensor(t, "given."+m.At().Name+".lora_A")
+			copy(m.(*loraone.Layer).A, values)
+			m.Sync()
 		}
-		return
 	}
-	for _, l := range a.Layers {
-		values, _ := c.Tensor(t, "given."+l.Name+".lora_A")
-		copy(l.A, values)
-		l.Sync()
-	}
+	a.Attach(e)
+	return a
 }
 
 func add(losses []model.Loss) (sum model.Loss) {

@@ -6,12 +6,15 @@ import (
 	"testing"
 
 	"example.com/finetune/loraone"
+	"example.com/finetune/model"
 	"example.com/finetune/simd"
+	"example.com/finetune/train/optim"
+	"example.com/finetune/train/recipe"
 )
 
 // layer returns a 3×4 layer of rank 2 with small numbers in everything.
 func layer(name string) *loraone.Layer {
-	l := loraone.NewLayer(name, 4, 3, 2, 1)
+	l := loraone.NewLayer(model.Projection{Name: name, Out: 3, In: 4}, 2, 1)
 	for _, x := range [][]float32{l.A, l.Bt, l.DA, l.DBt} {
 		for i := range x {
 			x[i] = float32(math.Sin(float64(3*i+len(x)))) / 4
@@ -21,13 +24,36 @@ func layer(name string) *loraone.Layer {
 	return l
 }
 
+// updaterOf returns an updater of some layers for ten steps.
+func updaterOf(t testing.TB, c *recipe.Config, p *simd.Pool, layers ...*loraone.Layer) *updater {
+	t.Helper()
+	var modules []loraone.Module
+	for _, l := range layers {
+		modules = append(modules, l)
+	}
+	u, err := newUpdater(&c.Recipe, 10, loraone.Of(nil, modules), p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+// values lists the parameters' values.
+func values(u *updater) [][]float32 {
+	var list [][]float32
+	for _, p := range u.adapters.Params() {
+		list = append(list, p.Value)
+	}
+	return list
+}
+
 func TestOptimizerStepInFloat64(t *testing.T) {
-	c := Default()
+	c := recipe.Default()
 	c.Optimizer, c.LearningRate, c.LRSchedulerType, c.WarmupSteps, c.WeightDecay, c.MaxGradNorm = "adamw", 0.1, "constant", 0, 0.1, 0.05
 	p := simd.NewPool(1)
 	defer p.Close()
 	l := layer("one")
-	o := newOptimizer(&c, 10, []*loraone.Layer{l}, p)
+	o := updaterOf(t, &c, p, l)
 	type moment struct{ p, m, v float64 }
 	twin := make([]moment, len(l.A)+len(l.Bt))
 	params := func() []float32 { return append(append([]float32{}, l.A...), l.Bt...) }
@@ -75,17 +101,17 @@ func TestOptimizerLeavesParametersAfterAnError(t *testing.T) {
 		grad, b    float32 // put into the second layer
 		want, what string
 	}{
-		{preconditionedAdamW, nan, 0, "the gradient of second is not finite", "a NaN"},
-		{preconditionedAdamW, inf, 0, "the gradient of second is not finite", "an infinity"},
-		{preconditionedAdamW, 0, inf, "second: the Gram matrix of lora_B is not finite", "a parameter"},
-		{scaledAdamW, 3e38, 0, "the preconditioned gradient of second is not finite", "too large"},
-		{plainAdamW, nan, 0, "the gradient of second is not finite", "a NaN"},
+		{optim.PreconditionedAdamW.Name, nan, 0, "the gradient of second is not finite", "a NaN"},
+		{optim.PreconditionedAdamW.Name, inf, 0, "the gradient of second is not finite", "an infinity"},
+		{optim.PreconditionedAdamW.Name, 0, inf, "second: the Gram matrix of lora_B is not finite", "a parameter"},
+		{optim.ScaledAdamW.Name, 3e38, 0, "the preconditioned gradient of second is not finite", "too large"},
+		{optim.AdamW.Name, nan, 0, "the gradient of second is not finite", "a NaN"},
 	} {
-		c := Default()
-		c.Optimizer, c.MaxGradNorm = x.optimizer, 0
+		c := recipe.Default()
+		c.Optimizer, c.MaxGradNorm = recipe.Optimizer(x.optimizer), 0
 		first, second := layer("first"), layer("second")
-		o := newOptimizer(&c, 10, []*loraone.Layer{first, second}, p)
-		a, m := append([]float32{}, first.A...), append([]float32{}, o.m[0]...)
+		o := updaterOf(t, &c, p, first, second)
+		a, m := append([]float32{}, first.A...), append([]float32{}, o.optimizer.State()[0].Value...)
 		second.DBt[1] = x.grad
 		if x.b != 0 {
 			second.Bt[0] = x.b
@@ -95,7 +121,7 @@ func TestOptimizerLeavesParametersAfterAnError(t *testing.T) {
 			t.Errorf("%s, %s: got %v, want %s", x.optimizer, x.what, err, x.want)
 		}
 		for i := range a {
-			if first.A[i] != a[i] || o.m[0][i] != m[i] {
+			if first.A[i] != a[i] || o.optimizer.State()[0].Value[i] != m[i] {
 				t.Fatalf("%s, %s: the first layer has changed", x.optimizer, x.what)
 			}
 		}
@@ -104,14 +130,14 @@ func TestOptimizerLeavesParametersAfterAnError(t *testing.T) {
 
 // A step gives the same bits on any number of threads.
 func TestOptimizerStepOnMoreThreads(t *testing.T) {
-	for _, name := range []string{preconditionedAdamW, plainAdamW, scaledAdamW} {
+	for _, name := range []string{optim.PreconditionedAdamW.Name, optim.AdamW.Name, optim.ScaledAdamW.Name} {
 		var want []float32
 		for _, threads := range []int{1, 3} {
-			c := Default()
-			c.Optimizer = name
+			c := recipe.Default()
+			c.Optimizer = recipe.Optimizer(name)
 			p := simd.NewPool(threads)
 			layers := []*loraone.Layer{layer("a"), layer("b"), layer("c")}
-			o := newOptimizer(&c, 10, layers, p)
+			o := updaterOf(t, &c, p, layers...)
 			for step := range 3 {
 				if _, _, err := o.step(step, 3); err != nil {
 					t.Fatal(err)
@@ -119,7 +145,7 @@ func TestOptimizerStepOnMoreThreads(t *testing.T) {
 			}
 			p.Close()
 			var got []float32
-			for _, x := range parameters(layers) {
+			for _, x := range values(o) {
 				got = append(got, x...)
 			}
 			if want == nil {

@@ -6,11 +6,13 @@ import (
 	"io/fs"
 	"math"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
 	"example.com/finetune/internal/hint"
 	"example.com/finetune/internal/jsontree"
+	"example.com/finetune/loraone"
 )
 
 // The names PEFT gives the two files.
@@ -33,16 +35,37 @@ type Config struct {
 	BaseModel     string // base_model_name_or_path; "" where it is null
 	R             int
 	Alpha         float64
+	Ranks         map[string]int     // rank_pattern: of modules by name, or by the end of it
+	Alphas        map[string]float64 // alpha_pattern
 	RSLoRA        bool
 	TargetModules []string // nil where it is a pattern: the tensors then say which
 }
 
-// Scale returns the factor of B·A: α/r, or α/√r with rsLoRA.
-func (c Config) Scale() float64 {
+// Rank returns the rank of a module.
+func (c Config) Rank(module string) int { return patterned(c.Ranks, module, c.R) }
+
+// Scale returns the factor of a module's B·A: α/r, or α/√r with rsLoRA.
+func (c Config) Scale(module string) float64 {
+	alpha := patterned(c.Alphas, module, c.Alpha)
 	if c.RSLoRA {
-		return c.Alpha / math.Sqrt(float64(c.R))
+		return loraone.ByRoot(alpha, c.Rank(module))
 	}
-	return c.Alpha / float64(c.R)
+	return loraone.ByRank(alpha, c.Rank(module))
+}
+
+// patterned returns the value of the pattern that matches a module.
+func patterned[T any](patterns map[string]T, module string, otherwise T) T {
+	for key, v := range patterns {
+		if matches(key, module) {
+			return v
+		}
+	}
+	return otherwise
+}
+
+// matches reports whether PEFT matches a module by a name: its whole name or its end.
+func matches(name, module string) bool {
+	return module == name || strings.HasSuffix(module, "."+name)
 }
 
 // known are the keys that are read, or whose value changes nothing for a reader.
@@ -50,8 +73,8 @@ func (c Config) Scale() float64 {
 var known = []string{
 	"auto_mapping", "base_model_name_or_path", "bias", "corda_config", "ensure_weight_tying",
 	"eva_config", "exclude_modules", "inference_mode", "init_lora_weights", "loftq_config",
-	"lora_alpha", "lora_dropout", "lora_ga_config", "megatron_core", "peft_type", "peft_version",
-	"qalora_group_size", "r", "revision", "runtime_config", "target_modules", "task_type", "use_rslora",
+	"alpha_pattern", "lora_alpha", "lora_dropout", "lora_ga_config", "megatron_core", "peft_type", "peft_version",
+	"qalora_group_size", "r", "rank_pattern", "revision", "runtime_config", "target_modules", "task_type", "use_rslora",
 }
 
 // neutral are the values that switch a setting off.
@@ -92,6 +115,14 @@ func parseConfig(f *jsontree.Fields) (Config, error) {
 	if math.Abs(c.Alpha) > maxAlpha {
 		f.Wrong("lora_alpha", fmt.Sprintf("a number of at most %g", maxAlpha))
 	}
+	c.Ranks = patterns(f, "rank_pattern", func(p *jsontree.Fields, key string) int { return p.Int(key, 1, 1, maxRank) })
+	c.Alphas = patterns(f, "alpha_pattern", func(p *jsontree.Fields, key string) float64 { return p.Float(key, 0) })
+	for _, alpha := range c.Alphas {
+		if math.Abs(alpha) > maxAlpha {
+			f.Wrong("alpha_pattern", fmt.Sprintf("numbers of at most %g", maxAlpha))
+			break
+		}
+	}
 	if raw := f.Raw("target_modules"); raw[0] == '"' {
 		f.Text("target_modules", "")
 	} else if c.TargetModules = f.Texts("target_modules"); c.TargetModules != nil && len(c.TargetModules) == 0 {
@@ -103,6 +134,46 @@ func parseConfig(f *jsontree.Fields) (Config, error) {
 		return Config{}, err
 	}
 	return c, nil
+}
+
+// plainPattern are the keys of rank_pattern and alpha_pattern that are understood: PEFT
+// takes them for regular expressions, which match a module's name or its end.
+var plainPattern = regexp.MustCompile(`^[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*$`)
+
+// patterns reads a rank_pattern or alpha_pattern. PEFT takes the first key that matches;
+// where two can match one module and differ, that is a mistake here.
+func patterns[T comparable](f *jsontree.Fields, key string, value func(p *jsontree.Fields, key string) T) map[string]T {
+	p := f.Nested(key)
+	if p == nil {
+		return nil
+	}
+	keys := p.Keys()
+	if len(keys) > maxTargets {
+		f.Wrong(key, fmt.Sprintf("at most %d", maxTargets))
+		return nil
+	}
+	list := make(map[string]T, len(keys))
+	for _, k := range keys {
+		if !p.Has(k) {
+			p.Wrong(k, "a number")
+		} else if !plainPattern.MatchString(k) {
+			p.Wrong(k, "the name of a module or its end: other patterns are not supported")
+		}
+		list[k] = value(p, k)
+	}
+	for _, k := range keys {
+		for end := k; ; {
+			_, rest, ok := strings.Cut(end, ".")
+			if !ok {
+				break
+			}
+			if v, there := list[rest]; there && v != list[k] {
+				p.Wrong(k, fmt.Sprintf("the same as %s: both match", rest))
+			}
+			end = rest
+		}
+	}
+	return list
 }
 
 // refuse notes settings that would change what the adapter computes.

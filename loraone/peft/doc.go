@@ -5,8 +5,16 @@
 //
 // The smallest configuration that every PEFT since 0.6 loads, and vLLM, TGI and
 // llama.cpp with it: no use_rslora (unknown before 0.8, overlooked by llama.cpp),
-// no patterns, no key of our own (fatal in 0.6 to 0.13). The scale s = α/√r goes
-// into B instead: lora_alpha = r, and B' = s·B rounded once.
+// no key of our own (fatal in 0.6 to 0.13). The scale s goes into B instead:
+// lora_alpha = r, and B' = s·B rounded once. Only where modules differ in rank are there
+// a rank_pattern and an alpha_pattern, by whole names: PEFT reads them, and who needs one
+// rank pads (loraone.LowRank.Padded).
+//
+// # What is read
+//
+// Every configuration that means a plain low-rank adapter, patterns by name included.
+// The modules have the scale that the file gives them. Their tensors are checked against
+// the projections of a model's configuration; no weights are needed.
 //
 // # Replacing an adapter
 //

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"example.com/finetune/internal/hint"
 	"example.com/finetune/internal/mistakes"
@@ -17,12 +16,10 @@ import (
 	"example.com/finetune/simd"
 )
 
-// Load reads an adapter and attaches it to m, in place of what is attached. The
-// layers' Scale is the file's own, which the returned Config's Scale method does not
-// know: it holds r, lora_alpha and the targets as the file has them. Tensors that
-// are missing, unexpected, misshapen, of another type or not finite are reported
-// together, and m then stays as it was.
-func Load(dir string, m *model.Model) (*loraone.Adapters, error) {
+// Load reads an adapter for a model of configuration m. Each module has the rank and the
+// scale that the file gives it. Tensors that are missing, unexpected, misshapen, of
+// another type or not finite are reported together.
+func Load(dir string, m *model.Config) (*loraone.Adapters, error) {
 	c, err := ReadConfig(dir)
 	if err != nil {
 		return nil, err
@@ -38,8 +35,8 @@ func Load(dir string, m *model.Model) (*loraone.Adapters, error) {
 	defer f.Close()
 	r := reader{file: f, config: c, seen: map[string]bool{}}
 	err = f.Guard(func() error {
-		for _, l := range m.Linears() {
-			r.module(l)
+		for _, at := range m.Linears() {
+			r.module(at)
 		}
 		r.unexpected()
 		return r.mistakes.Err(r.file.Path())
@@ -47,15 +44,10 @@ func Load(dir string, m *model.Model) (*loraone.Adapters, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &loraone.Adapters{Config: loraone.Config{R: c.R, Alpha: c.Alpha, BaseModel: c.BaseModel, TargetModules: leaves(r.layers)}}
-	for _, l := range m.Linears() {
-		l.Adapter = nil
+	for _, m := range r.modules {
+		m.Sync()
 	}
-	for i, l := range r.linears {
-		r.layers[i].Sync()
-		a.Add(l, r.layers[i])
-	}
-	return a, nil
+	return loraone.Of(m, r.modules), nil
 }
 
 func noWeights(dir string, err error) error {
@@ -68,13 +60,12 @@ func noWeights(dir string, err error) error {
 	return err
 }
 
-// A reader takes layers out of an adapter file and notes what is wrong with it.
+// A reader takes modules out of an adapter file and notes what is wrong with it.
 type reader struct {
 	file     *safetensors.File
 	config   Config
 	seen     map[string]bool
-	layers   []*loraone.Layer
-	linears  []*model.Linear
+	modules  []loraone.Module
 	mistakes mistakes.List
 }
 
@@ -83,36 +74,35 @@ func (r *reader) mistake(format string, args ...any) {
 }
 
 // module reads the pair of one projection, if the adapter has one for it.
-func (r *reader) module(l *model.Linear) {
-	nameA, nameB := keyA(l.Name), keyB(l.Name)
+func (r *reader) module(at model.Projection) {
+	nameA, nameB := keyA(at.Name), keyB(at.Name)
 	a, okA := r.file.Info(nameA)
 	b, okB := r.file.Info(nameB)
-	targeted := r.targets(l.Name)
+	targeted := r.targets(at.Name)
 	switch {
 	case !okA && !okB && (!targeted || r.config.TargetModules == nil):
 		return // a pattern is not interpreted: the tensors say what it meant
 	case !targeted:
-		r.mistake("tensors of %s, which is not among target_modules", l.Name)
+		r.mistake("tensors of %s, which is not among target_modules", at.Name)
 	}
 	r.seen[nameA], r.seen[nameB] = true, true
-	shapedA := r.shaped(nameA, a, okA, r.config.R, l.W.Cols)
-	shapedB := r.shaped(nameB, b, okB, l.W.Rows, r.config.R)
+	rank := r.config.Rank(at.Name)
+	shapedA := r.shaped(nameA, a, okA, rank, at.In)
+	shapedB := r.shaped(nameB, b, okB, at.Out, rank)
 	if !shapedA || !shapedB {
 		return // nothing is allocated by the word of the configuration
 	}
-	layer := loraone.NewLayer(l.Name, l.W.Cols, l.W.Rows, r.config.R, r.config.Scale())
-	columns := make([]float32, layer.Out*layer.R)
+	layer := loraone.NewLayer(at, rank, r.config.Scale(at.Name))
+	columns := make([]float32, at.Out*rank)
 	r.values(layer.A, a)
 	r.values(columns, b)
-	simd.Transpose(simd.Dense(layer.Bt, layer.R, layer.Out), simd.Dense(columns, layer.Out, layer.R))
-	r.layers, r.linears = append(r.layers, layer), append(r.linears, l)
+	simd.Transpose(simd.Dense(layer.Bt, rank, at.Out), simd.Dense(columns, at.Out, rank))
+	r.modules = append(r.modules, layer)
 }
 
 // targets reports whether PEFT would match a module: by its whole name or its end.
 func (r *reader) targets(module string) bool {
-	return r.config.TargetModules == nil || slices.ContainsFunc(r.config.TargetModules, func(t string) bool {
-		return module == t || strings.HasSuffix(module, "."+t)
-	})
+	return r.config.TargetModules == nil || slices.ContainsFunc(r.config.TargetModules, func(t string) bool { return matches(t, module) })
 }
 
 // shaped reports whether a tensor is there as rows×cols.
@@ -150,7 +140,7 @@ func (r *reader) unexpected() {
 			r.mistake("tensor %s is unexpected: the model has no such module, or it is no lora_A or lora_B of a projection", n)
 		}
 	}
-	if len(r.layers) == 0 && r.mistakes.Len() == 0 {
+	if len(r.modules) == 0 && r.mistakes.Len() == 0 {
 		r.mistake("no tensors")
 	}
 }

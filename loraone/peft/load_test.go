@@ -12,7 +12,6 @@ import (
 	"testing"
 
 	"example.com/finetune/internal/jsontree"
-	"example.com/finetune/loraone"
 	"example.com/finetune/model/safetensors"
 )
 
@@ -57,36 +56,37 @@ func TestLoadScales(t *testing.T) {
 		changes map[string]any
 		alpha   float64
 		scale   float64
+		v       float64 // of v_proj, where it has another
 	}{
-		{nil, 16, 4},
-		{map[string]any{"use_rslora": true}, 16, 8},
-		{map[string]any{"lora_alpha": 22.5}, 22.5, 5.625},
-		{map[string]any{"lora_alpha": -16}, -16, -4},
+		{nil, 16, 4, 0},
+		{map[string]any{"use_rslora": true}, 16, 8, 0},
+		{map[string]any{"lora_alpha": 22.5}, 22.5, 5.625, 0},
+		{map[string]any{"lora_alpha": -16}, -16, -4, 0},
+		{map[string]any{"alpha_pattern": map[string]any{"v_proj": 2}}, 16, 4, 0.5},
+		{map[string]any{"alpha_pattern": map[string]any{"self_attn.v_proj": 2}, "use_rslora": true}, 16, 8, 1},
+		{map[string]any{"rank_pattern": map[string]any{"v_proj": 4, "k_proj": 7}}, 16, 4, 0},
 	} {
-		m := small(t)
-		attached(t, m, loraone.Config{R: 1, Alpha: 1, TargetModules: []string{"k_proj"}}) // goes
-		a, err := Load(folder(t, adapterConfig(t, test.changes), someTensors()), m)
-		if err != nil {
+		dir := folder(t, adapterConfig(t, test.changes), someTensors())
+		a, err := Load(dir, small)
+		if err != nil || len(a.Modules) != 6 {
 			t.Errorf("%v: %v", test.changes, err)
 			continue
 		}
-		if a.Config.R != 4 || a.Config.Alpha != test.alpha || a.Config.BaseModel != "org/name" || len(a.Layers) != 6 {
-			t.Errorf("%v: %+v with %d layers", test.changes, a.Config, len(a.Layers))
+		if c, err := ReadConfig(dir); err != nil || c.R != 4 || c.Alpha != test.alpha || c.BaseModel != "org/name" {
+			t.Errorf("%v: %+v, %v", test.changes, c, err)
 		}
-		if want := []string{"down_proj", "q_proj", "v_proj"}; !slices.Equal(a.Config.TargetModules, want) {
-			t.Errorf("targets %v, want %v", a.Config.TargetModules, want)
-		}
-		for _, l := range a.Layers {
-			if l.Scale != float32(test.scale) {
-				t.Errorf("%v: scale %v, want %v", test.changes, l.Scale, test.scale)
+		for _, l := range layers(a) {
+			want := test.scale
+			if l.Leaf == "v_proj" && test.v != 0 {
+				want = test.v
+			}
+			if l.Scale != float32(want) {
+				t.Errorf("%v: %s has scale %v, want %v", test.changes, l.Name, l.Scale, want)
 			}
 		}
-		l, b := a.Layers[0], someTensors()[keyB("model.layers.0.self_attn.q_proj")].Data
-		if m.Blocks[0].QProj.Adapter != l || !slices.Equal(l.B(), b) {
+		l, b := layers(a)[0], someTensors()[keyB("model.layers.0.self_attn.q_proj")].Data
+		if l.Name != "model.layers.0.self_attn.q_proj" || !slices.Equal(l.LowRank().B, b) {
 			t.Error("B is not where it belongs")
-		}
-		if m.Blocks[0].KProj.Adapter != nil {
-			t.Error("a projection that is not a target has an adapter")
 		}
 	}
 }
@@ -109,7 +109,7 @@ func TestConfigTaken(t *testing.T) {
 		{"another_of_tomorrow": false},
 		{"base_model_name_or_path": nil},
 	} {
-		if _, err := Load(folder(t, adapterConfig(t, changes), someTensors()), small(t)); err != nil {
+		if _, err := Load(folder(t, adapterConfig(t, changes), someTensors()), small); err != nil {
 			t.Errorf("%v: %v", changes, err)
 		}
 	}
@@ -159,8 +159,13 @@ func TestConfigRefused(t *testing.T) {
 		{m{"velora_config": m{"x": 1}}, `velora_config is {"x":1}`},
 		{m{"monteclora_config": m{"x": 1}}, `monteclora_config is {"x":1}`},
 		{m{"megatron_config": m{"x": 1}}, `megatron_config is {"x":1}`},
-		{m{"rank_pattern": m{"q_proj": 2}}, `rank_pattern is {"q_proj":2}`},
-		{m{"alpha_pattern": m{"q_proj": 2}}, `alpha_pattern is {"q_proj":2}`},
+		{m{"rank_pattern": m{"q_proj": 0}}, `rank_pattern.q_proj is 0, want an integer from 1`},
+		{m{"rank_pattern": m{"q_proj": nil}}, `rank_pattern.q_proj is null, want a number`},
+		{m{"rank_pattern": m{"(q|v)_proj": 2}}, `rank_pattern.(q|v)_proj is 2, want the name of a module or its end`},
+		{m{"rank_pattern": m{"q_proj": 2, "self_attn.q_proj": 3}}, `rank_pattern.self_attn.q_proj is 3, want the same as q_proj: both match`},
+		{m{"rank_pattern": []int{2}}, `rank_pattern is [2], want an object`},
+		{m{"alpha_pattern": m{"q_proj": "x"}}, `alpha_pattern.q_proj is "x", want a number`},
+		{m{"alpha_pattern": m{"q_proj": 1e31}}, `alpha_pattern is {"q_proj":1e+31}, want numbers of at most 1e+30`},
 		{m{"a_key_of_tomorrow": 3}, `a_key_of_tomorrow is 3, want null, false or empty`},
 		{m{"init_lora_weights": "pissa"}, `init_lora_weights is "pissa", want true`},
 		{m{"init_lora_weights": "pissa_niter_4"}, `init_lora_weights is "pissa_niter_4"`},
@@ -179,13 +184,13 @@ func TestConfigRefused(t *testing.T) {
 	} {
 		t.Run(test.want, func(t *testing.T) {
 			dir := folder(t, adapterConfig(t, test.changes), someTensors())
-			_, err := Load(dir, small(t))
+			_, err := Load(dir, small)
 			if err == nil || !strings.Contains(err.Error(), filepath.Join(dir, configName)+": "+test.want) {
 				t.Errorf("%v: %v, want %s", test.changes, err, test.want)
 			}
 		})
 	}
-	_, err := Load(folder(t, adapterConfig(t, m{"use_dora": true, "bias": "all", "r": nil}), nil), small(t))
+	_, err := Load(folder(t, adapterConfig(t, m{"use_dora": true, "bias": "all", "r": nil}), nil), small)
 	if err == nil || strings.Count(err.Error(), configName) != 3 {
 		t.Errorf("want three mistakes: %v", err)
 	}
@@ -212,26 +217,22 @@ func TestWrongTensors(t *testing.T) {
 		"tensor " + keyPrefix + q + ".lora_magnitude_vector is unexpect":  set(keyPrefix+q+".lora_magnitude_vector", make([]float32, 18), 18),
 		"and 2 more mistakes": func(a all) { clear(a) },
 	} {
-		tensors, m := someTensors(), small(t)
-		old := attached(t, m, loraone.Config{R: 1, Alpha: 1, TargetModules: []string{"k_proj"}})
+		tensors := someTensors()
 		change(tensors)
 		dir := folder(t, adapterConfig(t, nil), tensors)
-		_, err := Load(dir, m)
+		_, err := Load(dir, small)
 		if err == nil || !strings.Contains(err.Error(), filepath.Join(dir, weightsName)+": ") || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %s", err, want)
 		}
-		if m.Blocks[0].QProj.Adapter != nil || m.Blocks[0].KProj.Adapter != old.Layers[0] {
-			t.Errorf("%s: the model was changed", want)
-		}
 	}
-	if _, err := Load(folder(t, adapterConfig(t, map[string]any{"target_modules": nil}), nil), small(t)); err == nil || !strings.Contains(err.Error(), "no tensors") {
+	if _, err := Load(folder(t, adapterConfig(t, map[string]any{"target_modules": nil}), nil), small); err == nil || !strings.Contains(err.Error(), "no tensors") {
 		t.Errorf("an empty file: %v", err)
 	}
 	// Half of a projection's layers: PEFT would leave the others at random.
 	tensors := someTensors()
 	delete(tensors, keyA("model.layers.1.self_attn.v_proj"))
 	delete(tensors, keyB("model.layers.1.self_attn.v_proj"))
-	if _, err := Load(folder(t, adapterConfig(t, nil), tensors), small(t)); err == nil || strings.Count(err.Error(), "is missing") != 2 {
+	if _, err := Load(folder(t, adapterConfig(t, nil), tensors), small); err == nil || strings.Count(err.Error(), "is missing") != 2 {
 		t.Errorf("a layer without its pair: %v", err)
 	}
 }
@@ -242,29 +243,29 @@ func TestWrongFiles(t *testing.T) {
 		var h interface{ Hint() string }
 		return errors.As(err, &h) && strings.Contains(h.Hint(), hint)
 	}
-	_, err := Load(dir, small(t))
+	_, err := Load(dir, small)
 	if !errors.Is(err, os.ErrNotExist) || !hinted(err, configName) {
 		t.Errorf("no adapter: %v", err)
 	}
 	if err := os.WriteFile(filepath.Join(dir, configName), adapterConfig(t, nil), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if c, err := ReadConfig(dir); err != nil || c.BaseModel != "org/name" || c.R != 4 || c.Scale() != 4 {
+	if c, err := ReadConfig(dir); err != nil || c.BaseModel != "org/name" || c.R != 4 || c.Scale("q_proj") != 4 {
 		t.Errorf("%+v, %v", c, err) // it needs no weights
 	}
-	if _, err = Load(dir, small(t)); !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), weightsName) {
+	if _, err = Load(dir, small); !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), weightsName) {
 		t.Errorf("no weights: %v", err)
 	}
 	if err := os.WriteFile(filepath.Join(dir, "adapter_model.bin"), nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, err = Load(dir, small(t)); err == nil || !strings.Contains(err.Error(), "pickle") || !hinted(err, "save_pretrained") {
+	if _, err = Load(dir, small); err == nil || !strings.Contains(err.Error(), "pickle") || !hinted(err, "save_pretrained") {
 		t.Errorf("a pickle: %v", err)
 	}
 	if err := os.WriteFile(filepath.Join(dir, weightsName), []byte("short"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, err = Load(dir, small(t)); err == nil || !strings.Contains(err.Error(), weightsName) {
+	if _, err = Load(dir, small); err == nil || !strings.Contains(err.Error(), weightsName) {
 		t.Errorf("a broken file: %v", err)
 	}
 	for text, want := range map[string]string{
@@ -303,13 +304,13 @@ func TestLinksOutOfAnAdapter(t *testing.T) {
 		if err := os.Symlink(outside, link); err != nil {
 			t.Skip(err)
 		}
-		if _, err := Load(dir, small(t)); err != nil {
+		if _, err := Load(dir, small); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 		if err := os.Remove(outside); err != nil {
 			t.Fatal(err)
 		}
-		_, err := Load(dir, small(t))
+		_, err := Load(dir, small)
 		if err == nil || !strings.Contains(err.Error(), link+": a link to "+outside+", which is not there") {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -337,16 +338,16 @@ func TestLoadTypes(t *testing.T) {
 		}
 	}
 	write("BF16", 2)
-	a, err := Load(dir, small(t))
-	if err != nil || len(a.Layers) != 1 || a.Layers[0].A[47] != 1 || a.Layers[0].Bt[23] != 1 {
+	a, err := Load(dir, small)
+	if err != nil || len(a.Modules) != 1 || layers(a)[0].A[47] != 1 || layers(a)[0].Bt[23] != 1 {
 		t.Errorf("BF16: %v", err)
 	}
 	write("F16", 2)
-	if a, err = Load(dir, small(t)); err != nil || a.Layers[0].A[47] != 1.875 {
+	if a, err = Load(dir, small); err != nil || layers(a)[0].A[47] != 1.875 {
 		t.Errorf("F16: %v", err)
 	}
 	write("I32", 4)
-	if _, err = Load(dir, small(t)); err == nil || !strings.Contains(err.Error(), "is of type I32, want F32, F16 or BF16") {
+	if _, err = Load(dir, small); err == nil || !strings.Contains(err.Error(), "is of type I32, want F32, F16 or BF16") {
 		t.Errorf("I32: %v", err)
 	}
 }
@@ -355,19 +356,25 @@ func FuzzAdapterConfig(f *testing.F) {
 	f.Add(adapterConfig(f, nil))
 	f.Add(adapterConfig(f, map[string]any{"use_dora": true, "target_modules": "all-linear"}))
 	f.Add([]byte(`{"peft_type": "LORA", "r": 1, "lora_alpha": 1e308, "use_dora": { }}`))
+	f.Add(adapterConfig(f, map[string]any{"rank_pattern": map[string]any{"q_proj": 2}, "alpha_pattern": map[string]any{"v_proj": 1.5}}))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		fields, err := jsontree.ParseFields(configName, string(data))
 		if err != nil {
 			return
 		}
 		c, err := parseConfig(fields)
-		if err == nil && (c.R < 1 || math.IsNaN(c.Scale()) || math.IsInf(c.Scale(), 0)) {
-			t.Fatalf("taken: %+v", c)
+		if err != nil {
+			return
+		}
+		for _, module := range []string{"model.layers.0.self_attn.q_proj", "v_proj", "x"} {
+			if s := c.Scale(module); c.Rank(module) < 1 || math.IsNaN(s) || math.IsInf(s, 0) {
+				t.Fatalf("taken: %+v", c)
+			}
 		}
 	})
 }
 
-// FuzzLoad: an adapter's folder is refused and the model stays as it was, or every
+// FuzzLoad: an adapter's folder is refused, or every
 // layer fits its projection and is finite.
 func FuzzLoad(f *testing.F) {
 	for _, changes := range []map[string]any{nil, {"use_rslora": true, "target_modules": ".*"}, {"target_modules": nil, "lora_alpha": -1e30}, {"r": 2}} {
@@ -385,15 +392,14 @@ func FuzzLoad(f *testing.F) {
 				t.Fatal(err)
 			}
 		}
-		m := small(t)
-		a, err := Load(dir, m)
+		a, err := Load(dir, small)
 		if err != nil {
-			if !strings.Contains(err.Error(), dir) || m.Blocks[0].QProj.Adapter != nil {
-				t.Fatalf("%v; %v", err, m.Blocks[0].QProj.Adapter)
+			if !strings.Contains(err.Error(), dir) {
+				t.Fatal(err)
 			}
 			return
 		}
-		for _, l := range a.Layers {
+		for _, l := range layers(a) {
 			if len(l.A) != l.R*l.In || len(l.Bt) != l.R*l.Out || slices.ContainsFunc(l.A, notFinite) || slices.ContainsFunc(l.Bt, notFinite) || notFinite(l.Scale) {
 				t.Fatalf("taken: %s, %d values for %d×%d, scale %v", l.Name, len(l.A), l.R, l.In, l.Scale)
 			}

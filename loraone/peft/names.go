@@ -4,7 +4,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"example.com/finetune/loraone"
 	"example.com/finetune/model/hub"
@@ -17,17 +16,22 @@ const keyPrefix = "base_model.model."
 func keyA(module string) string { return keyPrefix + module + ".lora_A.weight" }
 func keyB(module string) string { return keyPrefix + module + ".lora_B.weight" }
 
-// leaf returns q_proj for model.layers.0.self_attn.q_proj.
-func leaf(module string) string { return module[strings.LastIndexByte(module, '.')+1:] }
-
-// leaves returns the leaf names of the layers, sorted, each once.
-func leaves(layers []*loraone.Layer) []string {
+// targetNames returns target_modules for some modules of a model of so many layers,
+// sorted: the leaf name where all layers have a module, else whole names.
+func targetNames(modules []loraone.LowRank, layers int) []string {
+	byLeaf := map[string][]string{}
+	for _, m := range modules {
+		byLeaf[m.Leaf] = append(byLeaf[m.Leaf], m.Name)
+	}
 	var list []string
-	for _, l := range layers {
-		list = append(list, leaf(l.Name))
+	for leaf, names := range byLeaf {
+		if len(names) == layers {
+			names = []string{leaf}
+		}
+		list = append(list, names...)
 	}
 	slices.Sort(list)
-	return slices.Compact(list)
+	return list
 }
 
 // publicName returns what is written as base_model_name_or_path: a Hub id where it

@@ -2,7 +2,6 @@ package peft
 
 import (
 	"encoding/json"
-	"fmt"
 	"maps"
 	"math"
 	"os"
@@ -17,50 +16,62 @@ import (
 )
 
 // small is a model of two layers whose projections all have different shapes.
-func small(t testing.TB) *model.Model {
-	t.Helper()
-	c := &model.Config{
-		ModelType: "llama", HiddenSize: 12, IntermediateSize: 20, NumHiddenLayers: 2, NumAttentionHeads: 3,
-		NumKeyValueHeads: 1, HeadDim: 6, VocabSize: 7, RMSNormEps: 1e-5, TieWordEmbeddings: true,
-		Rope: model.Rope{Type: "default", Theta: 10000},
-	}
-	m := &model.Model{Config: c, Blocks: make([]model.Block, c.NumHiddenLayers)}
-	for i := range m.Blocks {
-		shapes := [][2]int{{18, 12}, {6, 12}, {6, 12}, {12, 18}, {20, 12}, {20, 12}, {12, 20}}
-		names := []string{"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj", "mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"}
-		for j, l := range m.Blocks[i].Linears() {
-			out, in := shapes[j][0], shapes[j][1]
-			l.Name = fmt.Sprintf("model.layers.%d.%s", i, names[j])
-			l.W = simd.Float32Matrix(make([]float32, out*in), out, in)
-		}
-	}
-	return m
+var small = &model.Config{
+	ModelType: "llama", HiddenSize: 12, IntermediateSize: 20, NumHiddenLayers: 2, NumAttentionHeads: 3,
+	NumKeyValueHeads: 1, HeadDim: 6, VocabSize: 7, RMSNormEps: 1e-5, TieWordEmbeddings: true,
 }
 
-// attached gives a model adapters with values that differ, B included.
-func attached(t testing.TB, m *model.Model, c loraone.Config) *loraone.Adapters {
+// made returns adapters with values that differ, B included.
+func made(t testing.TB, m *model.Config, c loraone.Config, ranks ...int) *loraone.Adapters {
 	t.Helper()
-	a, err := loraone.Attach(m, c)
+	a, err := loraone.New(m, c, ranks)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for n, l := range a.Layers {
+	for n, l := range layers(a) {
 		for i := range l.A {
 			l.A[i] = float32(math.Sin(float64(1 + 1000*n + i)))
 		}
 		for i := range l.Bt {
 			l.Bt[i] = float32(math.Cos(float64(1 + 1000*n + i)))
 		}
-		l.Sync()
 	}
+	a.Sync()
 	return a
 }
 
-var someTargets = loraone.Config{R: 4, Alpha: 16, TargetModules: []string{"v_proj", "q_proj", "down_proj"}, BaseModel: "org/name"}
+func layers(a *loraone.Adapters) []*loraone.Layer {
+	var list []*loraone.Layer
+	for _, m := range a.Modules {
+		list = append(list, m.(*loraone.Layer))
+	}
+	return list
+}
+
+// rank is that of an adapter's first module.
+func rank(a *loraone.Adapters) int { return layers(a)[0].R }
+
+func settings(r int, alpha float64, targets ...string) loraone.Config {
+	return loraone.Config{Method: loraone.LoRAOne, R: r, Alpha: alpha, TargetModules: targets}
+}
+
+var someTargets = settings(4, 16, "v_proj", "q_proj", "down_proj")
+
+const baseName = "org/name"
+
+// save writes an adapter and puts it in its place.
+func save(dir string, a *loraone.Adapters) error {
+	p, err := Prepare(dir, a, baseName)
+	if err != nil {
+		return err
+	}
+	defer p.Discard()
+	return p.Publish()
+}
 
 func mustSave(t testing.TB, dir string, a *loraone.Adapters) {
 	t.Helper()
-	if err := Save(dir, a); err != nil {
+	if err := save(dir, a); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -80,38 +91,32 @@ func fileNames(t testing.TB, dir string) []string {
 
 // TestRoundTrip: the file read back is the folded adapter, bit for bit.
 func TestRoundTrip(t *testing.T) {
-	for _, c := range []loraone.Config{
-		someTargets,
-		{R: 1, Alpha: 3, TargetModules: []string{"all-linear"}},
-		{R: 6, Alpha: 1, TargetModules: []string{"k_proj"}},
-	} {
-		dir, m := t.TempDir(), small(t)
-		a := attached(t, m, c)
+	for _, c := range []loraone.Config{someTargets, settings(1, 3, "all-linear"), settings(6, 1, "k_proj")} {
+		dir := t.TempDir()
+		a := made(t, small, c)
 		mustSave(t, dir, a)
-		b, err := Load(dir, m)
+		b, err := Load(dir, small)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(a.Layers) != len(b.Layers) || b.Config.R != c.R || b.Config.Alpha != float64(c.R) || b.Config.BaseModel != c.BaseModel {
-			t.Fatalf("%d layers of %+v, want %d of %+v", len(b.Layers), b.Config, len(a.Layers), c)
+		if file, err := ReadConfig(dir); err != nil || file.R != c.R || file.Alpha != float64(c.R) || file.BaseModel != baseName {
+			t.Errorf("%+v, %v", file, err)
 		}
-		for i, x := range a.Layers {
-			y := b.Layers[i]
-			if y.Name != x.Name || y.In != x.In || y.Out != x.Out || y.R != x.R || y.Scale != 1 {
+		if len(a.Modules) != len(b.Modules) {
+			t.Fatalf("%d modules, want %d", len(b.Modules), len(a.Modules))
+		}
+		for i, x := range layers(a) {
+			y := layers(b)[i]
+			if y.Projection != x.Projection || y.R != x.R || y.Scale != 1 {
 				t.Errorf("%s: %+v", x.Name, y)
 			}
 			if !slices.Equal(x.A, y.A) {
 				t.Errorf("%s: another A", x.Name)
 			}
 			for j, v := range x.Bt {
-				if want := float32(float64(float32(c.Scale())) * float64(v)); y.Bt[j] != want {
+				if want := float32(float64(float32(c.Scale(c.R))) * float64(v)); y.Bt[j] != want {
 					t.Fatalf("%s: B' is %v at %d, want %v", x.Name, y.Bt[j], j, want)
 				}
-			}
-		}
-		for _, l := range m.Linears() {
-			if l.Adapter != nil && !slices.Contains(b.Layers, l.Adapter.(*loraone.Layer)) {
-				t.Errorf("%s: still has the old adapter", l.Name)
 			}
 		}
 		first, second := t.TempDir(), t.TempDir()
@@ -120,9 +125,49 @@ func TestRoundTrip(t *testing.T) {
 		for _, name := range []string{configName, weightsName} {
 			x, _ := os.ReadFile(filepath.Join(first, name))
 			y, _ := os.ReadFile(filepath.Join(second, name))
-			if name == weightsName && string(x) != string(y) {
+			if string(x) != string(y) {
 				t.Errorf("%s: saved again, other bytes", name)
 			}
+		}
+	}
+}
+
+// TestRanksOfTheirOwn: modules of different ranks come back as they were, whatever
+// their scales.
+func TestRanksOfTheirOwn(t *testing.T) {
+	dir := t.TempDir()
+	ranks := []int{4, 2, 6, 4, 0, 6} // q, v and down of both layers
+	a := made(t, small, someTargets, ranks...)
+	mustSave(t, dir, a)
+	text, err := os.ReadFile(filepath.Join(dir, configName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file struct {
+		R     int            `json:"r"`
+		Alpha int            `json:"lora_alpha"`
+		Ranks map[string]int `json:"rank_pattern"`
+		Alphs map[string]int `json:"alpha_pattern"`
+		Names []string       `json:"target_modules"`
+	}
+	if err := json.Unmarshal(text, &file); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]int{"model.layers.0.self_attn.q_proj": 4, "model.layers.0.self_attn.v_proj": 2, "model.layers.1.self_attn.q_proj": 4}
+	if file.R != 6 || file.Alpha != 6 || !maps.Equal(file.Ranks, want) || !maps.Equal(file.Alphs, want) {
+		t.Errorf("%s", text)
+	}
+	if want := []string{"down_proj", "model.layers.0.self_attn.v_proj", "q_proj"}; !slices.Equal(file.Names, want) { // v has no module in the second layer
+		t.Errorf("target_modules %v, want %v", file.Names, want)
+	}
+	b, err := Load(dir, small)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, x := range layers(a) {
+		y := layers(b)[i]
+		if y.Projection != x.Projection || y.R != x.R || y.Scale != 1 || !slices.Equal(x.A, y.A) {
+			t.Errorf("%s: rank %d, scale %g, want rank %d, scale 1", y.Name, y.R, y.Scale, x.R)
 		}
 	}
 }
@@ -134,19 +179,23 @@ func TestFoldedLogits(t *testing.T) {
 		pool := simd.NewPool(2)
 		t.Cleanup(pool.Close)
 		e := model.NewEngine(m, pool)
-		base := slices.Clone(e.Logits(c.Sequences[0].IDs).Data)
-		a := attached(t, m, loraone.Config{R: 4, Alpha: 16, TargetModules: []string{"all-linear"}})
-		for _, l := range a.Layers { // as small as a trained adapter
+		logits := func() []float32 { return slices.Clone(e.Logits(c.Sequences[0].IDs).Data) }
+		base := logits()
+		a := made(t, m.Config, settings(4, 16, "all-linear"))
+		for _, l := range layers(a) { // as small as a trained adapter
 			simd.Scale(l.Bt, 1e-2)
 			l.Sync()
 		}
-		want := slices.Clone(e.Logits(c.Sequences[0].IDs).Data)
+		a.Attach(e)
+		want := logits()
 		dir := t.TempDir()
 		mustSave(t, dir, a)
-		if _, err := Load(dir, m); err != nil {
+		b, err := Load(dir, m.Config)
+		if err != nil {
 			t.Fatal(err)
 		}
-		golden.Close(t, "logits", e.Logits(c.Sequences[0].IDs).Data, want, 1e-5)
+		b.Attach(e)
+		golden.Close(t, "logits", logits(), want, 1e-5)
 		if slices.Equal(base, want) {
 			t.Error("the adapter changes nothing")
 		}

@@ -20,13 +20,12 @@ func TestReplace(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "README.md"), []byte("mine"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range []loraone.Config{someTargets, someTargets, {R: 2, Alpha: 1, TargetModules: []string{"o_proj"}}, someTargets} {
-		m := small(t)
-		a := attached(t, m, c)
-		a.Layers[0].A[0] = float32(c.R)
+	for _, c := range []loraone.Config{someTargets, someTargets, settings(2, 1, "o_proj"), someTargets} {
+		a := made(t, small, c)
+		layers(a)[0].A[0] = float32(c.R)
 		mustSave(t, dir, a)
-		b, err := Load(dir, m)
-		if err != nil || b.Config.R != c.R || b.Layers[0].A[0] != float32(c.R) {
+		b, err := Load(dir, small)
+		if err != nil || rank(b) != c.R || layers(b)[0].A[0] != float32(c.R) {
 			t.Errorf("%+v: %v", c, err)
 		}
 		if got := fileNames(t, dir); !slices.Equal(got, []string{"README.md", configName, weightsName}) {
@@ -38,18 +37,17 @@ func TestReplace(t *testing.T) {
 // TestInterruptedReplace stops between any two steps: the folder then holds the old
 // adapter, the new one, or none, never a mixture; and the next run gets over it.
 func TestInterruptedReplace(t *testing.T) {
-	m := small(t)
 	for _, next := range []loraone.Config{
-		{R: 2, Alpha: 1, TargetModules: []string{"o_proj"}},
-		{R: 2, Alpha: 1, TargetModules: someTargets.TargetModules, BaseModel: "org/name"},
-		{R: 4, Alpha: 1, TargetModules: someTargets.TargetModules, BaseModel: "org/name"}, // the same configuration
+		settings(2, 1, "o_proj"),
+		settings(2, 1, someTargets.TargetModules...),
+		settings(4, 1, someTargets.TargetModules...), // the same configuration
 	} {
 		for n := 0; ; n++ {
 			dir := t.TempDir()
-			mustSave(t, dir, attached(t, m, someTargets))
-			a := attached(t, m, next)
-			a.Layers[0].A[0] = 77
-			p, err := Prepare(dir, a)
+			mustSave(t, dir, made(t, small, someTargets))
+			a := made(t, small, next)
+			layers(a)[0].A[0] = 77
+			p, err := Prepare(dir, a, baseName)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -59,10 +57,10 @@ func TestInterruptedReplace(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			got, err := Load(dir, m)
+			got, err := Load(dir, small)
 			_, gone := os.Stat(filepath.Join(dir, configName))
 			switch {
-			case err == nil && (got.Config.R == next.R && got.Layers[0].A[0] == 77 || n < 3 && got.Config.R == someTargets.R):
+			case err == nil && (rank(got) == next.R && layers(got)[0].A[0] == 77 || n < 3 && rank(got) == someTargets.R):
 			case gone != nil && n > 0 && n < len(steps)-1:
 			default:
 				t.Errorf("%+v, after step %d: %v", next, n, err)
@@ -70,7 +68,7 @@ func TestInterruptedReplace(t *testing.T) {
 			if got := fileNames(t, dir); n >= len(steps)-1 && len(got) != 2 {
 				t.Errorf("%+v, after step %d: files %v", next, n, got)
 			}
-			mustSave(t, dir, attached(t, m, someTargets))
+			mustSave(t, dir, made(t, small, someTargets))
 			if got := fileNames(t, dir); !slices.Equal(got, []string{configName, weightsName}) {
 				t.Errorf("files %v", got)
 			}
@@ -83,16 +81,16 @@ func TestInterruptedReplace(t *testing.T) {
 
 // TestFailedVerificationKeepsTheOld spoils what was written before it is read back.
 func TestFailedVerificationKeepsTheOld(t *testing.T) {
-	next := loraone.Config{R: 2, Alpha: 1, TargetModules: []string{"o_proj"}}
+	next := settings(2, 1, "o_proj")
 	for want, spoil := range map[string]func(dir string) error{
 		"read back, tensor ":                        func(dir string) error { return flip(filepath.Join(dir, weightsName), -1) },
 		"reading back: ":                            func(dir string) error { return flip(filepath.Join(dir, weightsName), 0) },
 		configName + ": read back, it is not what ": func(dir string) error { return flip(filepath.Join(dir, configName), 9) },
 		"reading back: open ":                       func(dir string) error { return os.Remove(filepath.Join(dir, configName)) },
 	} {
-		dir, m := t.TempDir(), small(t)
-		mustSave(t, dir, attached(t, m, someTargets))
-		_, err := prepare(dir, attached(t, m, next), func(dir string) {
+		dir := t.TempDir()
+		mustSave(t, dir, made(t, small, someTargets))
+		_, err := prepare(dir, made(t, small, next), baseName, func(dir string) {
 			if err := spoil(dir); err != nil {
 				t.Fatal(err)
 			}
@@ -100,7 +98,7 @@ func TestFailedVerificationKeepsTheOld(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q", err, want)
 		}
-		if a, err := Load(dir, m); err != nil || a.Config.R != 4 {
+		if a, err := Load(dir, small); err != nil || rank(a) != 4 {
 			t.Errorf("%s: the old adapter is gone: %v", want, err)
 		}
 		if got := fileNames(t, dir); !slices.Equal(got, []string{configName, weightsName}) {
@@ -124,18 +122,18 @@ func flip(path string, at int) error {
 
 // TestPendingIsNoAdapterYet: until Publish the old one stands, and Load reads both.
 func TestPendingIsNoAdapterYet(t *testing.T) {
-	dir, m := t.TempDir(), small(t)
-	mustSave(t, dir, attached(t, m, someTargets))
+	dir := t.TempDir()
+	mustSave(t, dir, made(t, small, someTargets))
 	elsewhere := t.TempDir()
 	if err := os.Symlink(elsewhere, filepath.Join(dir, pendingDir)); err != nil {
 		t.Skip(err)
 	}
-	p, err := Prepare(dir, attached(t, m, loraone.Config{R: 2, Alpha: 1, TargetModules: []string{"o_proj"}}))
+	p, err := Prepare(dir, made(t, small, settings(2, 1, "o_proj")), baseName)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for from, rank := range map[string]int{dir: 4, p.Dir(): 2} {
-		if a, err := Load(from, m); err != nil || a.Config.R != rank {
+	for from, want := range map[string]int{dir: 4, p.Dir(): 2} {
+		if a, err := Load(from, small); err != nil || rank(a) != want {
 			t.Errorf("%s: %v", from, err)
 		}
 	}

@@ -31,33 +31,23 @@ type Pending struct {
 	config []byte
 }
 
-// Save writes the adapters into dir, which is made where it is not there, and
-// replaces an adapter that is there; see the package's comment for the order. A
-// value that is not finite is an error. After an error the old adapter is still
-// there, unless the disk failed between two renames.
-func Save(dir string, a *loraone.Adapters) error {
-	p, err := Prepare(dir, a)
-	if err != nil {
-		return err
-	}
-	defer p.Discard()
-	return p.Publish()
-}
-
-// Prepare writes the adapters into a hidden folder in dir and compares every bit
-// that it reads back with what is in memory. Nothing that stands in dir changes.
-func Prepare(dir string, a *loraone.Adapters) (*Pending, error) {
-	return prepare(dir, a, func(string) {})
+// Prepare writes the adapters into a hidden folder in dir, which is made where it is not
+// there, and compares every bit that it reads back with what is in memory. base is what
+// the base model is called, or its folder. A value that is not finite is an error. Nothing
+// that stands in dir changes.
+func Prepare(dir string, a *loraone.Adapters, base string) (*Pending, error) {
+	return prepare(dir, a, base, func(string) {})
 }
 
 // prepare calls written between writing and reading back.
-func prepare(dir string, a *loraone.Adapters, written func(dir string)) (*Pending, error) {
-	tensors, err := fold(a)
+func prepare(dir string, a *loraone.Adapters, base string, written func(dir string)) (*Pending, error) {
+	modules, err := folded(a)
 	if err != nil {
 		return nil, err
 	}
+	tensors := entries(modules)
 	p := &Pending{dir: dir}
-	if p.config, err = configJSON(a); err != nil {
+	if p.config, err = configJSON(modules, a.Model.NumHiddenLayers, base); err != nil {
 		return nil, err
 	}
 	if err = p.write(tensors); err == nil {
@@ -77,7 +67,9 @@ func (p *Pending) Dir() string { return filepath.Join(p.dir, pendingDir) }
 // Discard removes what is pending.
 func (p *Pending) Discard() { _ = os.RemoveAll(p.Dir()) } // what stays is swept by the next Prepare
 
-// Publish puts the pending adapter in the place of the one in dir.
+// Publish puts the pending adapter in the place of the one in dir; see the package's
+// comment for the order. After an error the old one is still there, unless the disk
+// failed between two renames.
 func (p *Pending) Publish() error {
 	for _, step := range p.steps() {
 		if err := step(); err != nil {
@@ -145,66 +137,89 @@ func (p *Pending) steps() []func() error {
 	return append([]func() error{remove, flush}, steps...)
 }
 
-// fold returns the tensors of the file: A as it is, and B' = Scale·B, the product
-// exact in float64 and rounded once.
-func fold(a *loraone.Adapters) ([]safetensors.Entry, error) {
-	if len(a.Layers) == 0 {
+// folded returns the modules with their scales in B.
+func folded(a *loraone.Adapters) ([]loraone.LowRank, error) {
+	if len(a.Modules) == 0 {
 		return nil, errors.New("no adapters to save")
 	}
-	var list []safetensors.Entry
-	for _, l := range a.Layers {
-		if l.R != a.Config.R {
-			return nil, fmt.Errorf("adapter %s has rank %d, the others %d: one file holds one rank", l.Name, l.R, a.Config.R)
-		}
-		b := l.B()
-		for i, v := range b {
-			b[i] = float32(float64(l.Scale) * float64(v))
-		}
+	var list []loraone.LowRank
+	for _, m := range a.Modules {
+		l := m.LowRank()
+		scale := l.Scale
+		l = l.Folded()
 		if i := slices.IndexFunc(l.A, notFinite); i >= 0 {
 			return nil, fmt.Errorf("adapter %s: lora_A holds %v: not saved", l.Name, l.A[i])
 		}
-		if i := slices.IndexFunc(b, notFinite); i >= 0 {
-			return nil, fmt.Errorf("adapter %s: lora_B, scaled by %v, holds %v: not saved", l.Name, l.Scale, b[i])
+		if i := slices.IndexFunc(l.B, notFinite); i >= 0 {
+			return nil, fmt.Errorf("adapter %s: lora_B, scaled by %v, holds %v: not saved", l.Name, scale, l.B[i])
 		}
-		list = append(list,
-			safetensors.Entry{Name: keyA(l.Name), Shape: []int{l.R, l.In}, Data: l.A},
-			safetensors.Entry{Name: keyB(l.Name), Shape: []int{l.Out, l.R}, Data: b})
+		list = append(list, l)
 	}
 	return list, nil
 }
 
+// entries returns the tensors of the file.
+func entries(modules []loraone.LowRank) []safetensors.Entry {
+	var list []safetensors.Entry
+	for _, m := range modules {
+		list = append(list,
+			safetensors.Entry{Name: keyA(m.Name), Shape: []int{m.R, m.In}, Data: m.A},
+			safetensors.Entry{Name: keyB(m.Name), Shape: []int{m.Out, m.R}, Data: m.B})
+	}
+	return list
+}
+
 func notFinite(x float32) bool { return math.IsNaN(float64(x)) || math.IsInf(float64(x), 0) }
 
-// configJSON returns adapter_config.json, the keys sorted. lora_alpha = r is s = 1.
-func configJSON(a *loraone.Adapters) ([]byte, error) {
-	var base any
-	if name := publicName(a.Config.BaseModel); name != "" {
-		base = name
+// configJSON returns adapter_config.json, the keys sorted. lora_alpha = r is s = 1. Where
+// ranks differ, r is the most frequent one, and the patterns hold the others.
+func configJSON(modules []loraone.LowRank, layers int, base string) ([]byte, error) {
+	r, patterns := commonRank(modules), map[string]int{}
+	for _, m := range modules {
+		if m.R != r {
+			patterns[m.Name] = m.R
+		}
+	}
+	var name any
+	if n := publicName(base); n != "" {
+		name = n
 	}
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
 	err := enc.Encode(map[string]any{
-		"alpha_pattern":           map[string]any{},
-		"base_model_name_or_path": base,
+		"alpha_pattern":           patterns,
+		"base_model_name_or_path": name,
 		"bias":                    "none",
 		"fan_in_fan_out":          false,
 		"inference_mode":          true,
 		"init_lora_weights":       true,
 		"layers_pattern":          nil,
 		"layers_to_transform":     nil,
-		"lora_alpha":              a.Config.R,
+		"lora_alpha":              r,
 		"lora_dropout":            json.RawMessage("0.0"),
 		"modules_to_save":         nil,
 		"peft_type":               "LORA",
-		"r":                       a.Config.R,
-		"rank_pattern":            map[string]any{},
+		"r":                       r,
+		"rank_pattern":            patterns,
 		"revision":                nil,
-		"target_modules":          leaves(a.Layers),
+		"target_modules":          targetNames(modules, layers),
 		"task_type":               "CAUSAL_LM",
 	})
 	return b.Bytes(), err
+}
+
+// commonRank returns the most frequent rank, the largest of several.
+func commonRank(modules []loraone.LowRank) (rank int) {
+	counts := map[int]int{}
+	for _, m := range modules {
+		counts[m.R]++
+		if n := counts[m.R] - counts[rank]; n > 0 || n == 0 && m.R > rank {
+			rank = m.R
+		}
+	}
+	return rank
 }
 
 // verify reads a weight file back and compares every bit.

@@ -16,7 +16,7 @@ import (
 // TestSavedNamesAndShapes: what PEFT itself writes for such a model.
 func TestSavedNamesAndShapes(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "new", "adapter")
-	mustSave(t, dir, attached(t, small(t), someTargets))
+	mustSave(t, dir, made(t, small, someTargets))
 	if got := fileNames(t, dir); !slices.Equal(got, []string{configName, weightsName}) {
 		t.Errorf("files %v", got)
 	}
@@ -51,7 +51,7 @@ func TestSavedNamesAndShapes(t *testing.T) {
 // TestSavedConfig pins every byte: §1.5 of PEFT's smallest configuration.
 func TestSavedConfig(t *testing.T) {
 	dir := t.TempDir()
-	mustSave(t, dir, attached(t, small(t), someTargets))
+	mustSave(t, dir, made(t, small, someTargets))
 	got, err := os.ReadFile(filepath.Join(dir, configName))
 	if err != nil {
 		t.Fatal(err)
@@ -110,12 +110,14 @@ func TestBaseModelNameHidesThePath(t *testing.T) {
 			t.Errorf("%q: %q, want %q", base, got, want)
 		}
 	}
-	a := attached(t, small(t), loraone.Config{R: 1, Alpha: 1, TargetModules: []string{"q_proj"}})
-	if data, err := configJSON(a); err != nil || !strings.Contains(string(data), `"base_model_name_or_path": null`) {
+	modules, err := folded(made(t, small, settings(1, 1, "q_proj")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if data, err := configJSON(modules, 2, ""); err != nil || !strings.Contains(string(data), `"base_model_name_or_path": null`) {
 		t.Errorf("%s, %v", data, err)
 	}
-	a.Config.BaseModel = local
-	if data, _ := configJSON(a); !strings.Contains(string(data), `"my model & more"`) {
+	if data, _ := configJSON(modules, 2, local); !strings.Contains(string(data), `"my model & more"`) {
 		t.Errorf("%s", data)
 	}
 }
@@ -123,23 +125,23 @@ func TestBaseModelNameHidesThePath(t *testing.T) {
 func TestNotFiniteIsNotSaved(t *testing.T) {
 	nan, inf := float32(math.NaN()), float32(math.Inf(-1))
 	for want, change := range map[string]func(l *loraone.Layer){
-		"lora_A holds NaN":                   func(l *loraone.Layer) { l.A[3] = nan },
-		"lora_B, scaled by 8, holds -Inf":    func(l *loraone.Layer) { l.Bt[3] = inf },
-		"lora_B, scaled by 8, holds +Inf":    func(l *loraone.Layer) { l.Bt[3] = math.MaxFloat32 }, // by the fold
-		"has rank 3, the others 4: one file": func(l *loraone.Layer) { l.R = 3 },
+		"lora_A holds NaN":                func(l *loraone.Layer) { l.A[3] = nan },
+		"lora_B, scaled by 8, holds -Inf": func(l *loraone.Layer) { l.Bt[3] = inf },
+		"lora_B, scaled by 8, holds +Inf": func(l *loraone.Layer) { l.Bt[3] = math.MaxFloat32 }, // by the fold
 	} {
-		dir, m := t.TempDir(), small(t)
-		a := attached(t, m, someTargets)
-		change(a.Layers[2])
-		err := Save(dir, a)
-		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), a.Layers[2].Name) {
+		dir := t.TempDir()
+		a := made(t, small, someTargets)
+		l := layers(a)[2]
+		change(l)
+		err := save(dir, a)
+		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), l.Name) {
 			t.Errorf("%v, want %s", err, want)
 		}
 		if got := fileNames(t, dir); len(got) != 0 {
 			t.Errorf("%s: left behind %v", want, got)
 		}
 	}
-	if err := Save(t.TempDir(), &loraone.Adapters{}); err == nil {
+	if err := save(t.TempDir(), &loraone.Adapters{}); err == nil {
 		t.Error("nothing to save: no error")
 	}
 }

@@ -48,10 +48,13 @@ func run(dir, adapter, rows, columns, out string) error {
 		return err
 	}
 	defer m.Close()
-	if _, err := peft.Load(adapter, m); err != nil {
+	adapters, err := peft.Load(adapter, cfg)
+	if err != nil {
 		return err
 	}
-	return safetensors.Write(out, dump(model.NewEngine(m, pool), seqs), nil)
+	e := model.NewEngine(m, pool)
+	adapters.Attach(e)
+	return safetensors.Write(out, dump(e, seqs), nil)
 }
 
 // sequences reads and tokenises all rows, none cut or dropped.

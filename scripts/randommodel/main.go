@@ -15,6 +15,8 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+
+	"example.com/finetune/model"
 )
 
 // A shape is a config.json without what all of them share.
@@ -72,44 +74,22 @@ func write(s shape, tokenizer, out string) error {
 			return err
 		}
 	}
-	return weights(s, filepath.Join(out, "model.safetensors"))
-}
-
-// A tensor is a name and a shape.
-type tensor struct {
-	name  string
-	shape []int
-}
-
-func tensors(s shape) []tensor {
-	list := []tensor{{"model.embed_tokens.weight", []int{s.Vocab, s.Hidden}}, {"model.norm.weight", []int{s.Hidden}}}
-	q, kv := s.Heads*s.HeadDim, s.KVHeads*s.HeadDim
-	for l := range s.Layers {
-		add := func(name string, shape ...int) {
-			list = append(list, tensor{fmt.Sprintf("model.layers.%d.%s.weight", l, name), shape})
-		}
-		add("input_layernorm", s.Hidden)
-		add("post_attention_layernorm", s.Hidden)
-		add("self_attn.q_proj", q, s.Hidden)
-		add("self_attn.k_proj", kv, s.Hidden)
-		add("self_attn.v_proj", kv, s.Hidden)
-		add("self_attn.o_proj", s.Hidden, q)
-		add("mlp.gate_proj", s.Intermediate, s.Hidden)
-		add("mlp.up_proj", s.Intermediate, s.Hidden)
-		add("mlp.down_proj", s.Hidden, s.Intermediate)
+	shapes, err := model.ReadConfig(out)
+	if err != nil {
+		return err
 	}
-	return list
+	return weights(shapes.Tensors(), filepath.Join(out, "model.safetensors"))
 }
 
 // weights writes the tensors one after the other: the whole need not fit in memory.
-func weights(s shape, path string) error {
+func weights(tensors []model.Tensor, path string) error {
 	header, offset := map[string]any{}, 0
-	for _, t := range tensors(s) {
+	for _, t := range tensors {
 		n := 2
-		for _, d := range t.shape {
+		for _, d := range t.Shape {
 			n *= d
 		}
-		header[t.name] = map[string]any{"dtype": "BF16", "shape": t.shape, "data_offsets": []int{offset, offset + n}}
+		header[t.Name] = map[string]any{"dtype": "BF16", "shape": t.Shape, "data_offsets": []int{offset, offset + n}}
 		offset += n
 	}
 	text, err := json.Marshal(header)
@@ -131,8 +111,8 @@ func weights(s shape, path string) error {
 		return err
 	}
 	rng := rand.New(rand.NewPCG(1, 2))
-	for _, t := range tensors(s) {
-		if err := values(w, rng, t.shape); err != nil {
+	for _, t := range tensors {
+		if err := values(w, rng, t.Shape); err != nil {
 			return err
 		}
 	}

@@ -21,8 +21,7 @@ func (t avxTile) cols() int { return t.nv * t.bytes / 4 }
 func (t avxTile) acc(rows, i, v int) int { return t.first - rows*t.nv + i*t.nv + v }
 
 func gemmAMD64() *file {
-	f := newFile("gemm_amd64", "amd64")
-	f.declare("import \"unsafe\"")
+	f := newFile("gemm_amd64")
 	// Of 14×32, 12×32, 8×48 and 6×64, all within 1 % of each other, 14×32 has the
 	// fewest loads. The narrow ones are for LoRA ranks: half-empty vectors cost as
 	// much as full ones.

@@ -31,8 +31,7 @@ func (f *file) narrow(src, dst int) {
 
 // bf16AMD64 writes the products of pairs and the making of pairs.
 func bf16AMD64() *file {
-	f := newFile("bf16_amd64", "amd64")
-	f.declare("import \"unsafe\"")
+	f := newFile("bf16_amd64")
 	f.avxTiles("tileDotAVX512", []avxTile{
 		{"Z", 64, 1, 14, 32, true, true},
 		{"Z", 64, 2, 14, 32, true, true},

@@ -26,8 +26,7 @@ const (
 )
 
 func gemmARM64() *file {
-	f := newFile("gemm_arm64", "arm64")
-	f.declare("import \"unsafe\"")
+	f := newFile("gemm_arm64")
 	f.tileHead("tileNEON")
 	f.p("MOVD rows+0(FP), R14")
 	f.p("MOVD k+16(FP), R0")
@@ -141,7 +140,7 @@ func (f *file) neonHead(name, doc string) {
 	f.p("MOVD ds+32(FP), R11")
 }
 
-// neonTransposed turns 16 bytes of four rows of W into columns of the panel.
+// neonTransposed writes 16 bytes of four rows of W as columns of the panel.
 func (f *file) neonTransposed(name string, bf16 bool) {
 	values := map[bool]int{false: 4, true: 8}[bf16]
 	f.neonHead(name, fmt.Sprintf("transposes 4 rows of W, n blocks of %d values each.", values))

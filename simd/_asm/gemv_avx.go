@@ -12,7 +12,8 @@ type gemv struct {
 	input string // f32, bf16, f16, or pairs of bf16 (for both factors)
 }
 
-// groups is how many groups of packer.rows() rows of W one call takes: so many
+// groups is how many times packer.rows() rows of W one call takes (groupsAVX512 and
+// groupsAVX2 of simd/kernels_amd64.go have the rows): so many
 // that their sums hide the latency of each other, and no more, as each row is a
 // line of the L1 cache.
 func (g gemv) groups(m int) int {
@@ -34,8 +35,7 @@ const (
 var gemvBases = []string{"SI", "DX", "R15", "BX"}
 
 func gemvAMD64() *file {
-	f := newFile("gemv_amd64", "amd64")
-	f.declare("import \"unsafe\"")
+	f := newFile("gemv_amd64")
 	for _, k := range []packer{{"AVX512", "Z", 64}, {"AVX2", "Y", 32}} {
 		f.gemv(gemv{k, "gemvF32", "f32"})
 		f.gemv(gemv{k, "gemvBF16", "bf16"})
@@ -49,7 +49,7 @@ func gemvAMD64() *file {
 func (f *file) gemv(g gemv) {
 	name := g.name + g.suffix
 	sig := "func " + name + "(rows, k int, w unsafe.Pointer, ws int, a unsafe.Pointer, rsa int, c unsafe.Pointer, ldc int, add bool)"
-	f.declare("\n// %s sets C = A·Wᵀ or adds to it, for 1 to 4 rows of A, gemvGroup(…, rows)\n// rows of W and k blocks of 16 bytes of each. Strides are in bytes.\n//\n//go:noescape\n%s", name, sig)
+	f.declare("\n// %s sets C = A·Wᵀ or adds to it, for 1 to 4 rows of A, a group\n// of rows of W and k blocks of 16 bytes of each. Strides are in bytes.\n//\n//go:noescape\n%s", name, sig)
 	f.raw("// %s", sig)
 	f.raw("TEXT ·%s(SB), NOSPLIT, $0-65", name)
 	f.p("MOVQ w+16(FP), SI")

@@ -12,8 +12,7 @@ type vector struct {
 }
 
 func vecAMD64() *file {
-	f := newFile("vec_amd64", "amd64")
-	f.declare("import \"unsafe\"")
+	f := newFile("vec_amd64")
 	f.vecConstants(64)
 	for _, v := range []vector{{f, "Z", 64, "AVX512"}, {f, "Y", 32, "AVX2"}} {
 		v.reductions()
@@ -218,7 +217,7 @@ func (v vector) rotate() {
 	})
 }
 
-// adamW takes the nine numbers of adamWConstants, in their order.
+// adamW takes the nine numbers of AdamW.constants, in their order.
 func (v vector) adamW() {
 	v.begin("adamW", 0)
 	for k := range 9 {

@@ -18,7 +18,7 @@ func (v vector) chains(k, first int) []expChain {
 	return list
 }
 
-// exp sets y = exp(x) as expGeneric does, step by step for several vectors: one
+// exp sets y = exp(x) as expTwin does, step by step for several vectors: one
 // alone waits for itself most of the time. load writes the i-th x to a register.
 func (v vector) exp(list []expChain, load func(i, x int)) {
 	each := func(step func(c expChain)) {
@@ -64,7 +64,7 @@ func (v vector) exp(list []expChain, load func(i, x int)) {
 	}
 }
 
-// most is how many exps are interleaved: as many as there are registers for.
+// most is the vectors whose exps are interleaved: as many as there are registers for.
 func (v vector) most() int { return map[string]int{"Z": 3, "Y": 4}[v.reg] }
 
 func (v vector) expSum() {

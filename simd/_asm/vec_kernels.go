@@ -19,7 +19,7 @@ var vecKernels = map[string]vecKernel{
 	"siluMulBackward": {"sets dg and du; see SiLUMulBackward.", "dg, du, dy, gate, u", ""},
 	"scaleMul":        {"sets y = s·x·w.", "y, x, w", "s"},
 	"rmsNormBackward": {"adds rstd·w·dy - k·x to dx.", "dx, dy, x, w", "rstd, k"},
-	"rotate":          {"turns the pairs (a, b).", "a, b, cos, sin", ""},
+	"rotate":          {"rotates the pairs (a, b).", "a, b, cos, sin", ""},
 	"adamW":           {"does an optimizer step with the nine numbers of AdamW.constants.", "p, grad, m, v, consts", ""},
 	"convertBF16":     {"widens n bfloat16.", "dst, src", ""},
 	"convertF16":      {"widens n float16.", "dst, src", ""},

@@ -43,8 +43,7 @@ const neonConst = 16
 func neonC(name string) int { return neonConst + constantIndex(name) }
 
 func vecARM64() *file {
-	f := newFile("vec_arm64", "arm64")
-	f.declare("import \"unsafe\"")
+	f := newFile("vec_arm64")
 	f.vecConstants(16)
 	f.neonReductions()
 	f.neonSiLU()
@@ -137,7 +136,7 @@ func (f *file) neonExpConstants() {
 	}
 }
 
-// neonExp sets y = exp(x) as expGeneric does; n, t and s are scratch.
+// neonExp sets y = exp(x) as expTwin does; n, t and s are scratch.
 func (f *file) neonExp(y, x, n, t, s int) {
 	f.neon("FMUL", n, x, neonC("log2e"))
 	f.neon("FRINTN", n, n)
@@ -330,7 +329,7 @@ func (f *file) transposeNEON() {
 		for i := range 4 {
 			f.ld(i, 1+i)
 		}
-		f.neonTurn4()
+		f.neonTranspose4()
 		for i := range 4 {
 			f.p("VST1 [V%d.S4], (R10)", 8+i)
 			f.p("ADD R11, R10, R10")
@@ -339,8 +338,8 @@ func (f *file) transposeNEON() {
 	f.neonEnd()
 }
 
-// neonTurn4 transposes V0-V3 to V8-V11, by way of V4-V7.
-func (f *file) neonTurn4() {
+// neonTranspose4 transposes V0-V3 to V8-V11, by way of V4-V7.
+func (f *file) neonTranspose4() {
 	for i, op := range []string{"VZIP1", "VZIP2"} { // (0,1), (2,3) interleaved
 		f.p("%s V1.S4, V0.S4, V%d.S4", op, 4+i)
 		f.p("%s V3.S4, V2.S4, V%d.S4", op, 6+i)

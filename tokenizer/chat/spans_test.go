@@ -2,11 +2,15 @@ package chat
 
 import (
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"example.com/finetune/tokenizer/jinja"
 )
 
 // spansOf renders and gives the trained stretches as "turn:text".
@@ -222,4 +226,42 @@ func TestSpansMeetTokens(t *testing.T) {
 	if ids[0] != bos || ids[1] == bos {
 		t.Errorf("ids %v: want exactly one BOS", ids)
 	}
+}
+
+// FuzzSpans: whatever a template says, its spans lie in the text, in order, and the
+// rendering neither panics nor hangs.
+func FuzzSpans(f *testing.F) {
+	paths, err := filepath.Glob("testdata/templates/*.jinja")
+	if err != nil || len(paths) == 0 {
+		f.Fatal("no templates")
+	}
+	for _, path := range paths {
+		source, err := os.ReadFile(path)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(string(source))
+	}
+	conv := raws([]json.RawMessage{
+		json.RawMessage(`{"role":"user","content":"hi <|im_end|>"}`),
+		json.RawMessage(`{"role":"assistant","content":null,"tool_calls":[{"function":{"name":"f","arguments":{"a":[1,2.5,true]}}}]}`),
+		json.RawMessage(`{"role":"assistant","content":"<think>\na</think> four "}`),
+	}, json.RawMessage(`[{"type":"function"}]`))
+	f.Fuzz(func(t *testing.T, source string) {
+		parsed, err := jinja.Parse("t", source)
+		if err != nil {
+			return
+		}
+		r, err := (&Template{chat: parsed, date: fixedDate}).RenderSpans(conv)
+		if err != nil {
+			return
+		}
+		last := 0
+		for _, s := range r.Spans {
+			if s.Start < last || s.End <= s.Start || s.End > len(r.Text) || s.Turn < 0 || s.Turn >= len(conv.Messages) {
+				t.Fatalf("span %v after %d in %d bytes", s, last, len(r.Text))
+			}
+			last = s.End
+		}
+	})
 }

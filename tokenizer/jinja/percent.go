@@ -76,6 +76,7 @@ func (p *percenter) byte() (byte, error) {
 	return p.s.text[p.at-1], nil
 }
 
+// directive reads what is behind a % and writes it.
 func (p *percenter) directive() error {
 	f := spec{fill: " ", precision: -1}
 	var value Value
@@ -87,7 +88,34 @@ func (p *percenter) directive() error {
 			c, err = p.byte()
 		}
 	}
+	if err == nil {
+		c, err = p.flags(&f, c)
+	}
+	if err == nil {
+		c, err = p.sizes(&f, c)
+	}
+	if err != nil {
+		return err
+	}
+	if c == '%' {
+		p.out.text("%")
+		return nil
+	}
+	if f.verb = c; !keyed {
+		if value, err = p.next(); err != nil {
+			return err
+		}
+	}
+	if f.align == '=' && strings.IndexByte("diouxXeEfFgG", c) < 0 { // zeros fill up numbers alone
+		f.fill, f.align = " ", '>'
+	}
+	return p.write(f, value)
+}
+
+// flags reads #, 0, -, space and + from c on, and gives the byte behind.
+func (p *percenter) flags(f *spec, c byte) (byte, error) {
 	left, zero := false, false
+	var err error
 	for ; err == nil && strings.IndexByte("#0- +", c) >= 0; c, err = p.byte() {
 		switch c {
 		case '#':
@@ -104,13 +132,25 @@ func (p *percenter) directive() error {
 			}
 		}
 	}
-	if err == nil {
-		f.width, c, err = p.number(c)
+	switch f.align = '>'; {
+	case left:
+		f.align = '<'
+	case zero:
+		f.fill, f.align = "0", '='
+	}
+	return c, err
+}
+
+// sizes reads the width, the precision and C's letters for sizes, which mean nothing.
+func (p *percenter) sizes(f *spec, c byte) (byte, error) {
+	var err error
+	if f.width, c, err = p.number(c); err != nil {
+		return 0, err
 	}
 	if f.width < 0 {
-		left, f.width = true, -f.width
+		f.fill, f.align, f.width = " ", '<', -f.width
 	}
-	if err == nil && c == '.' {
+	if c == '.' {
 		if c, err = p.byte(); err == nil {
 			f.precision, c, err = p.number(c)
 			f.precision = max(f.precision, 0)
@@ -119,26 +159,7 @@ func (p *percenter) directive() error {
 	for err == nil && strings.IndexByte("hlL", c) >= 0 {
 		c, err = p.byte()
 	}
-	if err != nil {
-		return err
-	}
-	if c == '%' {
-		p.out.text("%")
-		return nil
-	}
-	if f.verb = c; !keyed {
-		if value, err = p.next(); err != nil {
-			return err
-		}
-	}
-	f.align = '>'
-	if zero && !left && strings.IndexByte("diouxXeEfFgG", c) >= 0 {
-		f.fill, f.align = "0", '='
-	}
-	if left {
-		f.align = '<'
-	}
-	return p.write(f, value)
+	return c, err
 }
 
 // key reads (name) and looks it up.

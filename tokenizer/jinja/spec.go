@@ -187,6 +187,20 @@ func (f *spec) general(a float64, n int, point bool) string {
 	return text
 }
 
+// alignment reads [[fill]align] and gives the rest.
+func (f *spec) alignment(s string) (rest string, aligned, filled bool) {
+	_, size := utf8.DecodeRuneInString(s)
+	if len(s) > size && strings.IndexByte("<>=^", s[size]) >= 0 {
+		f.fill, f.align = s[:size], s[size]
+		return s[size+1:], true, true
+	}
+	if strings.IndexByte("<>=^", s[0]) >= 0 {
+		f.align = s[0]
+		return s[1:], true, false
+	}
+	return s, false, false
+}
+
 // parseSpec reads [[fill]align][sign][z][#][0][width][grouping][.precision][type].
 func parseSpec(s string, v Value) (*spec, error) {
 	f := &spec{fill: " ", precision: -1, align: '>'}
@@ -195,13 +209,7 @@ func parseSpec(s string, v Value) (*spec, error) {
 		f.align = '<'
 	}
 	whole := s
-	_, size := utf8.DecodeRuneInString(s)
-	aligned, filled := false, false
-	if len(s) > size && strings.IndexByte("<>=^", s[size]) >= 0 {
-		f.fill, f.align, s, aligned, filled = s[:size], s[size], s[size+1:], true, true
-	} else if strings.IndexByte("<>=^", s[0]) >= 0 {
-		f.align, s, aligned = s[0], s[1:], true
-	}
+	s, aligned, filled := f.alignment(s)
 	take := func(set string) byte {
 		if s != "" && strings.IndexByte(set, s[0]) >= 0 {
 			c := s[0]

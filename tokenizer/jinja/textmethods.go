@@ -41,10 +41,18 @@ func addTextMethods() {
 	runes("isdecimal", func(r rune) bool { return unicode.Is(unicode.Nd, r) })
 	runes("isnumeric", unicode.IsNumber)
 	runes("isalnum", func(r rune) bool { return unicode.IsLetter(r) || unicode.IsNumber(r) })
+	addFormatMethods()
 	addStripMethods()
 	addSplitMethods()
+	addPartMethods()
 	addFindMethods()
+	addReplaceMethods()
 	addPadMethods()
+	addFillMethods()
+}
+
+// addFormatMethods adds format, and refuses what bytes are needed for.
+func addFormatMethods() {
 	put("str", "format", func(m *machine, of Value, a *args) (Value, error) { return m.format(of.(*Str), a) })
 	put("str", "format_map", func(m *machine, of Value, a *args) (Value, error) {
 		if len(a.names) > 0 {
@@ -147,6 +155,10 @@ func addSplitMethods() {
 			return b.apply(m, of, a)
 		})
 	}
+}
+
+// addPartMethods adds the methods that cut a text otherwise, and the one that joins.
+func addPartMethods() {
 	lines := define("splitlines self keepends=False", func(m *machine, a []Value) (Value, error) {
 		parts := splitLines(a[0].(*Str), truth(a[1]))
 		return NewList(parts...), m.items(2*len(parts) + 1)
@@ -255,6 +267,10 @@ func addFindMethods() {
 		}
 		return strings.Count(text, sub.text), m.step(len(text)>>6 + 1)
 	})
+}
+
+// addReplaceMethods adds replace, and the questions for a beginning or end.
+func addReplaceMethods() {
 	for name, has := range map[string]func(s, sub string) bool{"startswith": strings.HasPrefix, "endswith": strings.HasSuffix} {
 		cMethod("str", name, 1, 3, func(m *machine, of Value, a []Value) (Value, error) {
 			return startsWith(m, name, has, of.(*Str), a)
@@ -325,6 +341,10 @@ func addPadMethods() {
 	pad("rjust", func(m *machine, s *Str, width int, fill string) (Value, error) {
 		return m.pad(s, width-strLen(s), 0, fill)
 	})
+}
+
+// addFillMethods adds zfill and expandtabs.
+func addFillMethods() {
 	cMethod("str", "zfill", 1, 1, func(m *machine, of Value, a []Value) (Value, error) {
 		width, err := integer(a[0])
 		if err != nil {

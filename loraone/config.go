@@ -1,0 +1,147 @@
+package loraone
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"example.com/finetune/loraone/spectrum"
+	"example.com/finetune/model"
+)
+
+// allLinear is the one word for all projections, PEFT's.
+const allLinear = "all-linear"
+
+// A Config says which adapters a model gets.
+type Config struct {
+	Method        *Method
+	R             int
+	Alpha         float64
+	TargetModules []string // leaf names such as q_proj, or the one word all-linear
+	UseRSLoRA     *bool    // α/√r or α/r; nil: the method's own scale
+}
+
+// Scale returns the factor of B·A in a module of rank r.
+func (c Config) Scale(r int) float64 {
+	switch {
+	case c.UseRSLoRA == nil:
+		return c.Method.Scale(c.Alpha, r)
+	case *c.UseRSLoRA:
+		return ByRoot(c.Alpha, r)
+	}
+	return ByRank(c.Alpha, r)
+}
+
+// Targets returns the leaf names that TargetModules means, in the order of a layer that
+// has the given ones.
+func (c Config) Targets(leaves []string) ([]string, error) {
+	if slices.Equal(c.TargetModules, []string{allLinear}) {
+		return leaves, nil
+	}
+	for _, t := range c.TargetModules {
+		if !slices.Contains(leaves, t) {
+			return nil, fmt.Errorf("target module %q not found in the model; it has %s, or all-linear for all of them", t, strings.Join(leaves, ", "))
+		}
+	}
+	if len(c.TargetModules) == 0 {
+		return nil, errors.New("no target modules")
+	}
+	return slices.DeleteFunc(slices.Clone(leaves), func(leaf string) bool { return !slices.Contains(c.TargetModules, leaf) }), nil
+}
+
+// Projections returns those that TargetModules means, in the model's order.
+func (c Config) Projections(m *model.Config) ([]model.Projection, error) {
+	targets, err := c.Targets(m.Leaves())
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(m.Linears(), func(p model.Projection) bool { return !slices.Contains(targets, p.Leaf) }), nil
+}
+
+// Check returns an error where the adapters do not fit a model of configuration m.
+// It needs no weights.
+func (c Config) Check(m *model.Config) error {
+	targets, err := c.Projections(m)
+	if err != nil {
+		return err
+	}
+	if c.R < 1 {
+		return fmt.Errorf("lora_r is %d, want at least 1", c.R)
+	}
+	if !(c.Alpha > 0) || math.IsInf(c.Alpha, 0) {
+		return fmt.Errorf("lora_alpha is %v, want a positive number", c.Alpha)
+	}
+	for _, t := range targets {
+		if c.R > min(t.Out, t.In) {
+			return fmt.Errorf("lora_r is %d, but %s is %d×%d: want at most %d", c.R, t.Leaf, t.Out, t.In, min(t.Out, t.In))
+		}
+	}
+	return nil
+}
+
+// size adds up what the modules hold, all of rank R.
+func (c Config) size(m *model.Config) (sum Size) {
+	targets, _ := c.Projections(m)
+	for _, t := range targets {
+		s := c.Method.Size(t, c.R)
+		sum.Trained += s.Trained
+		sum.Held += s.Held
+		sum.PerToken += s.PerToken
+	}
+	return sum
+}
+
+// Parameters returns how many numbers the adapters would train in a model of
+// configuration m.
+func (c Config) Parameters(m *model.Config) int { return c.size(m).Trained }
+
+// TrainingBytes returns what the modules hold while micro-batches of the given tokens
+// pass.
+func (c Config) TrainingBytes(m *model.Config, tokens int) int64 {
+	s := c.size(m)
+	return 4 * (int64(s.Held) + int64(tokens)*int64(s.PerToken))
+}
+
+// StartCost returns what [Start] holds besides at its highest on some threads, and about
+// how many passes over the sequences it takes. materialised is as in StartOptions.
+func (c Config) StartCost(m *model.Config, materialised int64, threads int) (bytes int64, passes int) {
+	targets, _ := c.Projections(m)
+	if c.Method.Need(Gradient) {
+		bytes, passes = spectrum.Cost(c.wanted(targets, nil), c.spectrumOptions(StartOptions{MaterialisedBytes: materialised}))
+		if c.Method.Ranks != nil {
+			passes *= 2
+		}
+	}
+	if c.Method.Need(Weights) {
+		largest := int64(0)
+		for _, t := range targets {
+			largest = max(largest, 4*int64(t.Out)*int64(t.In))
+		}
+		bytes += largest * int64(threads)
+	}
+	return bytes, passes
+}
+
+// wanted returns what the method wants of the initial gradient for modules of given
+// ranks; nil: all R.
+func (c Config) wanted(targets []model.Projection, ranks []int) []spectrum.Target {
+	list := make([]spectrum.Target, len(targets))
+	for i, t := range targets {
+		list[i] = spectrum.Target{Projection: t, Pairs: min(c.Method.pairs(c.rank(ranks, i)), t.Out, t.In)}
+	}
+	return list
+}
+
+// rank returns that of projection i.
+func (c Config) rank(ranks []int, i int) int {
+	if ranks == nil {
+		return c.R
+	}
+	return ranks[i]
+}
+
+func (c Config) spectrumOptions(o StartOptions) spectrum.Options {
+	return spectrum.Options{Seed: o.Seed, Whole: c.Method.Need(Gradient | Whole), Progress: o.Progress, MaterialisedBytes: o.MaterialisedBytes}
+}

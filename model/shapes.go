@@ -1,0 +1,128 @@
+package model
+
+import "fmt"
+
+// A Projection is what is known of a [Linear] before its weights are there.
+type Projection struct {
+	Index   int    // among [Config.Linears]
+	Layer   int    // from 0
+	Leaf    string // q_proj
+	Name    string // model.layers.0.self_attn.q_proj
+	Out, In int
+	Biased  bool
+
+	place place
+}
+
+// A place is where in a block a projection stands.
+type place uint8
+
+const (
+	atQKV place = iota
+	atO
+	atGateUp
+	atDown
+)
+
+// Linears lists all projections of the model, layer by layer.
+func (c *Config) Linears() []Projection {
+	block := c.block()
+	list := make([]Projection, 0, len(block)*c.NumHiddenLayers)
+	for layer := range c.NumHiddenLayers {
+		for _, p := range block {
+			p.Index, p.Layer, p.Name = len(list), layer, layerPrefix(layer)+p.Name+p.Leaf
+			list = append(list, p)
+		}
+	}
+	return list
+}
+
+// block lists the projections of one layer: the one place that says their names and
+// shapes. The outputs of q, k and v lie side by side in a row, and so do those of gate
+// and up.
+func (c *Config) block() []Projection {
+	C, F, q, kv := c.HiddenSize, c.IntermediateSize, c.qWidth(), c.kvWidth()
+	return []Projection{
+		{Name: "self_attn.", Leaf: "q_proj", Out: q, In: C, Biased: c.QKVBias, place: atQKV},
+		{Name: "self_attn.", Leaf: "k_proj", Out: kv, In: C, Biased: c.QKVBias, place: atQKV},
+		{Name: "self_attn.", Leaf: "v_proj", Out: kv, In: C, Biased: c.QKVBias, place: atQKV},
+		{Name: "self_attn.", Leaf: "o_proj", Out: C, In: q, Biased: c.OBias, place: atO},
+		{Name: "mlp.", Leaf: "gate_proj", Out: F, In: C, place: atGateUp},
+		{Name: "mlp.", Leaf: "up_proj", Out: F, In: C, place: atGateUp},
+		{Name: "mlp.", Leaf: "down_proj", Out: C, In: F, place: atDown},
+	}
+}
+
+// Leaves lists the last parts of the names of a layer's projections.
+func (c *Config) Leaves() []string {
+	var leaves []string
+	for _, p := range c.block() {
+		leaves = append(leaves, p.Leaf)
+	}
+	return leaves
+}
+
+// Leaves lists those of an ordinary layer, for settings that are checked before a model
+// is there.
+func Leaves() []string { return new(Config).Leaves() }
+
+func layerPrefix(layer int) string { return fmt.Sprintf("model.layers.%d.", layer) }
+
+// A norm is a vector of weights in each block.
+type norm struct {
+	name  string
+	width int
+	of    func(b *Block) *[]float32
+}
+
+// norms lists those of one block.
+func (c *Config) norms() []norm {
+	list := []norm{{"input_layernorm", c.HiddenSize, func(b *Block) *[]float32 { return &b.InputNorm }}}
+	if c.QKNorm {
+		list = append(list,
+			norm{"self_attn.q_norm", c.HeadDim, func(b *Block) *[]float32 { return &b.QNorm }},
+			norm{"self_attn.k_norm", c.HeadDim, func(b *Block) *[]float32 { return &b.KNorm }})
+	}
+	return append(list, norm{"post_attention_layernorm", c.HiddenSize, func(b *Block) *[]float32 { return &b.MLPNorm }})
+}
+
+// Names of the tensors that belong to no layer.
+const (
+	embedName = "model.embed_tokens.weight"
+	normName  = "model.norm.weight"
+	headName  = "lm_head.weight"
+)
+
+// A Tensor is the name and shape of one tensor of a model's files.
+type Tensor struct {
+	Name  string
+	Shape []int
+}
+
+// Tensors lists what the model's files hold. Where the head is tied to the embedding
+// they may hold it as well.
+func (c *Config) Tensors() []Tensor {
+	list := []Tensor{{embedName, []int{c.VocabSize, c.HiddenSize}}}
+	for layer := range c.NumHiddenLayers {
+		for _, n := range c.norms() {
+			list = append(list, Tensor{layerPrefix(layer) + n.name + ".weight", []int{n.width}})
+		}
+	}
+	for _, p := range c.Linears() {
+		list = append(list, Tensor{p.Name + ".weight", []int{p.Out, p.In}})
+		if p.Biased {
+			list = append(list, Tensor{p.Name + ".bias", []int{p.Out}})
+		}
+	}
+	list = append(list, Tensor{normName, []int{c.HiddenSize}})
+	if !c.TieWordEmbeddings {
+		list = append(list, Tensor{headName, []int{c.VocabSize, c.HiddenSize}})
+	}
+	return list
+}
+
+// The widths of rows between projections: all query heads, all key heads, and queries,
+// keys and values side by side.
+func (c *Config) qWidth() int   { return c.NumAttentionHeads * c.HeadDim }
+func (c *Config) kvWidth() int  { return c.NumKeyValueHeads * c.HeadDim }
+func (c *Config) qkvWidth() int { return c.qWidth() + 2*c.kvWidth() }

@@ -1,0 +1,82 @@
+package simd
+
+import (
+	"slices"
+	"testing"
+)
+
+// forEachImpl runs f once for every kernel set this CPU has, with active set to it.
+// Such tests must not run in parallel with each other.
+func forEachImpl(t *testing.T, f func(t *testing.T)) {
+	t.Helper()
+	old := active
+	defer func() { active = old }()
+	for _, k := range kernelSets {
+		active = k
+		t.Run(k.name, f)
+	}
+}
+
+// benchEachImpl is forEachImpl for benchmarks, best first.
+func benchEachImpl(b *testing.B, f func(b *testing.B)) {
+	b.Helper()
+	old := active
+	defer func() { active = old }()
+	for _, k := range slices.Backward(kernelSets) {
+		active = k
+		b.Run(k.name, f)
+	}
+}
+
+// TestKernelSets: a set has every kernel but those that kernelSet calls optional, and
+// its shapes are such as the buffers of products expect.
+func TestKernelSets(t *testing.T) {
+	if kernelSets[0] != &plainGo || active != kernelSets[len(kernelSets)-1] || Kernels() != active.name {
+		t.Errorf("%s runs, of %d sets", Kernels(), len(kernelSets))
+	}
+	forEachImpl(t, func(t *testing.T) {
+		k := active
+		if blockK()%32 != 0 || blockRows()%tileRows(panelCols()) != 0 || blockRows() == 0 {
+			t.Errorf("blocks of %d rows and %d k", blockRows(), blockK())
+		}
+		if k == &plainGo {
+			return
+		}
+		for name, missing := range map[string]bool{
+			"max": k.max == nil, "dot": k.dot == nil, "dot3": k.dot3 == nil, "expSum": k.expSum == nil,
+			"siluMul": k.siluMul == nil, "siluMulBackward": k.siluMulBackward == nil, "scaleMul": k.scaleMul == nil,
+			"rmsNormBackward": k.rmsNormBackward == nil, "rotate": k.rotate == nil, "adamW": k.adamW == nil,
+			"convert": k.convert[F16] == nil || k.convert[BF16] == nil,
+			"tile":    k.tile == nil,
+			"packNT":  k.packNT[F32] == nil || k.packNT[BF16] == nil || k.packNT[F16] != nil,
+			"packNN":  k.packNN[F16] == nil || k.packNN[BF16] == nil || k.packNN[F32] != nil,
+		} {
+			if missing {
+				t.Errorf("%s is missing", name)
+			}
+		}
+		if k.wide.cols > 32 || k.packRows > 16 || k.packBytes%4 != 0 || k.wide.cols%(k.packBytes/4) != 0 {
+			t.Errorf("packs %d rows, %d bytes of each, to %d columns", k.packRows, k.packBytes, k.wide.cols)
+		}
+		if !k.masks && (k.wide.cols > maxTileCols || k.wide.cols*k.wide.rows > maxTile || k.narrow.cols*k.narrow.rows > maxTile) {
+			t.Errorf("tiles of %v and %v need larger buffers", k.narrow, k.wide)
+		}
+		gemvs := k.gemv[:]
+		if k.pairs != nil {
+			gemvs = append(slices.Clone(gemvs), k.pairs.gemv)
+		}
+		for _, g := range gemvs {
+			if g.run == nil {
+				continue
+			}
+			for rows, group := range g.group[1:] {
+				if group == 0 || gemvMost%group != 0 {
+					t.Errorf("a group of %d rows of W for %d of A", group, rows+1)
+				}
+			}
+			if k.copyBlock == nil {
+				t.Error("gemv without copyBlock")
+			}
+		}
+	})
+}

@@ -1,0 +1,256 @@
+package simd
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/viterin/vek/vek32"
+)
+
+// Each function here gives whole groups of 16 values to the kernel of the active
+// set, and the tail to the kernel's twin.
+
+// Add adds x to dst, element by element.
+func Add(dst, x []float32) {
+	same("Add", len(dst), len(x))
+	if active.add != nil && len(x) >= 16 {
+		n := whole(len(x))
+		active.add(n, at(dst), at(x))
+		dst, x = dst[n:], x[n:]
+	}
+	if len(x) > 0 { // vek panics on no values
+		vek32.Add_Inplace(dst, x)
+	}
+}
+
+// MulBy multiplies dst by x, element by element.
+func MulBy(dst, x []float32) {
+	same("MulBy", len(dst), len(x))
+	if active.mulBy != nil && len(x) >= 16 {
+		n := whole(len(x))
+		active.mulBy(n, at(dst), at(x))
+		dst, x = dst[n:], x[n:]
+	}
+	if len(x) > 0 {
+		vek32.Mul_Inplace(dst, x)
+	}
+}
+
+// Scale multiplies x by s in place.
+func Scale(x []float32, s float32) {
+	if active.scale != nil && len(x) >= 16 {
+		n := whole(len(x))
+		active.scale(n, at(x), s)
+		x = x[n:]
+	}
+	if len(x) > 0 {
+		vek32.MulNumber_Inplace(x, s)
+	}
+}
+
+// AddNumber adds s to every element of x.
+func AddNumber(x []float32, s float32) {
+	if active.addNumber != nil && len(x) >= 16 {
+		n := whole(len(x))
+		active.addNumber(n, at(x), s)
+		x = x[n:]
+	}
+	if len(x) > 0 {
+		vek32.AddNumber_Inplace(x, s)
+	}
+}
+
+// Max returns the largest element, -Inf for none. NaNs are skipped.
+func Max(x []float32) float32 {
+	var l lanes
+	for i := range l {
+		l[i] = float32(math.Inf(-1))
+	}
+	n := whole(len(x))
+	if n > 0 {
+		active.max(n, at(x), at(l[:]))
+	}
+	maxTwin(&l, x[n:])
+	return l.max()
+}
+
+// Dot returns Σ x[i]·y[i], summed in sixteen lanes (see doc.go).
+func Dot(x, y []float32) float32 {
+	same("Dot", len(x), len(y))
+	var l lanes
+	n := whole(len(x))
+	if n > 0 {
+		active.dot(n, at(x), at(y), at(l[:]))
+	}
+	dotTwin(&l, x[n:], y[n:])
+	return l.sum()
+}
+
+// dot3 returns Σ x[i]·y[i]·z[i], where x[i]·y[i] is rounded.
+func dot3(x, y, z []float32) float32 {
+	var l lanes
+	n := whole(len(x))
+	if n > 0 {
+		active.dot3(n, at(x), at(y), at(z), at(l[:]))
+	}
+	dot3Twin(&l, x[n:], y[n:], z[n:])
+	return l.sum()
+}
+
+// ExpSum sets dst[i] = exp(x[i]-shift) and returns their sum, in sixteen lanes. dst
+// may be x.
+func ExpSum(dst, x []float32, shift float32) float32 {
+	same("ExpSum", len(dst), len(x))
+	var l lanes
+	n := whole(len(x))
+	if n > 0 {
+		active.expSum(n, at(x), at(dst), at(l[:]), shift)
+	}
+	expSumTail(&l, dst[n:], x[n:], shift)
+	return l.sum()
+}
+
+// SiLUMul sets y = silu(g)·u, where silu(g) = g/(1+exp(-g)). y may be g or u.
+func SiLUMul(y, g, u []float32) {
+	same("SiLUMul", len(y), len(g), len(u))
+	n := whole(len(y))
+	if n > 0 {
+		active.siluMul(n, at(y), at(g), at(u))
+	}
+	siluMulTail(y[n:], g[n:], u[n:])
+}
+
+// SiLUMulBackward sets dg and du, given dy = ∂L/∂y of y = silu(g)·u. dg may be
+// g, du may be u.
+func SiLUMulBackward(dg, du, dy, g, u []float32) {
+	same("SiLUMulBackward", len(dg), len(du), len(dy), len(g), len(u))
+	n := whole(len(dy))
+	if n > 0 {
+		active.siluMulBackward(n, at(dg), at(du), at(dy), at(g), at(u))
+	}
+	siluMulBackwardTail(dg[n:], du[n:], dy[n:], g[n:], u[n:])
+}
+
+// The tail of a function with an exp, less than 16 values, goes to the kernel as
+// well, in a padded group of 16: the twin's exp is slow. Tails of up to shortTail
+// values go to the twin, which takes less time than the copies.
+const shortTail = 2
+
+func padTail(n int) bool { return n > shortTail && active != &plainGo }
+
+func expSumTail(l *lanes, dst, x []float32, shift float32) {
+	if !padTail(len(x)) {
+		expSumTwin(l, dst, x, shift)
+		return
+	}
+	var group [16]float32
+	var sums lanes
+	copy(group[:], x)
+	active.expSum(16, at(group[:]), at(group[:]), at(sums[:]), shift)
+	for i := range dst {
+		l[i] += group[i]
+	}
+	l.pad(copy(dst, group[:]))
+}
+
+func siluMulTail(y, g, u []float32) {
+	if !padTail(len(y)) {
+		siluMulTwin(y, g, u)
+		return
+	}
+	var gs, us [16]float32
+	copy(gs[:], g)
+	copy(us[:], u)
+	active.siluMul(16, at(gs[:]), at(gs[:]), at(us[:]))
+	copy(y, gs[:])
+}
+
+func siluMulBackwardTail(dg, du, dy, g, u []float32) {
+	if !padTail(len(dy)) {
+		siluMulBackwardTwin(dg, du, dy, g, u)
+		return
+	}
+	var dys, gs, us [16]float32
+	copy(dys[:], dy)
+	copy(gs[:], g)
+	copy(us[:], u)
+	active.siluMulBackward(16, at(gs[:]), at(us[:]), at(dys[:]), at(gs[:]), at(us[:]))
+	copy(dg, gs[:])
+	copy(du, us[:])
+}
+
+// RMSNormScale returns 1/rms(x), rms(x)² = mean(x²)+eps.
+func RMSNormScale(x []float32, eps float64) float32 {
+	return float32(1 / math.Sqrt(float64(Dot(x, x))/float64(len(x))+eps))
+}
+
+// RMSNorm sets y = w·x/rms(x), with rms as in RMSNormScale. y may be x.
+func RMSNorm(y, x, w []float32, eps float64) {
+	same("RMSNorm", len(y), len(x), len(w))
+	s, n := RMSNormScale(x, eps), whole(len(x))
+	if n > 0 {
+		active.scaleMul(n, at(y), at(x), at(w), s)
+	}
+	scaleMulTwin(y[n:], x[n:], w[n:], s)
+}
+
+// RMSNormBackward adds ∂L/∂x to dx, given dy = ∂L/∂y and rstd = RMSNormScale(x):
+// dx += rstd·w·dy - x·rstd³·mean(w·dy·x). The weight is frozen.
+func RMSNormBackward(dx, dy, x, w []float32, rstd float32) {
+	same("RMSNormBackward", len(dx), len(dy), len(x), len(w))
+	r := float64(rstd)
+	k := float32(float64(dot3(dy, w, x)) * (r * r * r) / float64(len(x)))
+	n := whole(len(dx))
+	if n > 0 {
+		active.rmsNormBackward(n, at(dx), at(dy), at(x), at(w), rstd, k)
+	}
+	rmsNormBackwardTwin(dx[n:], dy[n:], x[n:], w[n:], rstd, k)
+}
+
+// Rotate rotates x, one head of 2·len(cos) elements, by the rotary angles:
+// element i is paired with element i+len(cos) (rotate-half).
+func Rotate(x, cos, sin []float32) {
+	same("Rotate", len(x), 2*len(cos), 2*len(sin))
+	a, b := x[:len(cos)], x[len(cos):]
+	n := whole(len(cos))
+	if n > 0 {
+		active.rotate(n, at(a), at(b), at(cos), at(sin))
+	}
+	rotateTwin(a[n:], b[n:], cos[n:], sin[n:])
+}
+
+// An AdamW is one step's constants of the optimizer of Loshchilov and Hutter
+// (decoupled weight decay). Correction1 and Correction2 are 1-βᵗ.
+type AdamW struct {
+	LR, Beta1, Beta2, Epsilon, WeightDecay float32
+	Correction1, Correction2               float32
+}
+
+// constants are the numbers that the kernels and their twin read, in this order.
+func (a *AdamW) constants() *[9]float32 {
+	return &[9]float32{
+		a.Beta1, 1 - a.Beta1, a.Beta2, 1 - a.Beta2, a.Correction1, a.Correction2,
+		a.Epsilon, -a.LR, 1 - float32(a.LR*a.WeightDecay),
+	}
+}
+
+// Step updates the parameters p and the moments m, v by the gradient g:
+// m = β₁m+(1-β₁)g, v = β₂v+(1-β₂)g², p = (1-lr·wd)p - lr·(m/c₁)/(√(v/c₂)+ε).
+func (a *AdamW) Step(p, g, m, v []float32) {
+	same("AdamW.Step", len(p), len(g), len(m), len(v))
+	c, n := a.constants(), whole(len(p))
+	if n > 0 {
+		active.adamW(n, at(p), at(g), at(m), at(v), at(c[:]))
+	}
+	adamWTwin(p[n:], g[n:], m[n:], v[n:], c)
+}
+
+// same panics unless all lengths are the same.
+func same(what string, lens ...int) {
+	for _, n := range lens[1:] {
+		if n != lens[0] {
+			panic(fmt.Sprintf("simd: %s: lengths %v differ", what, slices.Clone(lens))) // lens stays on the stack
+		}
+	}
+}

@@ -1,0 +1,106 @@
+package optim
+
+import (
+	"slices"
+
+	"example.com/finetune/loraone"
+	"example.com/finetune/simd"
+)
+
+// Settings are what all optimizers choose from.
+type Settings struct {
+	Beta1, Beta2, Epsilon, WeightDecay float64
+	Reg                                float64            // λ of scaled-adamw
+	Factors                            map[string]float64 // of the learning rate, by a parameter's group; 1 where it has none
+}
+
+// factor returns what a parameter's learning rate is multiplied by.
+func (s Settings) factor(p *loraone.Param) float64 {
+	if f, ok := s.Factors[p.Group]; ok {
+		return f
+	}
+	return 1
+}
+
+// A Kind is an optimizer: a row of [Kinds], in a file of its own.
+type Kind struct {
+	Name         string // as settings spell it
+	Title        string // for people
+	Beta1, Beta2 float64
+	// Rate is the learning rate that suits adapters on so many projections of a layer.
+	Rate func(targets int) float64
+	// New returns the rule that updates some modules. A module that it cannot update is an
+	// error.
+	New func(s Settings, modules []loraone.Module) (Rule, error)
+}
+
+// Kinds is the table. A program may add rows before it uses any.
+var Kinds = []*Kind{PreconditionedAdamW, AdamW, ScaledAdamW}
+
+// Find returns the kind of a name, nil where there is none.
+func Find(name string) *Kind {
+	if i := slices.IndexFunc(Kinds, func(k *Kind) bool { return k.Name == name }); i >= 0 {
+		return Kinds[i]
+	}
+	return nil
+}
+
+// Names lists the kinds' names in the order of the table.
+func Names() []string {
+	names := make([]string, len(Kinds))
+	for i, k := range Kinds {
+		names[i] = k.Name
+	}
+	return names
+}
+
+// A Rule updates the modules it was made for, each by its index. Its methods are called
+// for several modules at once.
+type Rule interface {
+	// Prepare readies a module for a step. It may change gradients and nothing else: after
+	// an error no step is taken.
+	Prepare(module int) error
+	// Update takes step t, from 0, of a learning rate.
+	Update(module, t int, rate float64)
+	// State lists what the rule remembers between steps, in a fixed order: checkpoints
+	// keep it by name.
+	State() []*loraone.Param
+}
+
+// An Optimizer is a rule at work.
+type Optimizer struct {
+	modules []loraone.Module
+	pool    *simd.Pool
+	rule    Rule
+}
+
+// New returns an optimizer of some modules that computes on p.
+func New(k *Kind, s Settings, modules []loraone.Module, p *simd.Pool) (*Optimizer, error) {
+	rule, err := k.New(s, modules)
+	return &Optimizer{modules, p, rule}, err
+}
+
+// Step takes step t, from 0, of a learning rate, given mean, clipped gradients. After an
+// error no parameter has changed.
+func (o *Optimizer) Step(t int, rate float64) error {
+	failed := make([]error, len(o.modules))
+	o.pool.Run(len(o.modules), func(_, i int) { failed[i] = o.rule.Prepare(i) })
+	for _, err := range failed {
+		if err != nil {
+			return err
+		}
+	}
+	o.pool.Run(len(o.modules), func(_, i int) {
+		o.rule.Update(i, t, rate)
+		o.modules[i].Sync()
+	})
+	return nil
+}
+
+// State lists what is remembered between steps.
+func (o *Optimizer) State() []*loraone.Param { return o.rule.State() }
+
+// remembered returns an array of a parameter that a rule remembers, zero at first.
+func remembered(prefix string, p *loraone.Param, rows int) *loraone.Param {
+	return &loraone.Param{Name: prefix + p.Name, Rows: rows, Cols: p.Cols, Value: make([]float32, rows*p.Cols)}
+}
