@@ -29,10 +29,15 @@
 //
 // # Differences to jinja2
 //
-// Characters are classified by this Go's version of Unicode. The addresses in the
-// spelling of functions and generators are left out. Generators are run when they are
-// first looked at, not item by item. Markup (safe, escape) escapes what is added to it
-// by +, and by no other operation. random gives the first item, since a rendering is to
-// depend on its input alone; lipsum is not there. Blocks are rendered where they
-// stand: there is nothing to inherit from.
+// Refused by name: include, import, extends, autoescape with anything but false, lipsum,
+// urlize, the methods encode, maketrans and translate, \N{...} in strings, and powers
+// that are complex numbers. random gives the first item, since a rendering is to depend
+// on its input alone; pprint does not break lines; blocks are rendered where they stand.
+//
+// Characters are classified by this Go's version of Unicode. The spelling of functions
+// and generators has no addresses. Generators are run when they are first looked at, not
+// item by item. Markup (safe, escape) escapes what is added to it by +, and by no other
+// operation. A slice that is wrong is an error even where jinja2 folds constants and finds
+// it undefined. A list that is indented is an error as in Python, which makes the list
+// longer before it fails.
 package jinja
