@@ -9,6 +9,7 @@ import (
 	"example.com/finetune/model"
 	"example.com/finetune/simd"
 	"example.com/finetune/tokenizer"
+	"example.com/finetune/tokenizer/chat"
 	"example.com/finetune/train/data"
 	"example.com/finetune/train/recipe"
 	"example.com/finetune/train/rundir"
@@ -35,7 +36,7 @@ type Note struct {
 // of m. template may be nil. progress is told of the bytes that were read, of all there
 // are; it may be nil. A token that the model does not have is an error that names its
 // row. The data is to be closed.
-func LoadData(c *recipe.Resolved, m *model.Config, t *tokenizer.Tokenizer, template *tokenizer.Template, p *simd.Pool, progress func(done, total int64)) (*Data, error) {
+func LoadData(c *recipe.Resolved, m *model.Config, t *tokenizer.Tokenizer, template *chat.Template, p *simd.Pool, progress func(done, total int64)) (*Data, error) {
 	paths, err := data.Find(c.Data)
 	if err != nil {
 		return nil, err

@@ -10,8 +10,10 @@ import (
 	"unicode/utf8"
 
 	"example.com/finetune/internal/hint"
+	"example.com/finetune/internal/jsontree"
 	"example.com/finetune/model"
 	"example.com/finetune/tokenizer"
+	"example.com/finetune/tokenizer/chat"
 )
 
 // TrainOn is what of a row is learned.
@@ -36,7 +38,7 @@ const (
 
 // Options say how rows become sequences.
 type Options struct {
-	Template  *tokenizer.Template // nil: the model has none, or it is not wanted
+	Template  *chat.Template // nil: the model has none, or it is not wanted
 	TrainOn   TrainOn
 	MaxLength int // tokens
 	Overlong  Overlong
@@ -68,7 +70,7 @@ func newEncoder(t *tokenizer.Tokenizer, o Options) *encoder {
 // EndTokens returns the tokens that generation stops at: those of the model's
 // configuration, the tokenizer's, and the special token that the template, which may be
 // nil, puts behind an answer.
-func EndTokens(t *tokenizer.Tokenizer, template *tokenizer.Template, configured []int) (ends []int32) {
+func EndTokens(t *tokenizer.Tokenizer, template *chat.Template, configured []int) (ends []int32) {
 	for _, id := range configured {
 		ends = append(ends, int32(id))
 	}
@@ -78,7 +80,7 @@ func EndTokens(t *tokenizer.Tokenizer, template *tokenizer.Template, configured 
 	if template == nil {
 		return ends
 	}
-	rendered, err := template.RenderSpans(tokenizer.Conversation{Messages: []tokenizer.Message{
+	rendered, err := template.RenderSpans(chat.Conversation{Messages: []chat.Message{
 		{Role: "user", Content: "question"}, {Role: "assistant", Content: "answer"},
 	}})
 	if err != nil || len(rendered.Spans) == 0 { // a template may refuse such a chat
@@ -94,17 +96,17 @@ func EndTokens(t *tokenizer.Tokenizer, template *tokenizer.Template, configured 
 
 // readsParts reports whether a template reads contents that are lists of parts. One that
 // does not fails on them, or writes them as Python spells a list.
-func readsParts(template *tokenizer.Template) bool {
+func readsParts(template *chat.Template) bool {
 	if template == nil {
 		return false
 	}
 	const first, second = "one part of a content", "another part of it"
-	var chat tokenizer.Conversation
+	var probe chat.Conversation
 	for _, role := range []string{"user", "assistant"} {
 		raw := fmt.Sprintf(`{"role": %q, "content": [{"type": "text", "text": %q}, {"type": "text", "text": %q}]}`, role, first, second)
-		chat.Messages = append(chat.Messages, tokenizer.Message{Role: role, Content: first + second, Raw: []byte(raw)})
+		probe.Messages = append(probe.Messages, chat.Message{Role: role, Content: first + second, Object: treeOf([]byte(raw))})
 	}
-	text, err := template.Render(chat, false)
+	text, err := template.Render(probe, false)
 	return err == nil && strings.Count(text, first) == 2 && strings.Count(text, second) == 2 && !strings.Contains(text, "'type'") && !strings.Contains(text, `"type"`)
 }
 
@@ -142,7 +144,7 @@ func (n *encoder) row(r *Row) (e encoded, err error) {
 		if err := e.render(n, r); err != nil {
 			return e, err
 		}
-	case (r.Format == PromptCompletion || r.Format == Alpaca) && len(r.Messages) == 0 && r.Tools == nil:
+	case (r.Format == PromptCompletion || r.Format == Alpaca) && len(r.Messages) == 0 && r.Tools.IsNull():
 		e.plain(n, r)
 	default:
 		return e, errNoTemplate
@@ -229,11 +231,11 @@ func keyOf(e *encoded) uint64 {
 }
 
 // conversation returns the row as its template will see it.
-func (n *encoder) conversation(messages []Message, tools []byte) tokenizer.Conversation {
-	c := tokenizer.Conversation{Messages: make([]tokenizer.Message, len(messages)), Tools: tools}
+func (n *encoder) conversation(messages []Message, tools jsontree.Value) chat.Conversation {
+	c := chat.Conversation{Messages: make([]chat.Message, len(messages)), Tools: tools}
 	for i, m := range messages {
 		if m.Parts && !n.parts {
-			m.Raw = withContent(string(m.Raw), m.Content)
+			m.Object = withContent(m.Object, m.Content)
 		}
 		c.Messages[i] = m.Message
 	}
@@ -244,67 +246,75 @@ func (n *encoder) conversation(messages []Message, tools []byte) tokenizer.Conve
 // itself.
 func (e *encoded) render(n *encoder, r *Row) error {
 	messages := r.chat()
+	if n.o.TrainOn != Everything {
+		messages = learned(messages, r.First, n.o.TrainOn)
+	}
 	rendered, err := n.o.Template.RenderSpans(n.conversation(messages, r.Tools))
 	if err != nil {
 		return n.advise(err, messages, r.Tools)
 	}
-	wanted := trainedMessages(messages, r.First, n.o.TrainOn)
+	e.skipped = len(rendered.Skipped)
 	var spans []span
-	shown := make([]bool, len(messages))
 	for _, s := range rendered.Spans {
-		shown[s.Turn] = true
-		if wanted[s.Turn] {
-			spans = append(spans, span{s.Start, s.End})
-		}
-	}
-	for i := range messages {
-		if wanted[i] && !shown[i] {
-			e.skipped++
-		}
+		spans = append(spans, span{s.Start, s.End})
 	}
 	if n.o.TrainOn == Everything {
-		spans = allBut(len(rendered.Text), messages, rendered.Spans)
+		if spans, err = n.everything(rendered.Text, messages, r.Tools); err != nil {
+			return err
+		}
 	}
 	e.take(n, rendered.Text, spans, false)
 	return nil
 }
 
-// trainedMessages says which messages are to be learned: of the assistant's from first
-// on all, or the last, and none that is marked as not to be.
-func trainedMessages(messages []Message, first int, trainOn TrainOn) []bool {
-	wanted := make([]bool, len(messages))
-	for i := len(messages) - 1; i >= first; i-- {
-		if !messages[i].assistant() {
-			continue
+// learned marks the messages that are not to be learned: of the assistant's all before
+// first, or all but the last.
+func learned(messages []Message, first int, trainOn TrainOn) []Message {
+	messages = slices.Clone(messages)
+	for i := len(messages) - 1; i >= 0; i-- {
+		m := &messages[i]
+		if i < first {
+			m.Untrained = true
 		}
-		wanted[i] = !messages[i].Untrained
-		if trainOn == LastAnswer {
-			break
+		if m.assistant() && trainOn == LastAnswer {
+			first = max(first, i)
 		}
 	}
-	return wanted
+	return messages
 }
 
-// allBut returns the whole of a text of size bytes without the messages that are marked
-// as not to be learned.
-func allBut(size int, messages []Message, spans []tokenizer.Span) (list []span) {
-	from := 0
-	for _, s := range spans {
-		if messages[s.Turn].Untrained {
-			list = append(list, span{from, s.Start})
-			from = s.End
-		}
+// everything returns the whole text but the messages that are marked as not to be
+// learned: what is found when they alone are learned is left out.
+func (n *encoder) everything(text string, messages []Message, tools jsontree.Value) ([]span, error) {
+	marked := slices.Clone(messages)
+	some := false
+	for i := range marked {
+		some = some || marked[i].assistant() && marked[i].Untrained
+		marked[i].Untrained = !marked[i].Untrained
 	}
-	return append(list, span{from, size})
+	if !some {
+		return []span{{0, len(text)}}, nil
+	}
+	rendered, err := n.o.Template.RenderSpans(n.conversation(marked, tools))
+	if err != nil {
+		return nil, err
+	}
+	var spans []span
+	from := 0
+	for _, s := range rendered.Spans {
+		spans = append(spans, span{from, s.Start})
+		from = s.End
+	}
+	return append(spans, span{from, len(text)}), nil
 }
 
 // advise adds to a template's refusal what would pass.
-func (n *encoder) advise(err error, messages []Message, tools []byte) error {
+func (n *encoder) advise(err error, messages []Message, tools jsontree.Value) error {
 	passes := func(changed []Message) bool {
 		_, err := n.o.Template.Render(n.conversation(changed, tools), false)
 		return err == nil
 	}
-	if errors.Is(err, tokenizer.ErrEndless) {
+	if errors.Is(err, chat.ErrEndless) {
 		return err
 	}
 	merged := mergeRepeated(messages)

@@ -2,7 +2,6 @@ package data
 
 import (
 	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -48,9 +47,9 @@ type Row struct {
 	Format Format
 	Digest [sha256.Size]byte // of the row's JSON text
 
-	Messages []Message       // of a chat; of a prompt in words, what goes before it
-	Tools    json.RawMessage // a list of tool definitions; nil: none
-	First    int             // the first message that may be trained
+	Messages []Message      // of a chat; of a prompt in words, what goes before it
+	Tools    jsontree.Value // a list of tool definitions; absent: none
+	First    int            // the first message that may be trained
 
 	Prompt string // PromptCompletion, Alpaca
 	Text   string // the completion or output, all of a Text row, the joined segments

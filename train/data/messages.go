@@ -10,14 +10,13 @@ import (
 
 	"example.com/finetune/internal/hint"
 	"example.com/finetune/internal/jsontree"
-	"example.com/finetune/tokenizer"
+	"example.com/finetune/tokenizer/chat"
 )
 
 // A Message is one message of a chat.
 type Message struct {
-	tokenizer.Message
-	Parts     bool // Raw has the content in parts, which Content has joined
-	Untrained bool // an assistant's, marked as not to be learned
+	chat.Message
+	Parts bool // Object has the content in parts, which Content has joined
 }
 
 func (m *Message) assistant() bool { return m.Role == "assistant" }
@@ -102,7 +101,7 @@ func (r *Row) readTools(o *object) error {
 	case v.Kind() != jsontree.List:
 		return fmt.Errorf(`"tools" is %w of tool definitions, or its JSON text`, v.Wrong("a list"))
 	case v.Len() > 0:
-		r.Tools = json.RawMessage(withoutNulls(v))
+		r.Tools = withoutNulls(v)
 	}
 	return nil
 }
@@ -167,7 +166,7 @@ func (r *Row) message(v jsontree.Value) (m Message, err error) {
 	case m.assistant() && !others && strings.TrimSpace(m.Content) == "":
 		err = errors.New("the assistant's content is empty")
 	}
-	m.Raw = json.RawMessage(withoutNulls(v))
+	m.Object = withoutNulls(v)
 	return m, err
 }
 
@@ -243,12 +242,21 @@ func untrained(v jsontree.Value) (bool, error) {
 	return no, nil
 }
 
-// withoutNulls returns the JSON text of a value in which no key is null, at any depth.
-func withoutNulls(v jsontree.Value) string {
+// withoutNulls returns a value in which no key is null, at any depth: as a rule v itself.
+func withoutNulls(v jsontree.Value) jsontree.Value {
 	if !strings.Contains(v.Raw(), "null") {
-		return v.Raw()
+		return v
 	}
-	return string(appendWithoutNulls(nil, v))
+	return treeOf(appendWithoutNulls(nil, v))
+}
+
+// treeOf parses JSON text that was made of a tree.
+func treeOf(text []byte) jsontree.Value {
+	v, err := jsontree.Parse(string(text))
+	if err != nil {
+		panic("data: JSON made of a tree is none: " + err.Error())
+	}
+	return v
 }
 
 func appendWithoutNulls(b []byte, v jsontree.Value) []byte {
@@ -288,7 +296,7 @@ func quote(s string) []byte {
 }
 
 func plainMessage(role, content string) Message {
-	return Message{Message: tokenizer.Message{Role: role, Content: content}}
+	return Message{Message: chat.Message{Role: role, Content: content}}
 }
 
 // speakers are the names that ShareGPT files have for the roles.
@@ -350,7 +358,7 @@ func (r *Row) turn(v jsontree.Value) (m Message, err error) {
 }
 
 // callMessage reads the JSON text of one call, or of a list, into an assistant's message.
-func callMessage(text string) (m tokenizer.Message, err error) {
+func callMessage(text string) (m chat.Message, err error) {
 	v, err := jsontree.Parse(text)
 	if err != nil {
 		return m, fmt.Errorf("the value of a function_call is no JSON: %w", err)
@@ -372,21 +380,17 @@ func callMessage(text string) (m tokenizer.Message, err error) {
 			b = append(b, ", "...)
 		}
 		b = append(append(b, `{"type": "function", "function": {"name": `...), quote(name)...)
-		b = append(append(b, `, "arguments": `...), withoutNulls(call.Get("arguments"))...)
+		b = appendWithoutNulls(append(b, `, "arguments": `...), call.Get("arguments"))
 		b = append(b, "}}"...)
 	}
 	if len(calls) == 0 {
 		return m, errors.New("a function_call without calls")
 	}
-	return tokenizer.Message{Role: "assistant", Raw: append(b, "]}"...)}, nil
+	return chat.Message{Role: "assistant", Object: treeOf(append(b, "]}"...))}, nil
 }
 
 // withContent returns a message whose content is a text in place of what it was.
-func withContent(raw, content string) []byte {
-	v, err := jsontree.Parse(raw)
-	if err != nil { // it was a message before
-		return []byte(raw)
-	}
+func withContent(v jsontree.Value, content string) jsontree.Value {
 	b := []byte{'{'}
 	for name, member := range v.Members() {
 		if len(b) > 1 {
@@ -399,5 +403,5 @@ func withContent(raw, content string) []byte {
 			b = append(b, member.Raw()...)
 		}
 	}
-	return append(b, '}')
+	return treeOf(append(b, '}'))
 }

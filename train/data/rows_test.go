@@ -4,8 +4,9 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
-	"example.com/finetune/tokenizer"
+	"example.com/finetune/tokenizer/chat"
 )
 
 // rawChat writes a row's messages as a template gets them, and marks those that are not
@@ -16,8 +17,8 @@ func rawChat(r Row) string {
 		if m.Untrained {
 			b.WriteString("! ")
 		}
-		if m.Raw != nil {
-			fmt.Fprintf(&b, "%s\n", m.Raw)
+		if !m.Object.IsNull() {
+			fmt.Fprintf(&b, "%s\n", m.Object.Raw())
 		} else {
 			fmt.Fprintf(&b, "%s: %s\n", m.Role, m.Content)
 		}
@@ -55,8 +56,8 @@ func TestShapesOfChats(t *testing.T) {
 			t.Errorf("%s: %v", c.name, err)
 			continue
 		}
-		if got := rawChat(rows[0]); got != c.chat || string(rows[0].Tools) != c.tools {
-			t.Errorf("%s:\n got %s%s\nwant %s%s", c.name, got, rows[0].Tools, c.chat, c.tools)
+		if got := rawChat(rows[0]); got != c.chat || rows[0].Tools.Raw() != c.tools {
+			t.Errorf("%s:\n got %s%s\nwant %s%s", c.name, got, rows[0].Tools.Raw(), c.chat, c.tools)
 		}
 	}
 }
@@ -136,11 +137,11 @@ func TestGuessesAreWholeMaps(t *testing.T) {
 const partsTemplate = `{% for m in messages %}<|{{ m.role }}|>{% if m.name %}{{ m.name }}:{% endif %}{% if m.content is string %}{{ m.content }}{% else %}{% for p in m.content %}({{ p.text }}){% endfor %}{% endif %}<|end|>{% endfor %}`
 
 // templateOf is a template for the tokenizer in testdata.
-func templateOf(t *testing.T, source string) *tokenizer.Template {
+func templateOf(t *testing.T, source string) *chat.Template {
 	t.Helper()
 	tok, _ := load(t)
 	put(t, "template.jinja", source)
-	template, err := tokenizer.LoadTemplate(".", "template.jinja", tok)
+	template, err := chat.Load(".", "template.jinja", time.Now(), tok)
 	if err != nil {
 		t.Fatal(err)
 	}
