@@ -199,6 +199,9 @@ func names(v jsontree.Value) string {
 			list = append(list, name)
 		}
 	}
+	if v.Len() > 0 {
+		return listed(list, "nothing but null")
+	}
 	return listed(list, "nothing")
 }
 

@@ -98,6 +98,9 @@ func (w *reader) read(path string, in io.Reader) (File, *Mistakes, error) {
 			return w.file, nil, fmt.Errorf("opening the data: %w", err)
 		}
 		w.file.SHA256 = digest
+		if f, ok := in.(*os.File); ok {
+			source = table{f, &w.bytes}
+		}
 	} else {
 		source = io.TeeReader(io.TeeReader(in, sum), counter{&w.bytes})
 	}

@@ -120,10 +120,22 @@ func (l *limited) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// scanParquet yields the rows of a Parquet file, of which r must be able to read any part.
+// A table is a file of which any part can be read at any time, and the bytes of which
+// are told as its rows go by.
+type table struct {
+	*os.File
+	read *int64
+}
+
+// scanParquet yields the rows of a Parquet file, which r must be: a table or a file.
 func scanParquet(name string, r io.Reader, each func(raw) error) error {
-	in, ok := r.(*os.File)
-	if !ok {
+	in := table{read: new(int64)}
+	switch r := r.(type) {
+	case table:
+		in = r
+	case *os.File:
+		in.File = r
+	default:
 		return fmt.Errorf("%s: a Parquet file cannot be read from a pipe", name)
 	}
 	size, err := in.Seek(0, io.SeekEnd)
@@ -138,6 +150,7 @@ func scanParquet(name string, r io.Reader, each func(raw) error) error {
 		if err != nil {
 			return err
 		}
+		*in.read = int64(float64(size) * float64(row.Number) / float64(f.NumRows()))
 		if err := each(raw{text: string(row.Text), line: int(row.Number), err: row.Err}); err != nil {
 			return err
 		}

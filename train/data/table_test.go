@@ -22,8 +22,9 @@ func TestTablesOfParquetAreTheirTwins(t *testing.T) {
 	t.Chdir(t.TempDir())
 	tok, _ := load(t)
 	o := Options{Template: templateOf(t, tableTemplate), TrainOn: "assistant", MaxLength: 5000}
+	var read int64
 	open := func(path string) *Set {
-		set, err := Open(path, nil, tok, o, pool(t), nil)
+		set, err := Open(path, nil, tok, o, pool(t), func(n int64) { read = n })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -46,6 +47,9 @@ func TestTablesOfParquetAreTheirTwins(t *testing.T) {
 		t.Errorf("notes %q", got)
 	}
 	sum, err := os.ReadFile(table.File.Path)
+	if read != int64(len(sum)) {
+		t.Errorf("told of %d bytes of %d", read, len(sum))
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
