@@ -2,10 +2,13 @@ package data
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"example.com/finetune/tokenizer"
 	"example.com/finetune/tokenizer/chat"
 )
 
@@ -335,6 +338,42 @@ func TestEndTokens(t *testing.T) {
 		}
 		if c.text != "" && set.Notes()[0].Text != c.text {
 			t.Errorf("%s: %q", c.name, set.Notes()[0].Text)
+		}
+	}
+}
+
+// A tokenizer that names no end token takes that of the model's configuration; where
+// neither has one, it is said.
+func TestRowsEndWithoutATokenizersEnd(t *testing.T) {
+	inFolder(t, "a.jsonl", `{"prompt": "a", "completion": "b"}`)
+	text, err := os.ReadFile(filepath.Join(testdata, "tokenizer.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(t, "tokenizer.json", string(text))
+	tok, err := tokenizer.Load(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	end, _ := tok.ID("</s>")
+	for _, c := range []struct {
+		ends []int
+		want string
+		note string
+	}{
+		{[]int{int(end), 5}, "<s>a[b][</s>]", ""},
+		{nil, "<s>a[b]", "1 row without an end token: neither the tokenizer nor the model's configuration names one, and the model does not learn to stop; first in line 1"},
+	} {
+		set, err := Open("a.jsonl", nil, tok, Options{TrainOn: Answers, MaxLength: 9, Ends: c.ends}, pool(t), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		note := ""
+		for _, n := range set.Notes() {
+			note += n.Say(plural)
+		}
+		if got := show(t, tok, set, 0); got != c.want || note != c.note {
+			t.Errorf("ends %v: %s, %q; want %s, %q", c.ends, got, note, c.want, c.note)
 		}
 	}
 }
