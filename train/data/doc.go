@@ -8,11 +8,11 @@
 //	source.go    a file into raw rows: lines and JSON lists; table.go CSV and Parquet, text.go plain text
 //	format.go    a raw row into the JSON tree, once, and which format its columns are (columns.go: their names)
 //	messages.go  a chat out of its messages or turns; prompts.go out of prompts and answers
-//	encode.go    template, tokens, loss mask, and what endangers a run
+//	render.go    what the template makes of a chat; encode.go tokens, loss mask, and what endangers a run
 //	read.go      all rows of a file, a few megabytes at once on all threads
-//	index.go     tokens on disk; cache.go where that is, open.go made or found
-//	set.go       sequences for a run; split.go validation rows; stats.go counts and notes
-//	check.go     the same reading for a report (report.go) with samples of rows (sample.go)
+//	index.go     their tokens as one file; open.go where it lies, made or found
+//	set.go       sequences for a run, and which are for validation; stats.go counts and notes
+//	check.go     the same reading for a report (report.go)
 //
 // # Decisions
 //

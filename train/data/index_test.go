@@ -11,7 +11,7 @@ import (
 	"example.com/finetune/model"
 )
 
-// rowsOf makes n rows of up to most tokens, as they come from a walk.
+// rowsOf makes n rows of up to most tokens, as they come from a reader.
 func rowsOf(n, most int) (rows []Row, list []encoded) {
 	r := rand.New(rand.NewPCG(1, 2))
 	rows, list = make([]Row, n), make([]encoded, n)

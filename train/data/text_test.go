@@ -43,8 +43,8 @@ func TestTextFilesAreCutInPieces(t *testing.T) {
 	}
 }
 
-// A text of many blocks has the pieces of its lines, whatever the block's size.
-func TestLongTextFilesAreReadInBlocks(t *testing.T) {
+// A text of many parts has the pieces of its lines, whatever a part's size.
+func TestLongTextFilesAreReadInParts(t *testing.T) {
 	defer func(n int) { partSize = n }(partSize)
 	partSize = 16
 	inFolder(t, "a.txt", "first\nsecond line\nthird\n"+strings.Repeat("é", 20)+"\nlast")
