@@ -29,7 +29,6 @@ type Checker struct {
 func (c *Checker) Check(path string) *Report {
 	s := &survey{Checker: c, report: newReport(path), lengths: map[int]int{}, maxID: -1, draw: draw{share: c.ValSplit, seed: c.Seed}}
 	r := s.report
-	r.manner = c.Options.manner(c.Tokenizer)
 	f, err := openRows(path, c.Columns)
 	if err != nil {
 		s.finish(nil, err)
@@ -39,7 +38,7 @@ func (c *Checker) Check(path string) *Report {
 	rows := newReader(c.Columns, c.Tokenizer, c.Options, c.Pool, c.Progress, s.add)
 	file, mistakes, err := rows.read(path, f)
 	r.Unread = append(r.Unread, rows.unread...)
-	r.SHA256 = file.SHA256
+	r.SHA256, r.manner = file.SHA256, c.Options.manner(c.Tokenizer, file.Format)
 	if file.Format != 0 {
 		r.Format = file.Format.String()
 	}

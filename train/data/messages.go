@@ -331,7 +331,7 @@ func (r *Row) turn(v jsontree.Value) (m Message, err error) {
 	if err != nil {
 		return m, err
 	}
-	role, known := speakers[from]
+	role, known := speakers[strings.ToLower(from)]
 	if !known {
 		return m, fmt.Errorf("from %q: unknown, want one of %s", from, strings.Join(slices.Sorted(maps.Keys(speakers)), ", "))
 	}

@@ -159,7 +159,7 @@ func (b *opener) take(st *storage, key indexKey, file File) (*Set, error) {
 		return nil, &storageError{err}
 	}
 	file.Rows, file.Format = x.rows, x.format
-	s, err := newSet(x, file, b.o, b.o.manner(b.t), st)
+	s, err := newSet(x, file, b.o, b.o.manner(b.t, file.Format), st)
 	if err != nil {
 		_ = st.close()
 		return nil, err

@@ -33,6 +33,7 @@ func rawChat(r Row) string {
 func TestShapesOfChats(t *testing.T) {
 	const ask = `{"role": "user", "content": "a"}`
 	for _, c := range []struct{ name, in, chat, tools string }{
+		{"capitals", `{"conversations": [{"from": "Human", "value": "a"}, {"from": "GPT", "value": "b"}]}`, "user: a\nassistant: b\n", ""},
 		{"a system column", `{"system": "s", "messages": [` + ask + `, {"role": "assistant", "content": "b"}]}`, "system: s\n" + ask + "\n{\"role\": \"assistant\", \"content\": \"b\"}\n", ""},
 		{"the same system twice", `{"system": " s", "messages": [{"role": "system", "content": "s"}, {"role": "assistant", "content": "b"}]}`, "{\"role\": \"system\", \"content\": \"s\"}\n{\"role\": \"assistant\", \"content\": \"b\"}\n", ""},
 		{"an empty system", `{"system": " ", "prompt": "a", "completion": "b"}`, "user: a\nassistant: b\n", ""},

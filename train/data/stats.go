@@ -114,12 +114,12 @@ func (n *Note) Say(many func(n int, noun string) string) string {
 // A manner is how rows were read, as far as notes tell of it.
 type manner struct {
 	maxLength int
-	template  bool
+	template  bool // they went through one
 	ends      bool // there is a token that generation stops at
 }
 
-func (o *Options) manner(t *tokenizer.Tokenizer) manner {
-	return manner{o.MaxLength, o.Template != nil, len(EndTokens(t, o.Template, o.Ends)) > 0}
+func (o *Options) manner(t *tokenizer.Tokenizer, f Format) manner {
+	return manner{o.MaxLength, o.Template != nil && f != Text && f != Segments, len(EndTokens(t, o.Template, o.Ends)) > 0}
 }
 
 // notes says what is odd about the rows of a file.
