@@ -12,11 +12,11 @@ type Adapters struct {
 	Modules []Module
 	Model   *model.Config // which they are for
 
-	ranks []int // what New was given
+	ranks []int // what New was given, or its configuration has
 }
 
 // New returns modules that change nothing yet for a model of configuration m. ranks are
-// those of the projections that c means, 0 for no module; nil: all R.
+// those of the projections that c means, 0 for no module; nil: those of c.
 func New(m *model.Config, c Config, ranks []int) (*Adapters, error) {
 	if err := c.Check(m); err != nil {
 		return nil, err
@@ -24,6 +24,9 @@ func New(m *model.Config, c Config, ranks []int) (*Adapters, error) {
 	targets, err := c.Projections(m)
 	if err != nil {
 		return nil, err
+	}
+	if ranks == nil {
+		ranks = c.Ranks
 	}
 	if ranks != nil && len(ranks) != len(targets) {
 		return nil, fmt.Errorf("%d ranks for %d projections", len(ranks), len(targets))
@@ -49,7 +52,7 @@ func Of(m *model.Config, modules []Module) *Adapters {
 	return &Adapters{Modules: modules, Model: m}
 }
 
-// Ranks returns what [New] was given: nil where all modules have one rank.
+// Ranks returns those of the projections, 0 for no module; nil where all have one rank.
 func (a *Adapters) Ranks() []int { return a.ranks }
 
 // Attach makes the modules the adapters of e, in place of those it has.

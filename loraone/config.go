@@ -21,6 +21,13 @@ type Config struct {
 	Alpha         float64
 	TargetModules []string // leaf names such as q_proj, or the one word all-linear
 	UseRSLoRA     *bool    // α/√r or α/r; nil: the method's own scale
+
+	// ExcludeModules are left out of TargetModules: a leaf, a whole name, or components of
+	// one such as layers.0 or layers.0.self_attn.q_proj.
+	ExcludeModules []string
+	// Ranks are those of the projections that are meant, in the model's order; 0: no
+	// module. nil: R for all.
+	Ranks []int
 }
 
 // Scale returns the factor of B·A in a module of rank r.
@@ -34,31 +41,69 @@ func (c Config) Scale(r int) float64 {
 	return ByRank(c.Alpha, r)
 }
 
-// Targets returns the leaf names that TargetModules means, in the order of a layer that
-// has the given ones.
+// Targets returns the leaf names that TargetModules means, but for those that
+// ExcludeModules names, in the order of a layer that has the given ones.
 func (c Config) Targets(leaves []string) ([]string, error) {
-	if slices.Equal(c.TargetModules, []string{allLinear}) {
-		return leaves, nil
-	}
+	all := slices.Equal(c.TargetModules, []string{allLinear})
 	for _, t := range c.TargetModules {
-		if !slices.Contains(leaves, t) {
+		if !all && !slices.Contains(leaves, t) {
 			return nil, fmt.Errorf("target module %q not found in the model; it has %s, or all-linear for all of them", t, strings.Join(leaves, ", "))
 		}
 	}
 	if len(c.TargetModules) == 0 {
 		return nil, errors.New("no target modules")
 	}
-	return slices.DeleteFunc(slices.Clone(leaves), func(leaf string) bool { return !slices.Contains(c.TargetModules, leaf) }), nil
+	targets := slices.DeleteFunc(slices.Clone(leaves), func(leaf string) bool {
+		return !all && !slices.Contains(c.TargetModules, leaf) || slices.Contains(c.ExcludeModules, leaf)
+	})
+	if len(targets) == 0 {
+		return nil, fmt.Errorf("exclude_modules leaves nothing of %s", strings.Join(c.TargetModules, ", "))
+	}
+	return targets, nil
 }
 
-// Projections returns those that TargetModules means, in the model's order.
+// Projections returns those that TargetModules means and ExcludeModules does not, in the
+// model's order. An entry of either that means none is an error.
 func (c Config) Projections(m *model.Config) ([]model.Projection, error) {
 	targets, err := c.Targets(m.Leaves())
 	if err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(m.Linears(), func(p model.Projection) bool { return !slices.Contains(targets, p.Leaf) }), nil
+	all := m.Linears()
+	for _, entry := range c.ExcludeModules {
+		if !slices.ContainsFunc(all, func(p model.Projection) bool { return within(entry, p.Name) }) {
+			return nil, fmt.Errorf("exclude_modules: %q is in no name of a projection of the model; it has %s, each in layers.0 to layers.%d, with names such as %s",
+				entry, strings.Join(m.Leaves(), ", "), m.NumHiddenLayers-1, all[0].Name)
+		}
+	}
+	list := slices.DeleteFunc(all, func(p model.Projection) bool {
+		return !slices.Contains(targets, p.Leaf) || slices.ContainsFunc(c.ExcludeModules, func(entry string) bool { return within(entry, p.Name) })
+	})
+	if len(list) == 0 {
+		return nil, fmt.Errorf("exclude_modules leaves nothing of %s", strings.Join(c.TargetModules, ", "))
+	}
+	return list, nil
 }
+
+// LeftOut returns how many projections of TargetModules get no module, by ExcludeModules
+// or Ranks.
+func (c Config) LeftOut(m *model.Config) int {
+	all := c
+	all.ExcludeModules = nil
+	meant, _ := all.Projections(m)
+	list, _ := c.Projections(m)
+	n := len(meant) - len(list)
+	for _, r := range c.Ranks {
+		if r == 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// within reports whether the components of an entry follow each other in a name. PEFT
+// takes those at its end.
+func within(entry, name string) bool { return strings.Contains("."+name+".", "."+entry+".") }
 
 // Check returns an error where the adapters do not fit a model of configuration m.
 // It needs no weights.
@@ -73,19 +118,22 @@ func (c Config) Check(m *model.Config) error {
 	if !(c.Alpha > 0) || math.IsInf(c.Alpha, 0) {
 		return fmt.Errorf("lora_alpha is %v, want a positive number", c.Alpha)
 	}
-	for _, t := range targets {
-		if c.R > min(t.Out, t.In) {
-			return fmt.Errorf("lora_r is %d, but %s is %d×%d: want at most %d", c.R, t.Leaf, t.Out, t.In, min(t.Out, t.In))
+	if c.Ranks != nil && len(c.Ranks) != len(targets) {
+		return fmt.Errorf("%d ranks for %d projections", len(c.Ranks), len(targets))
+	}
+	for i, t := range targets {
+		if r := c.rank(nil, i); r > min(t.Out, t.In) {
+			return fmt.Errorf("lora_r is %d, but %s is %d×%d: want at most %d", r, t.Leaf, t.Out, t.In, min(t.Out, t.In))
 		}
 	}
 	return nil
 }
 
-// size adds up what the modules hold, all of rank R.
+// size adds up what the modules hold.
 func (c Config) size(m *model.Config) (sum Size) {
 	targets, _ := c.Projections(m)
-	for _, t := range targets {
-		s := c.Method.Size(t, c.R)
+	for i, t := range targets {
+		s := c.Method.Size(t, c.rank(nil, i))
 		sum.Trained += s.Trained
 		sum.Held += s.Held
 		sum.PerToken += s.PerToken
@@ -134,12 +182,15 @@ func (c Config) wanted(targets []model.Projection, ranks []int) []spectrum.Targe
 	return list
 }
 
-// rank returns that of projection i.
+// rank returns that of projection i, from ranks, else from the configuration.
 func (c Config) rank(ranks []int, i int) int {
-	if ranks == nil {
-		return c.R
+	switch {
+	case ranks != nil:
+		return ranks[i]
+	case c.Ranks != nil:
+		return c.Ranks[i]
 	}
-	return ranks[i]
+	return c.R
 }
 
 func (c Config) spectrumOptions(o StartOptions) spectrum.Options {

@@ -28,6 +28,9 @@ func (r *run) prepare(ctx context.Context, found *Found) error {
 	for _, err := range skipped {
 		r.Report(Warning{fmt.Sprintf("skipped: %v", err)})
 	}
+	if err := r.hashAdapter(); err != nil {
+		return err
+	}
 	if longest, made := r.Data.Train.Stats.Longest, r.Model.Config.MaxPositionEmbeddings; longest > made {
 		r.Report(Warning{fmt.Sprintf("the longest row has %d tokens; the model was made for %d (max_position_embeddings): a lower max_length cuts it", longest, made)})
 	}
@@ -41,13 +44,16 @@ func (r *run) prepare(ctx context.Context, found *Found) error {
 
 // restore takes over a checkpoint.
 func (r *run) restore(path string, st *state) error {
+	if st.extend(&r.st) {
+		r.Report(Extended{Step: st.Step, Steps: st.Total})
+	}
 	if err := r.c.Resumes(&st.Recipe); err != nil {
 		return err
 	}
 	if err := sameInputs(path, st, &r.st); err != nil {
 		return err
 	}
-	adapters, err := loraone.New(r.Model.Config, r.c.Lora(), st.Ranks)
+	adapters, err := loraone.New(r.Model.Config, r.lora, st.Ranks)
 	if err != nil {
 		return fmt.Errorf("checkpoint: %s: %w", path, err)
 	}
@@ -83,6 +89,21 @@ func (r *run) adopt(a *loraone.Adapters) (err error) {
 	return err
 }
 
+// hashAdapter puts the hashes of the adapter that the run begins from into the state, and
+// warns where it is another base's.
+func (r *run) hashAdapter() (err error) {
+	if r.begin == nil {
+		return nil
+	}
+	if r.st.Adapter, err = hashFiles(r.begin.files, r.Pool); err != nil {
+		return err
+	}
+	if other := r.begin.otherBase(r.BaseModel, r.st.Base); other != "" {
+		r.Report(Warning{other})
+	}
+	return nil
+}
+
 // fresh evaluates the base and starts the adapters.
 func (r *run) fresh(ctx context.Context) error {
 	settings, err := r.c.YAML()
@@ -97,30 +118,47 @@ func (r *run) fresh(ctx context.Context) error {
 			return err
 		}
 	}
+	adapters, err := r.start(ctx)
+	if err != nil {
+		return err
+	}
+	return r.adopt(adapters)
+}
+
+// start returns adapters at the beginning of their training: where a finished one is, or
+// where the method puts them.
+func (r *run) start(ctx context.Context) (*loraone.Adapters, error) {
+	if r.begin != nil {
+		adapters, err := loraone.Continue(r.lora, r.begin.adapters, r.c.Seed)
+		if err == nil {
+			r.st.Ranks = adapters.Ranks()
+		}
+		return adapters, err
+	}
 	indices := r.batches.initial(r.Plan.InitSamples)
 	r.engine.SetCompute(simd.ComputeF32) // the initial gradient, whatever compute says
 	defer r.engine.SetCompute(simd.Compute(r.c.Compute))
 	seqs, err := r.Data.Train.Sequences(indices)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	adapters, report, err := loraone.Start(ctx, r.engine, r.c.Lora(), seqs, loraone.StartOptions{
+	adapters, report, err := loraone.Start(ctx, r.engine, r.lora, seqs, loraone.StartOptions{
 		Gamma: r.c.InitGamma, Seed: r.c.Seed, MaterialisedBytes: r.Plan.MaterialisedBytes,
 		Progress: func(done, total int) { r.Report(InitProgress{done, total}) },
 	})
 	var bad *spectrum.NonFiniteError
 	if errors.As(err, &bad) {
-		return r.nonFinite(0, err, indices[bad.Sequence:bad.Sequence+1])
+		return nil, r.nonFinite(0, err, indices[bad.Sequence:bad.Sequence+1])
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := r.unchanged(); err != nil {
-		return err
+		return nil, err
 	}
 	r.st.Init, r.st.Ranks = report, adapters.Ranks()
 	r.warnOfNoGradient(report)
-	return r.adopt(adapters)
+	return adapters, nil
 }
 
 // warnOfNoGradient names the modules that no gradient reaches.

@@ -15,6 +15,9 @@ type (
 		ResumedFrom string // a checkpoint's folder; "" for a fresh start
 	}
 
+	// Extended comes where a run that had ended is given more steps: Step are done.
+	Extended struct{ Step, Steps int }
+
 	// InitProgress comes after each micro-batch of the initial gradient.
 	InitProgress struct{ Done, Total int }
 

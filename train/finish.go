@@ -155,7 +155,10 @@ func (r *run) provenance() *rundir.Provenance {
 		p.Data.Validation = &r.Data.Valid.Stats
 	}
 	st := &r.st
-	p.Recipe, p.Parameters, p.Init = st.Recipe, r.adapters.Parameters(), st.Init
+	p.Recipe, p.Parameters, p.Init, p.Extended = st.Recipe, r.adapters.Parameters(), st.Init, st.Extended
+	if r.begin != nil {
+		p.Adapter = &rundir.Begun{Dir: r.begin.dir, Files: st.Adapter}
+	}
 	p.Summary = rundir.Summary{
 		Steps: st.Step, BestStep: st.BestStep, Validated: st.Validated, Losses: st.Losses, TrainLoss: st.Logged,
 		StoppedEarly: st.stopped(r.c.EarlyStopping), Tokens: st.Tokens, Seconds: st.Seconds,

@@ -28,6 +28,7 @@ type Plan struct {
 	InitPasses           int // over them, about
 	EvalRows, EvalTokens int // of an evaluation, the tokens about
 	Parameters           int // trained
+	LeftOut              int // projections that targets name and that get no module
 	Layout               model.Layout
 	MaterialisedBytes    int64 // of the initial gradient at a time
 	AllocatedBytes       int64 // at the highest; the weights are mapped, not allocated
@@ -37,10 +38,14 @@ type Plan struct {
 // NewPlan returns the plan of training with c. valid may be nil. held is what the
 // process has allocated already. A budget that nothing fits into is an error.
 func NewPlan(c *recipe.Resolved, m *model.Config, train, valid *data.Set, held int64) (Plan, error) {
+	lora, _, err := Begin(c, m)
+	if err != nil {
+		return Plan{}, err
+	}
 	b := newBatches(&c.Recipe, train.Len())
 	p := Plan{
 		Steps: b.total, StepsPerEpoch: b.perEpoch, Warmup: newSchedule(&c.Recipe, b.total).warmup,
-		Parameters: c.Lora().Parameters(m), Tokens: train.Stats.Tokens,
+		Parameters: lora.Parameters(m), LeftOut: lora.LeftOut(m), Tokens: train.Stats.Tokens,
 	}
 	if valid != nil && valid.Len() > 0 {
 		p.EvalEvery = evalEvery(c.EvalSteps, b.total)
@@ -51,7 +56,7 @@ func NewPlan(c *recipe.Resolved, m *model.Config, train, valid *data.Set, held i
 		p.InitSamples = c.InitSamples.Of(train.Len())
 		p.InitTokens = train.Stats.Tokens * p.InitSamples / train.Stats.Kept
 	}
-	err := p.fit(c, m, longest(train, valid), held)
+	err = p.fit(c, lora, m, longest(train, valid), held)
 	return p, err
 }
 
@@ -67,8 +72,8 @@ const leastMaterialisedBytes = spectrum.DefaultMaterialisedBytes / 4
 
 // fit chooses the layout of the engine's memory, and then how much of the initial
 // gradient is in memory at a time: every step is longer with a smaller layout.
-func (p *Plan) fit(c *recipe.Resolved, m *model.Config, longest int, held int64) error {
-	lora, n := c.Lora(), int64(p.Parameters)
+func (p *Plan) fit(c *recipe.Resolved, lora loraone.Config, m *model.Config, longest int, held int64) error {
+	n := int64(p.Parameters)
 	adapters := lora.TrainingBytes(m, max(longest, model.MostTokens)) + 4*2*n // two moments at most
 	other := func(materialised int64) int64 {
 		start, _ := lora.StartCost(m, materialised, threads(c))
@@ -154,7 +159,7 @@ func (p Plan) Start(pace Pace) time.Duration {
 // Trial measures the pace of the run on its first batch. Nothing is written.
 func (s *Session) Trial(ctx context.Context) (Pace, error) {
 	r := s.newRun(nil)
-	adapters, err := loraone.New(s.Model.Config, s.c.Lora(), nil)
+	adapters, err := loraone.New(s.Model.Config, s.lora, nil)
 	if err != nil {
 		return Pace{}, err
 	}

@@ -3,9 +3,11 @@ package train
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"time"
 
 	"example.com/finetune/internal/hint"
+	"example.com/finetune/loraone"
 	"example.com/finetune/model"
 	"example.com/finetune/simd"
 	"example.com/finetune/train/data"
@@ -27,6 +29,9 @@ func (f *Found) Resumes() bool { return len(f.checkpoints) > 0 }
 // stands there is an error unless overwrite or resume is set, and one that is at work
 // there always is. It opens neither data nor weights, and writes nothing.
 func Look(c *recipe.Resolved) (*Found, error) {
+	if err := apart(c); err != nil {
+		return nil, err
+	}
 	if err := rundir.Busy(c.OutputDir); err != nil {
 		return nil, err
 	}
@@ -46,7 +51,7 @@ func find(c *recipe.Resolved) (*Found, error) {
 	case own || c.ResumeFrom != "" && folder.Kind == rundir.Empty:
 		return named(c)
 	case folder.Kind == rundir.Finished && c.Resume:
-		return finished(c)
+		return finished(c, folder.Checkpoints)
 	case folder.Kind == rundir.Finished:
 		return nil, hint.New(fmt.Errorf("%s holds an adapter already", c.OutputDir), "--overwrite replaces it, --output-dir names another folder")
 	case folder.Kind == rundir.Unfinished && !c.Resume:
@@ -63,16 +68,36 @@ func named(c *recipe.Resolved) (*Found, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Found{checkpoints: []rundir.Checkpoint{{Step: st.Step, Path: c.ResumeFrom}}}, c.Resumes(&st.Recipe)
+	then := st.Recipe
+	if st.ended() {
+		then = then.WithLength(&c.Recipe) // it may be given more: restore knows how many rows there are
+	}
+	return &Found{checkpoints: []rundir.Checkpoint{{Step: st.Step, Path: c.ResumeFrom}}}, c.Resumes(&then)
 }
 
-// finished finds the result of a finished run that had these settings.
-func finished(c *recipe.Resolved) (*Found, error) {
+// finished finds the result of a finished run that had these settings, or, where they make
+// it longer, the checkpoint of its end.
+func finished(c *recipe.Resolved, checkpoints []rundir.Checkpoint) (*Found, error) {
 	p, err := rundir.ReadProvenance(c.OutputDir)
 	if err != nil {
 		return nil, hint.New(fmt.Errorf("%s holds an adapter of another program: %w", c.OutputDir, err), "--output-dir names another folder")
 	}
-	return &Found{Finished: &Result{Dir: c.OutputDir, Summary: p.Summary}}, c.Resumes(&p.Recipe)
+	then := p.Recipe.WithLength(&c.Recipe)
+	if err := c.Resumes(&then); err != nil {
+		return nil, err
+	}
+	rows := p.Data.Train.Kept
+	if newBatches(&c.Recipe, rows).total <= newBatches(&p.Recipe, rows).total {
+		return &Found{Finished: &Result{Dir: c.OutputDir, Summary: p.Summary}}, nil
+	}
+	err = errors.New("it is not there")
+	if len(checkpoints) > 0 && checkpoints[0].Step == p.Steps {
+		if _, err = readState(checkpoints[0].Path); err == nil {
+			return &Found{checkpoints: checkpoints[:1]}, nil
+		}
+	}
+	return nil, hint.Newf(fmt.Errorf("%s: giving a finished run more steps takes the checkpoint of its last one, %d: %w", c.OutputDir, p.Steps, err),
+		"--adapter %s --output-dir %s trains its adapter on, with fresh optimizer state", c.OutputDir, filepath.Clean(c.OutputDir)+"-2")
 }
 
 // Inputs are what a run needs besides its settings.
@@ -91,9 +116,11 @@ type Inputs struct {
 // its weights mapped. [NewSession] makes it.
 type Session struct {
 	Inputs
-	c    *recipe.Resolved
-	eval []model.Sequence // the validation rows used during training
-	now  func() time.Time // time.Now; tests set it
+	c     *recipe.Resolved
+	lora  loraone.Config
+	begin *Beginning       // nil where the method starts the adapters
+	eval  []model.Sequence // the validation rows used during training
+	now   func() time.Time // time.Now; tests set it
 }
 
 // NewSession returns a run that can start.
@@ -105,7 +132,8 @@ func NewSession(c *recipe.Resolved, in Inputs) (*Session, error) {
 	if s.BaseModel == "" {
 		s.BaseModel = c.Model
 	}
-	if err := c.Lora().Check(in.Model.Config); err != nil {
+	var err error
+	if s.lora, s.begin, err = Begin(c, in.Model.Config); err != nil {
 		return nil, err
 	}
 	valid := in.Data.Valid
@@ -115,7 +143,6 @@ func NewSession(c *recipe.Resolved, in Inputs) (*Session, error) {
 		}
 		return s, nil
 	}
-	var err error
 	s.eval, err = valid.Sequences(chooseEval(&c.Recipe, valid))
 	return s, err
 }

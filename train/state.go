@@ -35,12 +35,14 @@ type state struct {
 
 	Rise rise `json:"rise"`
 
-	Base   []rundir.FileHash    `json:"base"`
-	Files  []rundir.FileHash    `json:"files"` // of rows
-	Data   string               `json:"data"`  // digests of the training and validation sequences
-	Recipe recipe.Recipe        `json:"settings"`
-	Init   *loraone.StartReport `json:"init,omitempty"`
-	Ranks  []int                `json:"ranks,omitempty"` // of the adapted projections, where the method chose them
+	Base     []rundir.FileHash    `json:"base"`
+	Adapter  []rundir.FileHash    `json:"adapter,omitempty"` // that the run began from
+	Files    []rundir.FileHash    `json:"files"`             // of rows
+	Data     string               `json:"data"`              // digests of the training and validation sequences
+	Recipe   recipe.Recipe        `json:"settings"`
+	Init     *loraone.StartReport `json:"init,omitempty"`
+	Ranks    []int                `json:"ranks,omitempty"`    // of the adapted projections, where the method or an adapter chose them
+	Extended []int                `json:"extended,omitempty"` // steps at whose end the run was given more
 
 	revision int
 	early    bool // read from layout 2
@@ -102,6 +104,9 @@ func renameOptimizer(r *recipe.Recipe) {
 func sameInputs(path string, then, now *state) error {
 	if name := changed(then.Base, now.Base); name != "" {
 		return hint.New(fmt.Errorf("%s of the base model is not the file that %s was made with", name, path), "put the old file back, or begin again with --overwrite")
+	}
+	if name := changed(then.Adapter, now.Adapter); name != "" {
+		return hint.New(fmt.Errorf("%s of the adapter that the run began from is not the file that %s was made with", name, path), "put the old file back, or name it with --adapter; --overwrite begins again")
 	}
 	if then.Data == now.Data && then.Total == now.Total {
 		return nil
@@ -168,6 +173,21 @@ func (s *state) evaluated(loss float64) (best bool) {
 	}
 	s.revision++
 	return best
+}
+
+// ended reports whether the run had nothing left to do.
+func (s *state) ended() bool { return s.Step == s.Total || s.stopped(s.Recipe.EarlyStopping) }
+
+// extend makes the state of a run that has ended that of a longer one, now, and reports
+// whether it did. What is done stays, the best adapter included; early stopping counts
+// anew.
+func (s *state) extend(now *state) bool {
+	if !s.ended() || now.Total <= s.Total {
+		return false
+	}
+	s.Recipe, s.Total, s.Stale = s.Recipe.WithLength(&now.Recipe), now.Total, 0
+	s.Extended = append(s.Extended, s.Step)
+	return true
 }
 
 // stopped reports whether the run has gone long enough without improvement.

@@ -39,7 +39,7 @@ func newJob(c *recipe.Resolved) (*job, error) {
 	if j.shape, err = model.ReadConfig(j.dir); err != nil {
 		return nil, err
 	}
-	if err := c.Lora().Check(j.shape); err != nil {
+	if _, _, err := train.Begin(c, j.shape); err != nil {
 		return nil, err
 	}
 	if j.tok, err = tokenizer.Load(j.dir); err != nil {

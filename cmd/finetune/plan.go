@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/alecthomas/kong"
 
@@ -119,7 +118,14 @@ func printPlan(j *job, say, warn func(format string, args ...any)) {
 	if plan.InitSamples > 0 {
 		start += " from the initial gradient of " + many(plan.InitSamples, "row")
 	}
-	say("adapter  rank %d, alpha %g, scaled by %.4g, on %s: %s trained; %s", c.LoraR, c.LoraAlpha, c.Scale(), strings.Join(c.TargetModules, ", "),
+	if c.Continues() {
+		start += ": " + string(c.Adapter)
+	}
+	on := c.Adapted()
+	if plan.LeftOut > 0 {
+		on += fmt.Sprintf(" (%s left out)", many(plan.LeftOut, "projection"))
+	}
+	say("adapter  rank %d, alpha %g, scaled by %.4g, on %s: %s trained; %s", c.LoraR, c.LoraAlpha, c.Scale(), on,
 		many(plan.Parameters, "parameter"), start)
 	say("run      %s of %s, %d an epoch; %s, learning rate %g %s, %s of warm-up; seed %d", many(plan.Steps, "step"),
 		many(c.BatchSize*c.GradientAccumulationSteps, "row"), plan.StepsPerEpoch, c.Optimizer, c.Rate(), c.LRSchedulerType, many(plan.Warmup, "step"), c.Seed)

@@ -29,6 +29,8 @@ func (r *reporter) report(event any) {
 		if e.ResumedFrom != "" {
 			r.u.infof("resuming from %s", e.ResumedFrom)
 		}
+	case train.Extended:
+		r.u.infof("continues from step %s of now %s; the learning rate follows the new length", count(e.Step), count(e.Steps))
 	case train.Warning:
 		r.u.warnf("%s", e.Text)
 	case train.InitProgress:
@@ -55,7 +57,7 @@ func (r *reporter) evaluated(e train.Evaluated) {
 	text := fmt.Sprintf("step %d/%d  validation loss %.4f", e.Step, e.Steps, e.Loss)
 	switch {
 	case e.Step == 0:
-		text += fmt.Sprintf("  after the start (base %.4f)", e.Base)
+		text += fmt.Sprintf("  at the start (base %.4f)", e.Base)
 	case e.Best:
 		text += "  best so far"
 	}

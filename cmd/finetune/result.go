@@ -44,7 +44,7 @@ func printLosses(u *ui, r *train.Result) error {
 		loss       float64
 	}{
 		{"base", "", r.Base},
-		{"after the start", "", r.Start},
+		{"at the start", "", r.Start},
 		{"after training", after, r.Best},
 	}
 	var b strings.Builder

@@ -39,6 +39,7 @@ func settings() map[string]setting {
 		"model":       {groupFiles, "Folder of the model, or the id of one in the Hub cache.", "DIR", 'm'},
 		"data":        {groupFiles, "File of rows, or a folder with train, valid and test files.", "PATH", 0},
 		"output_dir":  {groupFiles, "Folder for the adapter.", "DIR", 'o'},
+		"adapter":     {groupFiles, "Folder of a finished adapter to train on, into another folder: rank, alpha and targets come from it, and so does the model where none is named.", "DIR", 0},
 		"overwrite":   {groupFiles, "Replace a run that stands in the output folder.", "", 0},
 		"resume":      {groupFiles, "Resume the run in the output folder, with its settings, from the newest good checkpoint, or from the beginning if there is none.", "", 0},
 		"resume_from": {groupFiles, "Resume from this checkpoint.", "DIR", 0},
@@ -56,13 +57,14 @@ func settings() map[string]setting {
 		"date":          {groupRows, "The date that chat templates see, YYYY-MM-DD (default: today at the run's first start).", "DATE", 0},
 		"val_split":     {groupRows, "Share of the rows kept for validation when there is no file for it; at most 100 rows, from 200 on.", "SHARE", 0},
 
-		"lora_r":         {groupLora, "Rank.", "R", 0},
-		"lora_alpha":     {groupLora, "The adapter is scaled by alpha/√r, or alpha/r without use-rslora; the plan says by how much.", "ALPHA", 0},
-		"use_rslora":     {groupLora, "true scales by alpha/√r, false by alpha/r, auto as the method has it.", "WORD", 0},
-		"target_modules": {groupLora, "Projections, such as q_proj,v_proj, or all-linear.", "NAMES", 0},
-		"init":           {groupLora, "loraone (from the initial gradient of the model) or lora (from noise).", "WORD", 0},
-		"init_samples":   {groupLora, "Rows of the initial gradient, a number or all.", "N", 0},
-		"init_gamma":     {groupLora, "γ: the start's size is divided by it.", "GAMMA", 0},
+		"lora_r":          {groupLora, "Rank.", "R", 0},
+		"lora_alpha":      {groupLora, "The adapter is scaled by alpha/√r, or alpha/r without use-rslora; the plan says by how much.", "ALPHA", 0},
+		"use_rslora":      {groupLora, "true scales by alpha/√r, false by alpha/r, auto as the method has it.", "WORD", 0},
+		"target_modules":  {groupLora, "Projections, such as q_proj,v_proj, or all-linear.", "NAMES", 0},
+		"exclude_modules": {groupLora, "Projections left out of target-modules: names, ends of whole names, or layers such as layers.0.", "NAMES", 0},
+		"init":            {groupLora, "loraone (from the initial gradient of the model) or lora (from noise).", "WORD", 0},
+		"init_samples":    {groupLora, "Rows of the initial gradient, a number or all.", "N", 0},
+		"init_gamma":      {groupLora, "γ: the start's size is divided by it.", "GAMMA", 0},
 
 		"optimizer":         {groupOptim, "preconditioned-adamw, adamw, or scaled-adamw (the form of LoRA-One's authors).", "WORD", 0},
 		"learning_rate":     {groupOptim, "Learning rate (0: the optimizer's own: 2e-3, and 0.035/√k for preconditioned-adamw with k targets).", "RATE", 0},
@@ -179,7 +181,7 @@ func (m settingMapper) Decode(ctx *kong.DecodeContext, target reflect.Value) err
 	default:
 		return errors.New("want a value")
 	}
-	for m.key == "target_modules" && ctx.Scan.Peek().IsValue() {
+	for (m.key == "target_modules" || m.key == "exclude_modules") && ctx.Scan.Peek().IsValue() {
 		text += "," + ctx.Scan.Pop().String()
 	}
 	target.SetString(text)
@@ -225,16 +227,17 @@ func (runFlags) settings() (keys []string, origin string) { return recipe.Keys()
 func (f *runFlags) resolve(u *ui, ctx *kong.Context) (*recipe.Resolved, error) {
 	flags := typed(ctx)
 	c := recipe.Default()
-	var err error
-	if f.ConfigFile != "" {
-		err = c.ReadYAML(f.ConfigFile)
-	} else {
-		err = resumed(&c, flags)
+	err := f.read(&c, flags)
+	if dir := string(c.Adapter); err == nil && dir != "" && !c.Continues() { // once more, over what the adapter says
+		c = recipe.Default()
+		if err = train.ReadAdapter(&c, dir); err == nil {
+			err = f.read(&c, flags)
+		}
+		if err == nil && !c.Continues() {
+			c.Notes = append(c.Notes, fmt.Sprintf("init: %s is not done: the run begins where the adapter is", c.Init))
+		}
 	}
 	if err != nil {
-		return nil, err
-	}
-	if err := setTyped(&c, flags); err != nil {
 		return nil, err
 	}
 	if c.Date, err = runDate(&c); err != nil {
@@ -242,6 +245,23 @@ func (f *runFlags) resolve(u *ui, ctx *kong.Context) (*recipe.Resolved, error) {
 	}
 	tellNotes(u, &c)
 	return c.Resolve()
+}
+
+// read sets the settings of the file, else of the run that is to be resumed, and over
+// them the flags. A length that is typed replaces the other kind of a file.
+func (f *runFlags) read(c *recipe.Config, flags []typedSetting) (err error) {
+	if f.ConfigFile != "" {
+		err = c.ReadYAML(f.ConfigFile)
+	} else {
+		err = resumed(c, flags)
+	}
+	if err != nil {
+		return err
+	}
+	if slices.ContainsFunc(flags, func(s typedSetting) bool { return s.key == "num_train_epochs" }) {
+		c.MaxSteps = 0
+	}
+	return setTyped(c, flags)
 }
 
 // resumed sets the settings of the run that flags ask to resume, if they do.

@@ -14,7 +14,8 @@ type trainCommand struct{ runFlags }
 
 func (trainCommand) Help() string {
 	return `Reads rows of messages, of prompt and completion, or of text, and leaves an adapter that Hugging Face PEFT loads as it is. ` +
-		`Ctrl-C finishes the step and saves; --resume takes it from there, to the same bits.
+		`Ctrl-C finishes the step and saves; --resume takes it from there, to the same bits, and gives a finished run more epochs or steps. ` +
+		`--adapter trains a finished adapter on, on new rows and with fresh optimizer state, into another folder.
 
 For example:
 
@@ -22,6 +23,8 @@ For example:
     finetune train -m model --data folder -o my-adapter --epochs 3 --lora-r 16
     finetune train --config my-adapter/run.yaml --seed 7 -o other-adapter
     finetune train -o my-adapter --resume
+    finetune train -o my-adapter --resume --num-train-epochs 5
+    finetune train --adapter my-adapter --data new-rows.jsonl -o next-adapter
 `
 }
 
@@ -40,7 +43,7 @@ func (c *trainCommand) Run(u *ui, ctx *kong.Context) error {
 		return err
 	}
 	if found.Finished != nil {
-		u.infof("finetune: %s holds a finished run: nothing is left to do", config.OutputDir)
+		u.infof("finetune: %s holds a finished run of %s: nothing is left to do", config.OutputDir, many(found.Finished.Steps, "step"))
 		return printResult(u, &job{config: config}, found.Finished)
 	}
 	j, err := newJob(config)

@@ -39,6 +39,24 @@ type Config struct {
 	Alphas        map[string]float64 // alpha_pattern
 	RSLoRA        bool
 	TargetModules []string // nil where it is a pattern: the tensors then say which
+
+	ExcludeModules []string // left out of TargetModules
+	Layers         []int    // layers_to_transform: those whose modules a name's end means; nil: all
+}
+
+// Targets reports whether PEFT would adapt a module of a layer: where its whole name or
+// its end is among the targets, and neither among those left out.
+func (c Config) Targets(module string, layer int) bool {
+	named := func(names []string) bool {
+		return slices.ContainsFunc(names, func(n string) bool { return matches(n, module) })
+	}
+	switch {
+	case named(c.ExcludeModules):
+		return false
+	case c.TargetModules == nil || slices.Contains(c.TargetModules, module):
+		return true
+	}
+	return named(c.TargetModules) && (c.Layers == nil || slices.Contains(c.Layers, layer))
 }
 
 // Rank returns the rank of a module.
@@ -72,7 +90,7 @@ func matches(name, module string) bool {
 // Every other key, also one of a PEFT to come, must be null, false or empty.
 var known = []string{
 	"auto_mapping", "base_model_name_or_path", "bias", "corda_config", "ensure_weight_tying",
-	"eva_config", "exclude_modules", "inference_mode", "init_lora_weights", "loftq_config",
+	"eva_config", "exclude_modules", "inference_mode", "init_lora_weights", "layers_to_transform", "loftq_config",
 	"alpha_pattern", "lora_alpha", "lora_dropout", "lora_ga_config", "megatron_core", "peft_type", "peft_version",
 	"qalora_group_size", "r", "rank_pattern", "revision", "runtime_config", "target_modules", "task_type", "use_rslora",
 }
@@ -130,10 +148,28 @@ func parseConfig(f *jsontree.Fields) (Config, error) {
 	} else if len(c.TargetModules) > maxTargets {
 		f.Wrong("target_modules", fmt.Sprintf("at most %d", maxTargets))
 	}
+	c.readLeftOut(f)
 	if err := f.Err(); err != nil {
 		return Config{}, err
 	}
 	return c, nil
+}
+
+// readLeftOut reads what narrows target_modules. Where that is a pattern, or what is left
+// out is one, the tensors say what was meant.
+func (c *Config) readLeftOut(f *jsontree.Fields) {
+	if raw := f.Raw("exclude_modules"); raw[0] == '"' {
+		f.Text("exclude_modules", "")
+		c.TargetModules = nil
+	} else if c.ExcludeModules = f.Texts("exclude_modules"); len(c.ExcludeModules) > maxTargets {
+		f.Wrong("exclude_modules", fmt.Sprintf("at most %d", maxTargets))
+	}
+	if c.Layers = f.Integers("layers_to_transform", 0, maxTargets); len(c.Layers) > maxTargets {
+		f.Wrong("layers_to_transform", fmt.Sprintf("at most %d", maxTargets))
+	}
+	if len(c.Layers) == 0 {
+		c.Layers = nil
+	}
 }
 
 // plainPattern are the keys of rank_pattern and alpha_pattern that are understood: PEFT

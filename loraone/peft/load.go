@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"example.com/finetune/internal/hint"
 	"example.com/finetune/internal/mistakes"
@@ -50,6 +51,27 @@ func Load(dir string, m *model.Config) (*loraone.Adapters, error) {
 	return loraone.Of(m, r.modules), nil
 }
 
+// Leaves lists the last components of the names of the modules that an adapter has
+// tensors for, such as q_proj, sorted.
+func Leaves(dir string) ([]string, error) {
+	f, err := safetensors.Open(filepath.Join(dir, weightsName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, noWeights(dir, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	var list []string
+	for _, name := range f.Names() {
+		if module, ok := strings.CutSuffix(name, ".lora_A.weight"); ok {
+			list = append(list, module[strings.LastIndexByte(module, '.')+1:])
+		}
+	}
+	slices.Sort(list)
+	return slices.Compact(list), nil
+}
+
 func noWeights(dir string, err error) error {
 	if _, e := os.Stat(filepath.Join(dir, "adapter_model.bin")); e == nil {
 		return hint.New(
@@ -78,7 +100,7 @@ func (r *reader) module(at model.Projection) {
 	nameA, nameB := keyA(at.Name), keyB(at.Name)
 	a, okA := r.file.Info(nameA)
 	b, okB := r.file.Info(nameB)
-	targeted := r.targets(at.Name)
+	targeted := r.config.Targets(at.Name, at.Layer)
 	switch {
 	case !okA && !okB && (!targeted || r.config.TargetModules == nil):
 		return // a pattern is not interpreted: the tensors say what it meant
@@ -98,11 +120,6 @@ func (r *reader) module(at model.Projection) {
 	r.values(columns, b)
 	simd.Transpose(simd.Dense(layer.Bt, rank, at.Out), simd.Dense(columns, at.Out, rank))
 	r.modules = append(r.modules, layer)
-}
-
-// targets reports whether PEFT would match a module: by its whole name or its end.
-func (r *reader) targets(module string) bool {
-	return r.config.TargetModules == nil || slices.ContainsFunc(r.config.TargetModules, func(t string) bool { return matches(t, module) })
 }
 
 // shaped reports whether a tensor is there as rows×cols.

@@ -149,7 +149,8 @@ func TestConfigRefused(t *testing.T) {
 		{m{"trainable_token_indices": []int{1}}, `trainable_token_indices is [1]`},
 		{m{"target_parameters": []string{"x"}}, `target_parameters is ["x"]`},
 		{m{"layer_replication": [][]int{{0, 1}}}, `layer_replication is [[0,1]]`},
-		{m{"layers_to_transform": []int{0}}, `layers_to_transform is [0]`},
+		{m{"layers_to_transform": []int{-1}}, `layers_to_transform is [-1], want an integer from 0`},
+		{m{"exclude_modules": []int{1}}, `exclude_modules is [1], want a list of strings`},
 		{m{"layers_pattern": "layers"}, `layers_pattern is "layers"`},
 		{m{"alora_invocation_tokens": []int{1}}, `alora_invocation_tokens is [1]`},
 		{m{"use_qalora": true}, `use_qalora is true`},
@@ -193,6 +194,42 @@ func TestConfigRefused(t *testing.T) {
 	_, err := Load(folder(t, adapterConfig(t, m{"use_dora": true, "bias": "all", "r": nil}), nil), small)
 	if err == nil || strings.Count(err.Error(), configName) != 3 {
 		t.Errorf("want three mistakes: %v", err)
+	}
+}
+
+// TestNarrowedTargets: an adapter has no tensors where its configuration leaves modules
+// out, as PEFT 0.15's check_target_module_exists does, and those that it has there are a mistake.
+func TestNarrowedTargets(t *testing.T) {
+	type m = map[string]any
+	tensors := someTensors()
+	for name := range tensors {
+		if !strings.Contains(name, "layers.0.self_attn.q_proj") {
+			delete(tensors, name)
+		}
+	}
+	const q0, q1 = "model.layers.0.self_attn.q_proj", "model.layers.1.self_attn.q_proj"
+	for _, x := range []struct {
+		changes m
+		bad     bool
+	}{
+		{m{"target_modules": []string{"q_proj"}, "layers_to_transform": []int{0}}, false},
+		{m{"target_modules": []string{"q_proj"}, "layers_to_transform": 0}, false},
+		{m{"target_modules": []string{"q_proj"}, "layers_to_transform": 1}, true},
+		{m{"target_modules": []string{q0}, "layers_to_transform": 1}, false}, // whole names are meant anyway
+		{m{"target_modules": []string{"q_proj"}, "exclude_modules": []string{q1}}, false},
+		{m{"target_modules": []string{"q_proj", "v_proj", "down_proj"}, "exclude_modules": []string{"layers.1.self_attn.q_proj", "v_proj", "mlp.down_proj"}}, false},
+		{m{"target_modules": []string{"q_proj"}, "exclude_modules": []string{"layers.1"}}, true}, // no end of a name
+		{m{"target_modules": []string{"q_proj"}, "exclude_modules": ".*layers.1.*"}, false},
+		{m{"target_modules": []string{"q_proj"}, "exclude_modules": []string{q0}}, true},
+	} {
+		a, err := Load(folder(t, adapterConfig(t, x.changes), tensors), small)
+		if (err != nil) != x.bad || err == nil && (len(a.Modules) != 1 || a.Modules[0].At().Name != q0) {
+			t.Errorf("%v: %v", x.changes, err)
+		}
+	}
+	leaves, err := Leaves(folder(t, adapterConfig(t, nil), someTensors()))
+	if want := []string{"down_proj", "q_proj", "v_proj"}; err != nil || !slices.Equal(leaves, want) {
+		t.Errorf("leaves %v, %v, want %v", leaves, err, want)
 	}
 }
 

@@ -20,15 +20,18 @@ type Resolved struct{ Config }
 // Resolve checks every setting by itself, opening no file, and puts in what follows
 // from others: the rate and the moments of the optimizer. Its errors are mistakes of usage.
 func (c *Config) Resolve() (*Resolved, error) {
+	r := &Resolved{*c}
+	if c.Adapter != "" {
+		r.Init = Continued // whatever init says: there is no other start
+	}
 	checks := []func(*Config) error{checkFolders, checkRecipe, checkMachine}
 	for _, check := range checks {
-		if err := check(c); err != nil {
+		if err := check(&r.Config); err != nil {
 			return nil, err
 		}
 	}
-	r := &Resolved{*c}
-	updates := c.Updates()
-	r.LearningRate, r.AdamBeta1, r.AdamBeta2 = c.Rate(), updates.Beta1, updates.Beta2
+	updates := r.Updates()
+	r.LearningRate, r.AdamBeta1, r.AdamBeta2 = r.Rate(), updates.Beta1, updates.Beta2
 	return r, nil
 }
 
@@ -54,6 +57,8 @@ func checkFolders(c *Config) error {
 		return usage("", "output_dir is empty")
 	case c.Overwrite && c.Resuming():
 		return usage("", "overwrite and resume contradict each other")
+	case c.Init == Continued && c.Adapter == "":
+		return usage("--adapter names its folder", "init is %s, and there is no adapter to begin from", c.Init)
 	}
 	return nil
 }

@@ -86,16 +86,28 @@ func (s *Switch) UnmarshalText(text []byte) error {
 	return parse(s, []byte(strings.ToLower(string(text))), Auto, On, Off)
 }
 
-// Init names how adapters start: a row of [loraone.Methods].
+// Init names how adapters start: a row of [loraone.Methods], or Continued.
 type Init string
 
-// UnmarshalText reads a name.
+// Continued starts from the adapter that settings name.
+var Continued = Init(loraone.Continued.Name)
+
+// UnmarshalText reads a name. That of Continued is not offered: it follows from the
+// setting of the adapter.
 func (i *Init) UnmarshalText(text []byte) error {
+	if *i = Init(text); *i == Continued {
+		return nil
+	}
 	return parse(i, text, named[Init](loraone.Names())...)
 }
 
 // Method is what the name stands for; nil for none.
-func (i Init) Method() *loraone.Method { return loraone.Find(string(i)) }
+func (i Init) Method() *loraone.Method {
+	if i == Continued {
+		return loraone.Continued
+	}
+	return loraone.Find(string(i))
+}
 
 // An Optimizer names how gradients become steps: a row of [optim.Kinds].
 type Optimizer string

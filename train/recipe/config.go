@@ -3,6 +3,7 @@ package recipe
 import (
 	"cmp"
 	"path/filepath"
+	"strings"
 
 	"example.com/finetune/loraone"
 	"example.com/finetune/model"
@@ -46,6 +47,8 @@ type Recipe struct {
 	UseRSLoRA     Switch  `json:"use_rslora"`
 	TargetModules Names   `json:"target_modules"`
 
+	ExcludeModules Names `json:"exclude_modules"` // of target_modules
+
 	Init            Init      `json:"init"`
 	InitSamples     Count     `json:"init_samples"`
 	InitGamma       float64   `json:"init_gamma"`
@@ -68,6 +71,7 @@ type Where struct {
 	Model     string `json:"model"` // folder, or a Hub id
 	Data      string `json:"data"`  // file or folder
 	OutputDir string `json:"output_dir"`
+	Adapter   Folder `json:"adapter"` // a finished one to train on; "" for none
 }
 
 // Machine says how the computer is used, and what is shown and kept: nothing that
@@ -133,12 +137,30 @@ func (r *Recipe) Sequences() int { return r.BatchSize * r.GradientAccumulationSt
 
 // Lora returns the adapters' configuration.
 func (r *Recipe) Lora() loraone.Config {
-	c := loraone.Config{Method: r.Init.Method(), R: r.LoraR, Alpha: r.LoraAlpha, TargetModules: r.TargetModules}
+	c := loraone.Config{Method: r.Init.Method(), R: r.LoraR, Alpha: r.LoraAlpha, TargetModules: r.TargetModules, ExcludeModules: r.ExcludeModules}
 	if r.UseRSLoRA != Auto {
 		root := r.UseRSLoRA == On
 		c.UseRSLoRA = &root
 	}
 	return c
+}
+
+// Continues reports whether the run trains a finished adapter on.
+func (r *Recipe) Continues() bool { return r.Init == Continued }
+
+// WithLength returns the recipe with the length of another.
+func (r Recipe) WithLength(of *Recipe) Recipe {
+	r.NumTrainEpochs, r.MaxSteps = of.NumTrainEpochs, of.MaxSteps
+	return r
+}
+
+// Adapted says in words which projections get adapters.
+func (r *Recipe) Adapted() string {
+	text := strings.Join(r.TargetModules, ", ")
+	if len(r.ExcludeModules) > 0 {
+		text += " but for " + strings.Join(r.ExcludeModules, ", ")
+	}
+	return text
 }
 
 // Scale returns s, which multiplies the product of B and A in a module of rank lora_r.
@@ -157,6 +179,9 @@ func (r *Resolved) Absolute(hub string) (*Resolved, error) {
 	}
 	if d.ResumeFrom != "" {
 		paths = append(paths, &d.ResumeFrom)
+	}
+	if d.Adapter != "" {
+		paths = append(paths, (*string)(&d.Adapter))
 	}
 	for _, p := range paths {
 		abs, err := filepath.Abs(*p)

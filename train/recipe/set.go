@@ -108,7 +108,7 @@ func unknown(key string) error {
 }
 
 // pathKeys are the settings where ~ is the home folder.
-var pathKeys = []string{"model", "data", "output_dir", "chat_template", "resume_from"}
+var pathKeys = []string{"model", "data", "output_dir", "chat_template", "resume_from", "adapter"}
 
 // expanded replaces a leading ~ by the home folder, as a shell does.
 func expanded(path string) string {
@@ -130,8 +130,7 @@ func assign(v reflect.Value, value any) (err error) {
 		return assignText(v, value)
 	case []string:
 		if names, ok := v.Addr().Interface().(*Names); ok {
-			*names = value
-			return nil
+			return names.UnmarshalText([]byte(strings.Join(value, ",")))
 		}
 		return fmt.Errorf("a list, want %s", wanted(v))
 	case map[string]string:

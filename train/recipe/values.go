@@ -2,6 +2,7 @@ package recipe
 
 import (
 	"fmt"
+	"os"
 	"strconv"
 	"strings"
 
@@ -16,11 +17,27 @@ type Names []string
 
 // UnmarshalText reads "q_proj,v_proj".
 func (n *Names) UnmarshalText(text []byte) error {
-	*n = strings.FieldsFunc(string(text), func(r rune) bool { return r == ',' || r == ' ' || r == '\t' || r == '\n' })
+	*n = nil
+	if list := strings.FieldsFunc(string(text), func(r rune) bool { return r == ',' || r == ' ' || r == '\t' || r == '\n' }); len(list) > 0 {
+		*n = list
+	}
 	return nil
 }
 
 func (n Names) String() string { return strings.Join(n, ",") }
+
+// A Folder is that of an adapter.
+type Folder string
+
+// UnmarshalText reads a path. In axolotl's files "lora" stands there and says what is
+// trained: it is no folder unless there is one.
+func (f *Folder) UnmarshalText(text []byte) error {
+	*f = Folder(text)
+	if _, err := os.Stat(string(text)); err != nil && *f == "lora" {
+		*f = ""
+	}
+	return nil
+}
 
 // A Count is a number of rows, or all of them.
 type Count int

@@ -14,7 +14,7 @@ import (
 var alternatives = map[string][]string{
 	"model":                       {"model_name_or_path", "base_model"},
 	"data":                        {"dataset", "dataset_name", "train_file"},
-	"output_dir":                  {"adapter_path"},
+	"adapter":                     {"adapter_name_or_path", "lora_model_dir"},
 	"overwrite":                   {"overwrite_output_dir"},
 	"resume_from":                 {"resume_from_checkpoint"},
 	"num_train_epochs":            {"epochs", "num_epochs"},
@@ -75,7 +75,7 @@ var foreign = map[string]word{
 	"packing":      {idle: off, taken: true, say: "sequences lie end to end without padding anyway"},
 	"lora_dropout": {idle: []string{"0", "0.0"}, taken: true, say: "it is trained without dropout, so that runs depend on their data alone; weight_decay is the regulariser here"},
 
-	"adapter":                   {idle: []string{"lora"}, say: "adapters are LoRA's; --output-dir names their folder"},
+	"adapter_path":              {say: "--output-dir names the folder of the new adapter, --adapter that of a finished one to train on"},
 	"finetuning_type":           {idle: []string{"lora"}, say: "only LoRA adapters are trained"},
 	"fine_tune_type":            {idle: []string{"lora"}, say: "only LoRA adapters are trained"},
 	"use_peft":                  {idle: on, say: "only LoRA adapters are trained"},
@@ -91,7 +91,7 @@ var foreign = map[string]word{
 	"wandb_project":             {idle: off, say: "metrics.jsonl and loss.svg in the output folder have all figures"},
 	"logging_dir":               {taken: true, say: "metrics.jsonl and loss.svg in the output folder have all figures"},
 	"trust_remote_code":         {idle: off, taken: true, say: "no code of a model is run"},
-	"resume_adapter_file":       {say: "--resume resumes the run in the output folder, --resume-from a checkpoint"},
+	"resume_adapter_file":       {say: "--adapter names the folder of a finished adapter to train on; --resume resumes an interrupted run"},
 	"push_to_hub":               {idle: off, say: "nothing is uploaded while it trains"},
 	"plot_loss":                 {idle: append([]string{"false"}, on...), say: "loss.svg is always drawn"},
 	"flash_attention":           {idle: off, taken: true, say: "attention needs no memory beyond its rows anyway"},

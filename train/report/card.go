@@ -45,7 +45,7 @@ func cardLosses(line func(string, ...any), p *rundir.Provenance) {
 		loss float64
 	}{
 		{"base model", p.Losses.Base},
-		{"after the start", p.Losses.Start},
+		{"at the start", p.Losses.Start},
 		{fmt.Sprintf("this adapter (step %d of %d)", p.BestStep, p.Steps), p.Losses.Best},
 	} {
 		line("| %s | %.4f | %.2f |", row.what, row.loss, math.Exp(row.loss))
@@ -80,7 +80,7 @@ func cardUse(line func(string, ...any), base string) {
 // describe names the method in a few words.
 func describe(c *recipe.Config) string {
 	return fmt.Sprintf("%s, rank %d, α %g, scaled by %.4g, on %s; %s",
-		c.Init.Method().Title, c.LoraR, c.LoraAlpha, c.Scale(), c.TargetModules, c.Optimizer.Kind().Title)
+		c.Init.Method().Title, c.LoraR, c.LoraAlpha, c.Scale(), c.Adapted(), c.Optimizer.Kind().Title)
 }
 
 // cardSettings are run.yaml without the folders of the machine it ran on.

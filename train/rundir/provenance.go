@@ -35,6 +35,12 @@ type FileHash struct {
 	SHA256 string `json:"sha256"`
 }
 
+// Begun is the finished adapter that a run began from.
+type Begun struct {
+	Dir   string     `json:"dir"`
+	Files []FileHash `json:"files"`
+}
+
 // A Provenance is finetune.json: where an adapter comes from.
 type Provenance struct {
 	Version  string `json:"version"` // of finetune
@@ -57,6 +63,9 @@ type Provenance struct {
 	} `json:"data"`
 
 	Recipe recipe.Recipe `json:"settings"`
+
+	Adapter  *Begun `json:"adapter,omitempty"`  // that the run began from
+	Extended []int  `json:"extended,omitempty"` // steps at whose end the run was given more
 
 	Summary
 	Parameters int `json:"parameters"`
