@@ -7,6 +7,7 @@ import (
 
 	"example.com/finetune/internal/hint"
 	"example.com/finetune/model"
+	"example.com/finetune/model/hub"
 	"example.com/finetune/simd"
 	"example.com/finetune/train/recipe"
 	"example.com/finetune/train/rundir"
@@ -76,9 +77,9 @@ func finished(c *recipe.Resolved) (*Found, error) {
 
 // Inputs are what a run needs besides its settings.
 type Inputs struct {
-	Version      string // of the program, for finetune.json
-	BaseModel    string // base_model_name_or_path; "": the model's setting
-	ChatTemplate bool   // the rows went through one
+	Version      string  // of the program, for finetune.json
+	Base         hub.Ref // where the model comes from, and what it is called
+	ChatTemplate bool    // the rows went through one
 	Model        *model.Model
 	Pool         *simd.Pool
 	Data         *Data           // from LoadData, for this model's vocabulary
@@ -100,9 +101,6 @@ func NewSession(c *recipe.Resolved, in Inputs) (*Session, error) {
 	s := &Session{Inputs: in, c: c, now: time.Now}
 	if s.Report == nil {
 		s.Report = func(any) {}
-	}
-	if s.BaseModel == "" {
-		s.BaseModel = c.Model
 	}
 	if err := c.Lora().Check(in.Model.Config); err != nil {
 		return nil, err

@@ -10,12 +10,14 @@ import (
 	"errors"
 	"io"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"strings"
 
 	"github.com/alecthomas/kong"
 
 	"example.com/finetune/internal/hint"
+	"example.com/finetune/train/recipe"
 )
 
 // Exit codes. 130 is what a shell reports for a program ended by Ctrl-C.
@@ -45,10 +47,27 @@ type commandLine struct {
 }
 
 func main() {
-	// Most of the heap are large buffers without pointers, which cost a collection
-	// nothing; a run has less garbage still, see readRows.
-	debug.SetGCPercent(20)
+	limitHeap(20, 0)
 	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// limitHeap sets how much garbage may lie in this process, in percent of what is in use,
+// and the memory it may take; 0 for no limit. Most of the heap are large buffers without
+// pointers, which cost a collection nothing. Only main and the commands that are one run
+// in one process call it.
+func limitHeap(percent int, limit recipe.Size) {
+	debug.SetGCPercent(percent)
+	if limit > 0 {
+		debug.SetMemoryLimit(int64(limit))
+	}
+}
+
+// heldBytes returns what the process has allocated, after giving back what it can.
+func heldBytes() int64 {
+	debug.FreeOSMemory()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.Sys - m.HeapReleased)
 }
 
 // run returns the exit code.

@@ -215,7 +215,7 @@ func setTyped(c *recipe.Config, list []typedSetting) error {
 // runFlags are the flags of the commands that know a run: a file of settings, and
 // every setting.
 type runFlags struct {
-	ConfigFile string `name:"config" short:"c" group:"Files:" placeholder:"FILE" help:"Settings from a YAML file (see the run.yaml of any run); flags go over them."`
+	ConfigFile path `name:"config" short:"c" group:"Files:" placeholder:"FILE" help:"Settings from a YAML file (see the run.yaml of any run); flags go over them."`
 }
 
 func (runFlags) settings() (keys []string, origin string) { return recipe.Keys(), "" }
@@ -227,7 +227,7 @@ func (f *runFlags) resolve(u *ui, ctx *kong.Context) (*recipe.Resolved, error) {
 	c := recipe.Default()
 	var err error
 	if f.ConfigFile != "" {
-		err = c.ReadYAML(f.ConfigFile)
+		err = c.ReadYAML(string(f.ConfigFile))
 	} else {
 		err = resumed(&c, flags)
 	}
@@ -238,6 +238,31 @@ func (f *runFlags) resolve(u *ui, ctx *kong.Context) (*recipe.Resolved, error) {
 		return nil, err
 	}
 	if c.Date, err = runDate(&c); err != nil {
+		return nil, err
+	}
+	tellNotes(u, &c)
+	return c.Resolve()
+}
+
+// rowFlags are the settings of train that decide what becomes of the rows.
+type rowFlags struct{}
+
+func (rowFlags) settings() (keys []string, origin string) {
+	return []string{
+		"model", "data", "map", "chat_template", "date", "max_length", "overlong", "train_on", "val_split", "seed", "threads",
+	}, ""
+}
+
+// resolve returns the settings of a file, if there is one, with the flags that were
+// typed over them.
+func (rowFlags) resolve(u *ui, file string, ctx *kong.Context) (*recipe.Resolved, error) {
+	c := recipe.Default()
+	if file != "" {
+		if err := c.ReadYAML(file); err != nil {
+			return nil, err
+		}
+	}
+	if err := setTyped(&c, typed(ctx)); err != nil {
 		return nil, err
 	}
 	tellNotes(u, &c)
