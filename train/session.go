@@ -48,7 +48,7 @@ func find(c *recipe.Resolved) (*Found, error) {
 	case folder.Kind == rundir.Finished && c.Resume:
 		return finished(c)
 	case folder.Kind == rundir.Finished:
-		return nil, hint.New(fmt.Errorf("%s holds an adapter already", c.OutputDir), "--overwrite replaces it, --output-dir names another folder")
+		return nil, hint.New(fmt.Errorf("%s holds an adapter already", c.OutputDir), "--output-dir names another folder; --overwrite loses what is there")
 	case folder.Kind == rundir.Unfinished && !c.Resume:
 		return nil, hint.New(fmt.Errorf("%s holds an unfinished run", c.OutputDir), "--resume resumes it, --overwrite replaces it")
 	case c.Resume:

@@ -167,7 +167,7 @@ func (m settingMapper) Decode(ctx *kong.DecodeContext, target reflect.Value) err
 	value := ctx.Scan.Peek()
 	text := value.String()
 	alone := m.IsBool() || slices.Contains(recipe.Foreign(), m.key)
-	given := !value.IsEOL() && (value.IsValue() || len(text) > 1 && text[0] == '-' && strings.ContainsRune(".0123456789", rune(text[1])))
+	given := !value.IsEOL() && (value.IsValue() || negative(text))
 	if m.IsBool() && value.Type != kong.FlagValueToken {
 		given = slices.Contains([]string{"true", "false"}, strings.ToLower(text))
 	}

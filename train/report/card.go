@@ -33,7 +33,7 @@ func Card(c *recipe.Config, p *rundir.Provenance, split bool) []byte {
 	}
 	line("![Loss](%s)\n", rundir.PlotFile)
 	cardData(line, p, split)
-	line("## Settings\n\n```yaml\n%s```\n", bytes.ReplaceAll(cardSettings(c, ref.Name()), []byte("```"), []byte("'''")))
+	line("## Settings\n\n```yaml\n%s```\n", bytes.ReplaceAll(cardSettings(c, base), []byte("```"), []byte("'''")))
 	cardUse(line, base)
 	return b.Bytes()
 }
