@@ -172,3 +172,20 @@ func TestNameHidesThePath(t *testing.T) {
 		t.Errorf("nothing is called %q", got)
 	}
 }
+
+// A file of a cache tells its digest by the blob that it links to.
+func TestDigest(t *testing.T) {
+	dir := t.TempDir()
+	const sum = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+	write(t, filepath.Join(dir, "plain"), "x")
+	for link, target := range map[string]string{"weights": "../../blobs/" + sum, "config": "../../blobs/0123456789abcdef0123456789abcdef01234567", "other": "plain"} {
+		if err := os.Symlink(target, filepath.Join(dir, link)); err != nil {
+			t.Skip(err)
+		}
+	}
+	for name, want := range map[string]string{"weights": sum, "config": "", "other": "", "plain": "", "gone": ""} {
+		if got := Digest(filepath.Join(dir, name)); got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+}
