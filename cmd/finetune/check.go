@@ -112,15 +112,11 @@ func newRowJob(c *recipe.Resolved) (*rowJob, error) {
 
 // checker reads files as the settings say.
 func (j *rowJob) checker() *data.Checker {
-	c := &data.Checker{
+	return &data.Checker{
 		Tokenizer: j.Tokenizer, Columns: data.Columns(j.settings.Map), Pool: j.Pool,
-		Options:   data.Options{Template: j.Template, TrainOn: string(j.settings.TrainOn), MaxLength: j.settings.MaxLength, Overlong: string(j.settings.Overlong)},
+		Options:   data.Options{Template: j.Template, TrainOn: data.TrainOn(j.settings.TrainOn), MaxLength: j.settings.MaxLength, Overlong: data.Overlong(j.settings.Overlong), Ends: j.Config.EOS},
 		VocabSize: j.Config.VocabSize, Seed: j.settings.Seed,
 	}
-	for _, id := range j.Config.EOS {
-		c.Ends = append(c.Ends, int32(id))
-	}
-	return c
 }
 
 // check reads the files, one after the other.

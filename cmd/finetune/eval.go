@@ -115,7 +115,7 @@ func heldOut(path string) (string, error) {
 // otherwise.
 func readHeldOut(m *opened.Model, path string) (*data.Set, error) {
 	r := m.Recipe
-	options := data.Options{Template: m.Template, TrainOn: string(r.TrainOn), MaxLength: r.MaxLength, Overlong: string(r.Overlong)}
+	options := data.Options{Template: m.Template, TrainOn: data.TrainOn(r.TrainOn), MaxLength: r.MaxLength, Overlong: data.Overlong(r.Overlong), Ends: m.Config.EOS}
 	set, err := data.Open(path, data.Columns(r.Map), m.Tokenizer, options, m.Pool, nil)
 	if err != nil {
 		return nil, err

@@ -116,7 +116,7 @@ func newJob(c *recipe.Resolved) (*job, error) {
 func (j *job) readRows(u *ui) (err error) {
 	watch := newByteProgress(u, data.Paths{})
 	told := watch.begin(j.settings.Data)
-	j.data, err = train.LoadData(j.settings, j.Tokenizer, j.Template, j.Config.VocabSize, j.Pool, func(done, total int64) {
+	j.data, err = train.LoadData(j.settings, j.Config, j.Tokenizer, j.Template, j.Pool, func(done, total int64) {
 		watch.total = total
 		told(done)
 	})

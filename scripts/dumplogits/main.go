@@ -55,7 +55,7 @@ func sequences(m *opened.Model, path, columns string) ([]model.Sequence, error) 
 	if err != nil {
 		return nil, err
 	}
-	options := data.Options{Template: m.Template, TrainOn: string(recipe.Assistant), MaxLength: 4096, Overlong: string(recipe.RefuseLong)}
+	options := data.Options{Template: m.Template, TrainOn: data.Answers, MaxLength: 4096, Overlong: data.Refuse}
 	set, err := data.Open(path, renamed, m.Tokenizer, options, m.Pool, nil)
 	if err != nil {
 		return nil, err

@@ -3,8 +3,9 @@
 // know where the model was found, nor who reads the text.
 //
 // A [Generator] belongs to one engine. A [Prompt] is what the model is to go on from,
-// with the tokens that end its answer: every eos_token_id of generation_config.json or
-// config.json, the tokenizer's EOS, and what a chat template puts behind an answer.
+// with the tokens that end its answer, which train/data knows: every eos_token_id of
+// generation_config.json or config.json, the tokenizer's EOS, and what a chat template
+// puts behind an answer.
 //
 // Decisions:
 //

@@ -21,7 +21,6 @@ const promptChunk = 512
 type Generator struct {
 	engine  *model.Engine
 	tok     *tokenizer.Tokenizer
-	ends    []int32        // those of model and tokenizer
 	decoder *model.Decoder // nil before the first text
 	ids     []int32        // the tokens in it
 }
@@ -29,14 +28,7 @@ type Generator struct {
 // New returns a generator. It wants the engine's adapters as they are: when they change,
 // [Generator.Forget] what was computed with the others.
 func New(e *model.Engine, t *tokenizer.Tokenizer) *Generator {
-	g := &Generator{engine: e, tok: t}
-	for _, id := range e.Model().Config.EOS {
-		g.ends = append(g.ends, int32(id))
-	}
-	if id, ok := t.EOS(); ok && !slices.Contains(g.ends, id) {
-		g.ends = append(g.ends, id)
-	}
-	return g
+	return &Generator{engine: e, tok: t}
 }
 
 // Forget lets go of the last text.

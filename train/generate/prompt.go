@@ -2,11 +2,10 @@ package generate
 
 import (
 	"errors"
-	"slices"
 
 	"example.com/finetune/internal/hint"
-	"example.com/finetune/tokenizer"
 	"example.com/finetune/tokenizer/chat"
+	"example.com/finetune/train/data"
 )
 
 // A Prompt is what a model goes on from.
@@ -17,7 +16,7 @@ type Prompt struct {
 
 // Text returns a text as the beginning of one. An empty one is BOS alone.
 func (g *Generator) Text(text string) (Prompt, error) {
-	p := Prompt{IDs: g.tok.Encode(text, true).IDs, Ends: g.ends}
+	p := Prompt{IDs: g.tok.Encode(text, true).IDs, Ends: data.EndTokens(g.tok, nil, g.engine.Model().Config.EOS)}
 	if len(p.IDs) > 0 {
 		return p, nil
 	}
@@ -38,28 +37,9 @@ func (g *Generator) Chat(template *chat.Template, c chat.Conversation) (Prompt, 
 	if err != nil {
 		return Prompt{}, err
 	}
-	p := Prompt{IDs: g.tok.Encode(text, false).IDs, Ends: g.ends}
+	p := Prompt{IDs: g.tok.Encode(text, false).IDs, Ends: data.EndTokens(g.tok, template, g.engine.Model().Config.EOS)}
 	if len(p.IDs) == 0 {
 		return Prompt{}, hint.New(errors.New("the chat template makes nothing of this prompt"), "--raw sends it as it is")
 	}
-	if id, ok := endOfAnswer(template, g.tok); ok {
-		p.Ends = append(slices.Clone(g.ends), id)
-	}
 	return p, nil
-}
-
-// endOfAnswer returns the special token that a template puts behind an answer.
-func endOfAnswer(template *chat.Template, t *tokenizer.Tokenizer) (int32, bool) {
-	rendered, err := template.RenderSpans(chat.Conversation{Messages: []chat.Message{
-		{Role: "user", Content: "question"}, {Role: "assistant", Content: "answer"},
-	}})
-	if err != nil || len(rendered.Spans) == 0 { // a template may refuse such a chat; the model's EOS remains
-		return 0, false
-	}
-	span := rendered.Spans[len(rendered.Spans)-1]
-	ids := t.Encode(rendered.Text[span.Start:span.End], false).IDs
-	if n := len(ids); n > 0 && t.IsSpecial(ids[n-1]) {
-		return ids[n-1], true
-	}
-	return 0, false
 }
