@@ -79,9 +79,17 @@ func sorted(s *Sampler, logits []float32) int32 {
 func TestSamplerDrawsAsIfAllWereSorted(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	for _, s := range []Sampler{
-		{Temperature: 1}, {Temperature: 0.1}, {Temperature: 50}, {Temperature: 1, TopK: 1}, {Temperature: 1, TopK: 20},
-		{Temperature: 1, TopK: 5000}, {Temperature: 1, TopP: 0.9}, {Temperature: 3, TopP: 0.5}, {Temperature: 1, TopP: 1e-9},
-		{Temperature: 2, TopK: 50, TopP: 0.8}, {Temperature: 1, TopK: 3, TopP: 1},
+		{Temperature: 1},
+		{Temperature: 0.1},
+		{Temperature: 50},
+		{Temperature: 1, TopK: 1},
+		{Temperature: 1, TopK: 20},
+		{Temperature: 1, TopK: 5000},
+		{Temperature: 1, TopP: 0.9},
+		{Temperature: 3, TopP: 0.5},
+		{Temperature: 1, TopP: 1e-9},
+		{Temperature: 2, TopK: 50, TopP: 0.8},
+		{Temperature: 1, TopK: 3, TopP: 1},
 	} {
 		s.Seed = 7
 		same := s

@@ -29,7 +29,7 @@ type checkCommand struct {
 
 func (checkCommand) Help() string {
 	return `Reads rows as train would, with the model's config.json and tokenizer alone, and says what they come to: tokens, what is trained of them, ` +
-		`what is cut or dropped, rows that stand twice, and every mistake by its line. Exits 1 if a run would stop over them, or eval over the test file.
+		`what is cut or dropped, duplicate rows, and every mistake by its line. Exits 1 if a run would stop over them, or eval over the test file.
 
 For example:
 
@@ -303,7 +303,7 @@ func bracketTokens(tokens []data.Token) string {
 }
 
 // Colours of the 256-colour palette, both ink and paper, so that they can be read
-// on any background. Neighbours take turns.
+// on any background. Neighbours alternate.
 var (
 	trainedPaper   = [2]int{22, 28}
 	untrainedPaper = [2]int{236, 239}

@@ -39,7 +39,7 @@ func settings() map[string]setting {
 		"model":       {groupFiles, "Folder of the model, or the id of one in the Hub cache.", "DIR", 'm'},
 		"data":        {groupFiles, "File of rows, or a folder with train, valid and test files.", "PATH", 0},
 		"output_dir":  {groupFiles, "Folder for the adapter.", "DIR", 'o'},
-		"overwrite":   {groupFiles, "Replace a run that stands in the output folder.", "", 0},
+		"overwrite":   {groupFiles, "Replace the run in the output folder.", "", 0},
 		"resume":      {groupFiles, "Resume the run in the output folder, with its settings, from the newest good checkpoint, or from the beginning if there is none.", "", 0},
 		"resume_from": {groupFiles, "Resume from this checkpoint.", "DIR", 0},
 
@@ -84,7 +84,7 @@ func settings() map[string]setting {
 		"early_stopping_patience": {groupReport, "Stop after so many evaluations without improvement (0: never).", "N", 0},
 		"threads":                 {groupReport, "Threads (0: all cores). The result does not depend on it.", "N", 0},
 		"compute":                 {groupReport, "f32, or bf16 for products of bfloat16 numbers where the CPU has them: faster, and other bits.", "WORD", 0},
-		"memory":                  {groupReport, "Budget for what is allocated besides the mapped weights, such as 2GB: as many blocks computed twice as it takes, then smaller micro-batches. The result does not depend on it.", "SIZE", 0},
+		"memory":                  {groupReport, "Budget for what is allocated besides the mapped weights, such as 2GB: as many layers computed twice as it takes, then smaller micro-batches. The result does not depend on it.", "SIZE", 0},
 		"profile":                 {groupReport, "Say where the time of a step goes.", "", 0},
 		"progress":                {groupReport, "auto (bar on a terminal, log elsewhere), bar, log or none.", "WORD", 0},
 	}

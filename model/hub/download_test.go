@@ -51,13 +51,13 @@ func random(seed uint64, n int) []byte {
 // tiny is a model with files that no run needs.
 func tiny() map[string][]byte {
 	return map[string][]byte{
-		".gitattributes":                              []byte("*.safetensors filter=lfs\n"),
-		"README.md":                                   []byte("# tiny\n"),
-		"config.json":                                 []byte(`{"model_type": "llama"}`),
-		"generation_config.json":                      []byte("{}"),
-		"tokenizer.json":                              random(1, 50_000),
-		"tokenizer_config.json":                       []byte(`{"a": 1}`),
-		"chat_template.jinja":                         []byte("{{ x }}"),
+		".gitattributes":         []byte("*.safetensors filter=lfs\n"),
+		"README.md":              []byte("# tiny\n"),
+		"config.json":            []byte(`{"model_type": "llama"}`),
+		"generation_config.json": []byte("{}"),
+		"tokenizer.json":         random(1, 50_000),
+		"tokenizer_config.json":  []byte(`{"a": 1}`),
+		"chat_template.jinja":    []byte("{{ x }}"),
 		"additional_chat_templates/tool_use.jinja":    []byte("{{ y }}"),
 		"additional_chat_templates/../../../x.jinja":  []byte("out"),
 		"model.safetensors":                           random(2, 700_000),
