@@ -39,7 +39,7 @@ func (s *Sampler) Next(logits []float32) int32 {
 		all = total(kept)
 	}
 	s.draws++
-	u := random.Unit(random.At(s.Seed, s.draws)) * all
+	u := float64(random.Unit(random.At(s.Seed, s.draws)) * all) // rounded, not fused with what is taken off
 	for _, c := range kept {
 		if u -= c.p; u < 0 {
 			return c.id

@@ -66,7 +66,7 @@ func sorted(s *Sampler, logits []float32) int32 {
 		all = total(list)
 	}
 	s.draws++
-	u := random.Unit(random.At(s.Seed, s.draws)) * all
+	u := float64(random.Unit(random.At(s.Seed, s.draws)) * all)
 	for _, c := range list {
 		if u -= c.p; u < 0 {
 			return c.id
