@@ -157,5 +157,5 @@ func (b *Beginning) otherBase(name string, now []rundir.FileHash) string {
 	}
 	was := then[min(i, len(then)-1)]
 	return fmt.Sprintf("%s was trained on another base, %s (%s of SHA-256 %.12s), than the one here, %s (%s of %.12s): what it has learned may not fit",
-		b.dir, b.origin.Base.Name, was.Name, was.SHA256, name, now[i].Name, now[i].SHA256)
+		b.dir, b.origin.BaseRef().Label(), was.Name, was.SHA256, name, now[i].Name, now[i].SHA256)
 }

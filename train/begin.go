@@ -95,10 +95,10 @@ func (r *run) hashAdapter() (err error) {
 	if r.begin == nil {
 		return nil
 	}
-	if r.st.Adapter, err = hashFiles(r.begin.files, r.Pool); err != nil {
+	if r.st.Adapter, err = rundir.Hash(r.begin.files, r.Pool); err != nil {
 		return err
 	}
-	if other := r.begin.otherBase(r.BaseModel, r.st.Base); other != "" {
+	if other := r.begin.otherBase(r.Base.Label(), r.st.Base); other != "" {
 		r.Report(Warning{other})
 	}
 	return nil
