@@ -23,7 +23,13 @@ import (
 // scale, targets, and the base where the folder knows it. The scale of an adapter that
 // finetune wrote is that of its training, which the file has in B.
 func ReadAdapter(c *recipe.Config, dir string) error {
+	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
+		return hint.New(fmt.Errorf("adapter: %s is a file, want its folder", dir), "--adapter "+filepath.Dir(dir))
+	}
 	file, err := peft.ReadConfig(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return hint.New(err, "--adapter names the folder that holds "+rundir.AdapterConfig+" and "+rundir.AdapterWeights)
+	}
 	if err != nil {
 		return err
 	}

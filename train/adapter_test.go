@@ -159,7 +159,8 @@ func TestAdaptersThatDoNotFit(t *testing.T) {
 		{func(c *recipe.Config) { c.TargetModules = recipe.Names{"q_proj"} }, "the adapter has a module of model.layers.0.self_attn.v_proj, which target_modules and exclude_modules leave out", "leave target_modules and exclude_modules out: they come from the adapter"},
 		{func(c *recipe.Config) { c.TargetModules = recipe.Names{"all-linear"} }, "target_modules has k_proj, and the adapter has no module of it", "leave target_modules and exclude_modules out: they come from the adapter"},
 		{func(c *recipe.Config) { c.ExcludeModules = recipe.Names{"layers.1"} }, "the adapter has a module of model.layers.1.self_attn.q_proj", "leave target_modules and exclude_modules out: they come from the adapter"},
-		{func(c *recipe.Config) { c.Adapter = "nowhere" }, "nowhere: not an adapter", "give the folder that holds adapter_config.json and adapter_model.safetensors"},
+		{func(c *recipe.Config) { c.Adapter = "nowhere" }, "nowhere: not an adapter", "--adapter names the folder that holds adapter_config.json and adapter_model.safetensors"},
+		{func(c *recipe.Config) { c.Adapter += "/adapter_model.safetensors" }, "adapter_model.safetensors is a file, want its folder", "--adapter " + first.OutputDir},
 	} {
 		c := o.following(t, first.OutputDir, filepath.Join(dir, "second"))
 		x.change(&c)
@@ -170,6 +171,17 @@ func TestAdaptersThatDoNotFit(t *testing.T) {
 	over.Overwrite = true
 	_, err = look(t, over)
 	expect(t, "over itself", err, "is the adapter to train on and the output folder: it would be written over", "--output-dir "+first.OutputDir+"-2 keeps both")
+
+	from := o.config(filepath.Join(dir, "from"))
+	from.ResumeFrom = first.OutputDir
+	_, err = look(t, from)
+	expect(t, "no checkpoint", err, "resume_from: "+first.OutputDir+" is a finished adapter, no checkpoint", "--adapter "+first.OutputDir+" trains it on, into another folder")
+
+	other := first
+	other.Resume, other.Data = true, tinyData(t)
+	put(t, filepath.Join(other.Data, "train.jsonl"), `{"prompt": "new", "completion": "rows"}`+"\n")
+	_, err = look(t, other)
+	expect(t, "new rows", err, filepath.Join(other.Data, "train.jsonl")+" is not the file that the finished run in", "--adapter "+first.OutputDir+" --output-dir "+first.OutputDir+"-2 trains its adapter on, on these rows")
 
 	second := o.following(t, first.OutputDir, filepath.Join(dir, "second"))
 	o.interrupt(t, second, func(e any) bool { s, ok := e.(Stepped); return ok && s.Step == 2 })

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"example.com/finetune/internal/files"
 	"example.com/finetune/internal/hint"
 	"example.com/finetune/loraone"
 	"example.com/finetune/model"
@@ -66,6 +67,10 @@ func find(c *recipe.Resolved) (*Found, error) {
 // named finds the checkpoint that resume_from names.
 func named(c *recipe.Resolved) (*Found, error) {
 	st, err := readState(c.ResumeFrom)
+	if err != nil && rundir.HasAdapter(c.ResumeFrom) {
+		return nil, hint.Newf(fmt.Errorf("resume_from: %s is a finished adapter, no checkpoint", c.ResumeFrom),
+			"--adapter %s trains it on, into another folder", c.ResumeFrom)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -87,6 +92,9 @@ func finished(c *recipe.Resolved, checkpoints []rundir.Checkpoint) (*Found, erro
 	if err := c.Resumes(&then); err != nil {
 		return nil, err
 	}
+	if err := sameRows(c, p); err != nil {
+		return nil, err
+	}
 	rows := p.Data.Train.Kept
 	if newBatches(&c.Recipe, rows).total <= newBatches(&p.Recipe, rows).total {
 		return &Found{Finished: &Result{Dir: c.OutputDir, Summary: p.Summary}}, nil
@@ -99,6 +107,21 @@ func finished(c *recipe.Resolved, checkpoints []rundir.Checkpoint) (*Found, erro
 	}
 	return nil, hint.Newf(fmt.Errorf("%s: giving a finished run more steps takes the checkpoint of its last one, %d: %w", c.OutputDir, p.Steps, err),
 		"--adapter %s --output-dir %s trains its adapter on, with fresh optimizer state", c.OutputDir, filepath.Clean(c.OutputDir)+"-2")
+}
+
+// sameRows returns an error where the training file is there and is not that of a finished
+// run: nothing would be learned from it.
+func sameRows(c *recipe.Resolved, p *rundir.Provenance) error {
+	paths, err := data.Find(c.Data)
+	if err != nil || paths.Train == "" || len(p.Data.Files) == 0 {
+		return nil
+	}
+	sum, err := files.SHA256(paths.Train)
+	if err != nil || sum == p.Data.Files[0].SHA256 {
+		return nil
+	}
+	return hint.Newf(fmt.Errorf("%s is not the file that the finished run in %s was made from", paths.Train, c.OutputDir),
+		"--adapter %s --output-dir %s trains its adapter on, on these rows", c.OutputDir, filepath.Clean(c.OutputDir)+"-2")
 }
 
 // Inputs are what a run needs besides its settings.

@@ -88,6 +88,9 @@ func describe(c *recipe.Config) string {
 func cardSettings(c *recipe.Config, base string) []byte {
 	d := *c
 	d.Model, d.Data, d.OutputDir = base, filepath.Base(d.Data), filepath.Base(d.OutputDir)
+	if d.Adapter != "" {
+		d.Adapter = recipe.Folder(filepath.Base(string(d.Adapter)))
+	}
 	if d.TemplateFile() {
 		d.ChatTemplate = filepath.Base(d.ChatTemplate)
 	}
