@@ -222,7 +222,7 @@ func TestPlainLoRAStartsAtTheBase(t *testing.T) {
 		t.Fatal(err)
 	}
 	adapters.Attach(r.engine)
-	if loss, err := r.evalLoss(context.Background()); err != nil || loss != result.Base {
+	if loss, _, err := r.evalLoss(context.Background()); err != nil || loss != result.Base {
 		t.Errorf("with B = 0: %v, %v, want %v", loss, err, result.Base)
 	}
 }

@@ -92,6 +92,7 @@ type Session struct {
 	Inputs
 	c    *recipe.Resolved
 	eval []model.Sequence // the validation rows used during training
+	held []int            // their indices
 	now  func() time.Time // time.Now; tests set it
 }
 
@@ -115,7 +116,8 @@ func NewSession(c *recipe.Resolved, in Inputs) (*Session, error) {
 		return s, nil
 	}
 	var err error
-	s.eval, err = valid.Sequences(chooseEval(&c.Recipe, valid))
+	s.held = chooseEval(&c.Recipe, valid)
+	s.eval, err = valid.Sequences(s.held)
 	return s, err
 }
 
