@@ -145,7 +145,7 @@ func (c *sweepCommand) submit(u *ui, s *sweep.Sweep, plans *sweepPlans) error {
 	var text string
 	var command []string
 	if c.Engine == "slurm" {
-		text, command = s.Slurm.Script(t, filepath.Join(s.OutputDir, sweep.LogsDir)), []string{"sbatch"}
+		text, command = s.Slurm.Script(t, filepath.ToSlash(filepath.Join(s.OutputDir, sweep.LogsDir))), []string{"sbatch"}
 	} else {
 		t.Program = "/finetune" // where the image has it
 		if text, err = s.Kubernetes.Manifest(t); err != nil {

@@ -38,17 +38,12 @@ func ReadEntries(path string) ([]Entry, error) {
 
 func entriesOf(list []*ast.MappingValueNode) ([]Entry, error) {
 	var entries []Entry
-	seen := map[string]bool{}
 	for _, e := range list {
 		line := e.Key.GetToken().Position.Line
 		key, err := scalar(e.Key)
-		switch {
-		case err != nil:
+		if err != nil {
 			return nil, fmt.Errorf("%d: a name: %w", line, err)
-		case seen[key]:
-			return nil, fmt.Errorf("%d: duplicate key %.60q", line, key)
 		}
-		seen[key] = true
 		entries = append(entries, Entry{key, line, Node{e.Value}})
 	}
 	return entries, nil

@@ -21,6 +21,8 @@ type Comparison struct {
 	Runs           []*Run
 	Findings       []string // what a reader should conclude
 	Limits         []string // what the data do not show
+
+	named int // finished configurations to choose the baseline from
 }
 
 // A Configuration is a recipe apart from its seed, and its runs.
@@ -112,8 +114,10 @@ func (c *Comparison) baseline(labels []string) (best *Configuration) {
 		case len(g.Done) == 0:
 		case len(labels) == 0:
 			return g
-		case slices.Contains(labels, g.Label) && (best == nil || g.Mean < best.Mean):
-			best = g
+		case slices.Contains(labels, g.Label):
+			if c.named++; best == nil || g.Mean < best.Mean {
+				best = g
+			}
 		}
 	}
 	return best
@@ -223,15 +227,16 @@ func byRows(a, b *Run) *Difference {
 	return d
 }
 
-// axes finds the settings that differ between configurations.
+// axes finds the settings that differ between configurations, but for those that follow
+// from another: β₁ from the optimizer, the optimizer from the variant.
 func (c *Comparison) axes(runs *Runs) {
-	if len(runs.List) == 0 {
-		return
-	}
+	var axes []Axis
 	if variants := variantsOf(runs.List); len(variants) > 1 {
-		c.Axes = append(c.Axes, Axis{"variant", variants})
+		axes = append(axes, Axis{"variant", variants})
 	}
-	for _, key := range runs.differing() {
+	keys := runs.differing()
+	slices.SortStableFunc(keys, func(a, b string) int { return cmp.Compare(order(!causes(a)), order(!causes(b))) })
+	for _, key := range keys {
 		var values []string
 		for _, r := range runs.List {
 			if v := r.text(key); r.Begun && !slices.Contains(values, v) {
@@ -239,8 +244,29 @@ func (c *Comparison) axes(runs *Runs) {
 			}
 		}
 		slices.SortStableFunc(values, byNumber)
-		c.Axes = append(c.Axes, Axis{key, values})
+		axes = append(axes, Axis{key, values})
 	}
+	for _, a := range axes {
+		if !slices.ContainsFunc(c.Axes, func(of Axis) bool { return c.follows(a, of) }) {
+			c.Axes = append(c.Axes, a)
+		}
+	}
+}
+
+// causes reports whether other settings have their defaults by this one.
+func causes(key string) bool { return key == "init" || key == "optimizer" || key == "target_modules" }
+
+// follows reports whether the value on one axis is known from that on another.
+func (c *Comparison) follows(a, of Axis) bool {
+	known := map[string]string{}
+	for _, g := range c.Configurations {
+		v, cause := g.value(a), g.value(of)
+		if before, ok := known[cause]; ok && before != v {
+			return false
+		}
+		known[cause] = v
+	}
+	return true
 }
 
 func variantsOf(runs []*Run) (list []string) {

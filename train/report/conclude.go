@@ -21,6 +21,9 @@ func (c *Comparison) conclude() {
 	done := c.done()
 	best := done[0]
 	c.findingf("%s has the lowest %s: %s.", best.Label, c.lossName(), spread(best))
+	if c.named > 1 {
+		c.findingf("The baseline is the best of the %d configurations that are named as such.", c.named)
+	}
 	if best != c.Baseline && best.Against != nil {
 		c.findingf("Against the baseline, %s, its loss is %s: %s.", c.Baseline.Label, change(best.Against), verdict(best.Against))
 	} else if best == c.Baseline && len(done) > 1 {

@@ -2,6 +2,7 @@ package sweep
 
 import (
 	"fmt"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -89,7 +90,7 @@ func (s *Slurm) Script(t Task, logs string) string {
 	line("# %d of the %d runs of %s.", len(t.Runs), t.Of, t.File)
 	option := func(name, value string) {
 		if value != "" {
-			line("#SBATCH --%s=%s", name, value)
+			line("#SBATCH --%s=%s", name, shell(value))
 		}
 	}
 	option("job-name", "finetune-sweep")
@@ -102,7 +103,10 @@ func (s *Slurm) Script(t Task, logs string) string {
 	line("#SBATCH --requeue")
 	option("open-mode", "append")
 	option("signal", fmt.Sprintf("B:USR1@%d", stopBefore))
-	option("output", shell(logs+"/slurm-%A_%a.log"))
+	if !path.IsAbs(logs) {
+		logs = path.Join(t.Dir, logs)
+	}
+	option("output", path.Join(logs, "slurm-%A_%a.log"))
 	for _, text := range s.Options {
 		line("#SBATCH %s", text)
 	}
@@ -184,7 +188,7 @@ func texts(list []int) []string {
 // shell quotes a word for a shell where it needs that.
 func shell(word string) string {
 	plain := func(r rune) bool {
-		return r < 0x80 && (r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || strings.ContainsRune("_./=,+@%-", r))
+		return r < 0x80 && (r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || strings.ContainsRune("_./=,+@%:-", r))
 	}
 	if word != "" && strings.IndexFunc(word, func(r rune) bool { return !plain(r) }) < 0 {
 		return word
