@@ -151,8 +151,10 @@ func (c *Comparison) CSV() ([]byte, error) {
 		"difference", "low", "high", "pairs", "paired_by",
 	}}
 	for _, g := range c.Configurations {
-		row := []string{g.Label, strconv.Itoa(len(g.Runs)), strconv.Itoa(len(g.Done)),
-			full(g.Mean), full(g.SD), full(g.BestStep), full(g.Seconds), full(g.Pace), strconv.FormatInt(g.Bytes, 10), "", "", "", "", ""}
+		row := []string{
+			g.Label, strconv.Itoa(len(g.Runs)), strconv.Itoa(len(g.Done)),
+			full(g.Mean), full(g.SD), full(g.BestStep), full(g.Seconds), full(g.Pace), strconv.FormatInt(g.Bytes, 10), "", "", "", "", "",
+		}
 		if d := g.Against; d != nil {
 			copy(row[9:], []string{full(d.Mean), full(d.Low), full(d.High), strconv.Itoa(d.Pairs), map[bool]string{true: "row", false: "seed"}[d.ByRows]})
 		}
