@@ -47,7 +47,7 @@ type (
 		Kept    []int
 		Stopped []int
 	}
-	// Ticked comes every second or so while runs are at work.
+	// Ticked comes a few times a second while runs are at work.
 	Ticked struct{ Active []*Run }
 )
 
@@ -81,7 +81,7 @@ type Result struct {
 // exitInterrupted is how train ends when it was asked to stop and has saved.
 const exitInterrupted = 130
 
-const tick = time.Second
+const tick = time.Second / 4
 
 // Run runs what is missing. It returns when nothing is left to do, or when ctx has ended
 // and all runs have saved. A run that fails does not end the others.
