@@ -77,6 +77,8 @@ func tellEvent(u *ui, s *sweep.Sweep, event any) {
 		u.infof("%-8s  %d/%d  %s", word, e.Run.Index+1, len(s.Runs), e.Run.Name)
 	case sweep.Ended:
 		tellEnd(u, s, e)
+	case sweep.Elsewhere:
+		u.infof("%s is at work in another process", e.Run.Name)
 	case sweep.Judged:
 		u.infof("rung %g    %s on, %s stopped", e.Rung, many(len(e.Kept), "configuration")+" go", count(len(e.Stopped)))
 	}

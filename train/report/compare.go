@@ -202,17 +202,13 @@ func interval(mean, se float64, pairs int) *Difference {
 // that of the residuals d − D·w (Cochran 1977, Sampling Techniques, §6.3).
 func byRows(a, b *Run) *Difference {
 	d := &Difference{Mean: a.Loss() - b.Loss(), Low: math.NaN(), High: math.NaN(), Pairs: 1}
-	n := len(a.HeldOut)
-	if n < 2 || n != len(b.HeldOut) {
+	if !sameRows(a, b) {
 		return d
 	}
+	n := len(a.HeldOut)
 	nats, tokens := make([]float64, n), make([]float64, n)
 	for i, x := range a.HeldOut {
-		y := b.HeldOut[i]
-		if x.File != y.File || x.Line != y.Line || x.Tokens != y.Tokens {
-			return d
-		}
-		nats[i], tokens[i] = x.Nats-y.Nats, float64(x.Tokens)
+		nats[i], tokens[i] = x.Nats-b.HeldOut[i].Nats, float64(x.Tokens)
 	}
 	weight := stat.Mean(tokens, nil)
 	ratio := stat.Mean(nats, nil) / weight

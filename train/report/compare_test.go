@@ -5,6 +5,8 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -210,5 +212,50 @@ func TestForms(t *testing.T) {
 	}
 	if strings.Contains(string(page), "http://") && strings.Count(string(page), "http://") != strings.Count(string(page), `xmlns="http://www.w3.org/2000/svg"`) {
 		t.Error("the page asks for something from elsewhere")
+	}
+}
+
+// The mark of a configuration is at its mean, between the ends of its deviation.
+func TestMarksAreAtTheMeans(t *testing.T) {
+	c := Compare(readSweep(t, 1, 2, 3))
+	for _, p := range c.settingPlots() {
+		found := regexp.MustCompile(`y1="([0-9.]+)" y2="([0-9.]+)"/><circle class="mark" cx="[0-9.]+" cy="([0-9.]+)"`).FindAllStringSubmatch(string(p.SVG), -1)
+		if len(found) != 3 {
+			t.Fatalf("%s: %d marks", p.Title, len(found))
+		}
+		for _, m := range found {
+			var y [3]float64
+			for i := range y {
+				y[i], _ = strconv.ParseFloat(m[i+1], 64) // digits and points
+			}
+			if math.Abs((y[0]+y[1])/2-y[2]) > 0.11 {
+				t.Errorf("%s: a mark at %g between %g and %g", p.Title, y[2], y[0], y[1])
+			}
+		}
+	}
+}
+
+func TestRowsThatMoved(t *testing.T) {
+	runs := readSweep(t, 1, 2, 3)
+	m := Compare(runs).moved()
+	if m == nil || m.Best != "loraone,lora_r=8" || m.Baseline != "lora" || m.Seed != 1 || len(m.Gained) != mostMoved {
+		t.Fatalf("%+v", m)
+	}
+	best, least := runs.List[3].HeldOut, 0.0
+	for i, row := range runs.List[6].HeldOut {
+		least = min(least, (best[i].Nats-row.Nats)/float64(row.Tokens))
+	}
+	if m.Gained[0].Change != least {
+		t.Errorf("the row that gained most gained %g, want %g", m.Gained[0].Change, least)
+	}
+	data := filepath.Join(t.TempDir(), "valid.jsonl")
+	if err := os.WriteFile(data, []byte(strings.Repeat("first \xff\n", 40)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for i := range runs.List[3].Provenance.Data.Files {
+		runs.List[3].Provenance.Data.Files[i].Path = data
+	}
+	if m := Compare(runs).moved(); m.Gained[0].Text != "first " {
+		t.Errorf("its text is %q", m.Gained[0].Text)
 	}
 }

@@ -29,6 +29,7 @@ func (c *Comparison) HTML() ([]byte, error) {
 		"curves":   c.curves,
 		"settings": c.settingPlots,
 		"heat":     c.heatMaps,
+		"moved":    c.moved,
 		"lossName": c.lossName,
 		"shade":    func(h heatCell) string { return fmt.Sprintf("%.3f", 0.95-0.85*h.Shade) },
 		"parts":    func(label string) []string { return strings.SplitAfter(label, ",") },
@@ -221,7 +222,7 @@ func (c *Comparison) settingPlot(a Axis, done []*Configuration) picture {
 	f.line(&b, "join", 1.3, lowest)
 	for _, g := range slices.Backward(done) {
 		x := px(f.x(float64(slices.Index(a.Values, g.value(a)))))
-		fmt.Fprintf(&b, `<g class="curve %s"><title>%s: %s</title><line class="stroke" x1="%s" x2="%[4]s" y1="%s" y2="%s"/><circle class="mark" cx="%[4]s" cy="%s" r="5"/></g>`+"\n",
+		fmt.Fprintf(&b, `<g class="curve %s"><title>%s: %s</title><line class="stroke" x1="%s" x2="%[4]s" y1="%s" y2="%s"/><circle class="mark" cx="%[4]s" cy="%[7]s" r="5"/></g>`+"\n",
 			c.colour(g), template.HTMLEscapeString(g.Label), spread(g), x, px(f.y(g.Mean-g.sd())), px(f.y(g.Mean+g.sd())), px(f.y(g.Mean)))
 	}
 	b.WriteString("</svg>\n")

@@ -292,10 +292,30 @@ func (f *File) check(r *reader) {
 			twice(a.key, "variants: "+v.name)
 		}
 	}
+	f.noteRate()
 	if len(f.Seeds) == 0 {
 		f.Seeds = []uint64{f.Base.Seed}
 	}
 	if f.Base.Overwrite || f.Base.Resuming() {
 		r.found = append(r.found, hint.Usagef("%s: base: resume and overwrite are not for a sweep, whose runs are always resumed", r.path))
+	}
+}
+
+// noteRate remarks that a base with a rate of its own, as the run.yaml of any run has it,
+// gives it to every optimizer.
+func (f *File) noteRate() {
+	varies := func(key string, axes []axis) bool {
+		return slices.ContainsFunc(axes, func(a axis) bool { return a.key == key })
+	}
+	var drawn []axis
+	for _, a := range f.random.axes {
+		drawn = append(drawn, axis{key: a.key})
+	}
+	for _, v := range f.named() {
+		all := slices.Concat(v.axes, f.grid, drawn)
+		if f.Base.LearningRate != 0 && varies("optimizer", all) && !varies("learning_rate", all) {
+			f.Base.Notes = append(f.Base.Notes, fmt.Sprintf("learning_rate %g of the base counts for every optimizer: 0 there gives each its own", f.Base.LearningRate))
+			return
+		}
 	}
 }

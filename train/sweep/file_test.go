@@ -207,3 +207,16 @@ func TestFolders(t *testing.T) {
 		t.Errorf("a run's folder: %v", err)
 	}
 }
+
+func TestTheRateOfTheBaseIsRemarked(t *testing.T) {
+	for text, want := range map[string]int{
+		"variants: {a: {}, b: {optimizer: adamw}}":                       1,
+		"variants: {a: {}, b: {optimizer: adamw, learning_rate: 0.001}}": 0,
+		"grid: {optimizer: [adamw, scaled-adamw], lr: [0.1]}":            0,
+	} {
+		f, err := read(t, "base: {model: m, data: d, learning_rate: 0.02}\n"+text)
+		if err != nil || len(f.Base.Notes) != want {
+			t.Errorf("%s: %q, %v", text, f.Base.Notes, err)
+		}
+	}
+}

@@ -22,7 +22,7 @@ type Runner struct {
 	Retry   bool                                    // failed ones too
 	Command func(r *Run, settings string) *exec.Cmd // trains with a file of settings and --resume
 	Length  func(r *Run) (steps, evalEvery int)     // of the run's plan, for rungs
-	Report  func(event any)                         // told of Started, Ended, Judged and Ticked, by one goroutine
+	Report  func(event any)                         // told of the events below, by one goroutine
 
 	active map[*Run]*process
 	ended  chan end
@@ -47,6 +47,8 @@ type (
 		Kept    []int
 		Stopped []int
 	}
+	// Elsewhere says that another process is at work on the run of One.
+	Elsewhere struct{ Run *Run }
 	// Ticked comes a few times a second while runs are at work.
 	Ticked struct{ Active []*Run }
 )
@@ -341,11 +343,16 @@ func (r *Runner) judge(runs []*Run, i int) ([]*Run, error) {
 	return on, nil
 }
 
-// One runs a single run, as an engine's task does, whatever became of it before. It
-// returns an error where the run fails, with whether the task was interrupted.
+// One runs a single run, as an engine's task does, whatever became of it before. One that
+// another process is at work on is left to it: an array that is submitted twice does
+// nothing twice. It returns an error where the run fails, and whether it was interrupted.
 func (r *Runner) One(ctx context.Context, run *Run) (interrupted bool, err error) {
 	if r.Stop != nil {
 		return false, hint.New(hint.Usagef("%s: stop needs one place that judges: it cannot be run by index", r.Path), "run it with finetune sweep on one machine, or take stop out")
+	}
+	if st, err := r.Status(run); err == nil && st.State == Running {
+		r.Report(Elsewhere{run})
+		return false, nil
 	}
 	r.active, r.ended, r.Jobs, r.Retry = map[*Run]*process{}, make(chan end), 1, true
 	out := new(Result)
