@@ -80,21 +80,21 @@ func tellEvent(u *ui, s *sweep.Sweep, event any) {
 	case sweep.Elsewhere:
 		u.infof("%s is at work in another process", e.Run.Name)
 	case sweep.Judged:
-		u.infof("rung %g    %s on, %s stopped", e.Rung, many(len(e.Kept), "configuration")+" go", count(len(e.Stopped)))
+		u.infof("rung %g  %s kept, %s stopped", e.Rung, many(len(e.Kept), "configuration"), count(len(e.Stopped)))
 	}
 }
 
 func tellEnd(u *ui, s *sweep.Sweep, e sweep.Ended) {
-	head := fmt.Sprintf("%d/%d  %s", e.Run.Index+1, len(s.Runs), e.Run.Name)
+	name := fmt.Sprintf("%d/%d  %s", e.Run.Index+1, len(s.Runs), e.Run.Name)
 	switch done := e.Status.Finished; {
 	case e.Error != nil:
-		u.line(levelError, fmt.Sprintf("finetune: failed: %s: %v", head, e.Error))
+		u.line(levelError, fmt.Sprintf("finetune: failed: %s: %v", name, e.Error))
 	case done == nil:
-		u.infof("%-8s  %s  step %d", "rung", head, e.Status.Step)
+		u.infof("%-8s  %s  step %d", "rung", name, e.Status.Step)
 	case done.Validated:
-		u.infof("%-8s  %s  loss %.4f at step %d of %d", "finished", head, done.Best, done.BestStep, done.Steps)
+		u.infof("%-8s  %s  loss %.4f at step %d of %d", "finished", name, done.Best, done.BestStep, done.Steps)
 	default:
-		u.infof("%-8s  %s  training loss %.4f", "finished", head, done.TrainLoss)
+		u.infof("%-8s  %s  training loss %.4f", "finished", name, done.TrainLoss)
 	}
 }
 

@@ -105,9 +105,9 @@ func (c *Comparison) drawCurves(title string, value func(rundir.Metric) *float64
 	if len(all) == 0 {
 		return picture{}, false
 	}
-	f := span(all)
+	f := around(all)
 	var b bytes.Buffer
-	open(&b, title+" by configuration")
+	openPicture(&b, title+" by configuration")
 	f.axes(&b)
 	for i := len(bands) - 1; i >= 0; i-- { // the best on top
 		class, name := c.colour(c.Configurations[i]), template.HTMLEscapeString(c.Configurations[i].Label)
@@ -151,8 +151,8 @@ func (g *Configuration) band(value func(rundir.Metric) *float64) (b band) {
 	return b
 }
 
-// span is the frame of some points.
-func span(all []point) frame {
+// around returns the frame of some points.
+func around(all []point) frame {
 	f := frame{x0: math.Inf(1), x1: math.Inf(-1), y0: math.Inf(1), y1: math.Inf(-1)}
 	for _, p := range all {
 		f.x0, f.x1, f.y0, f.y1 = min(f.x0, p.x), max(f.x1, p.x), min(f.y0, p.y), max(f.y1, p.y)
@@ -165,8 +165,8 @@ func span(all []point) frame {
 	return f
 }
 
-// open begins a picture.
-func open(b *bytes.Buffer, name string) {
+// openPicture begins a picture.
+func openPicture(b *bytes.Buffer, name string) {
 	fmt.Fprintf(b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" role="img" aria-label="%s">`+"\n", plotWidth, plotHeight, template.HTMLEscapeString(name))
 }
 
@@ -211,10 +211,10 @@ func (c *Comparison) settingPlot(a Axis, done []*Configuration) picture {
 			lowest = append(lowest, point{float64(i), v})
 		}
 	}
-	f := span(all)
+	f := around(all)
 	f.x0, f.x1 = -0.5, float64(len(a.Values))-0.5
 	var b bytes.Buffer
-	open(&b, "loss by "+a.Key)
+	openPicture(&b, "loss by "+a.Key)
 	f.grid(&b)
 	for i, v := range a.Values {
 		fmt.Fprintf(&b, `<text class="quiet" x="%s" y="%d" text-anchor="middle">%s</text>`+"\n", px(f.x(float64(i))), plotBottom+20, template.HTMLEscapeString(short(v)))
@@ -302,7 +302,7 @@ func (c *Comparison) heatMap(rows, columns Axis) (m heatMap, ok bool) {
 		for k, v := range row {
 			if !math.IsNaN(v) {
 				shade := (v - low) / max(high-low, 1e-12)
-				cells[k] = heatCell{Text: fmt.Sprintf("%.4f", v), Shade: shade, Dark: shade < 0.45}
+				cells[k] = heatCell{Text: fmt.Sprintf("%.4f", v), Shade: shade, Dark: shade < 0.35}
 			}
 		}
 		m.Cells = append(m.Cells, cells)

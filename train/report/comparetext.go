@@ -15,7 +15,7 @@ import (
 	"example.com/finetune/train/sweep"
 )
 
-// columns are the heads of the table.
+// columns are the titles of the table's columns.
 func (c *Comparison) columns() []string {
 	return []string{"configuration", "runs", c.lossName(), "best step", "time", "tokens/s", "memory", "against the baseline (95 %)"}
 }
@@ -78,7 +78,7 @@ func clock(seconds float64) string {
 	}
 }
 
-// table is the heads and all lines.
+// table is the titles and all lines.
 func (c *Comparison) table() [][]string {
 	rows := [][]string{c.columns()}
 	for _, g := range c.Configurations {
@@ -109,14 +109,14 @@ func (c *Comparison) Text() string {
 }
 
 // words writes what to conclude, and what not.
-func (c *Comparison) words(b *strings.Builder, head, item string) {
+func (c *Comparison) words(b *strings.Builder, heading, item string) {
 	for _, part := range []struct {
 		title string
 		lines []string
 	}{{"What this shows", c.Findings}, {"What it does not show", c.Limits}} {
 		if len(part.lines) > 0 {
-			fmt.Fprintf(b, "\n%s%s\n", head, part.title)
-			if head != "" {
+			fmt.Fprintf(b, "\n%s%s\n", heading, part.title)
+			if heading != "" {
 				b.WriteString("\n")
 			}
 		}

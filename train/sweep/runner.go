@@ -307,7 +307,9 @@ func (r *Runner) stopAt(rung int) {
 func (r *Runner) judge(runs []*Run, i int) ([]*Run, error) {
 	losses := map[int][]float64{}
 	for _, run := range runs {
-		losses[run.Configuration] = losses[run.Configuration] // counted, whatever became of it
+		if _, ok := losses[run.Configuration]; !ok {
+			losses[run.Configuration] = nil // counted, whatever became of it
+		}
 		st, err := r.Status(run)
 		if err != nil {
 			continue // it has failed
