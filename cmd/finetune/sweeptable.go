@@ -52,8 +52,7 @@ func (t *sweepTable) tell(event any) {
 	t.clear()
 	switch e := event.(type) {
 	case sweep.Started:
-		t.began[e.Run] = seen{at: time.Now()}
-		if st, err := t.sweep.Status(e.Run); err == nil {
+		if st, err := e.Run.Figures(); err == nil {
 			t.began[e.Run] = seen{time.Now(), st.Step}
 		}
 	case sweep.Ended:
@@ -98,14 +97,17 @@ func tellEnd(u *ui, s *sweep.Sweep, e sweep.Ended) {
 	}
 }
 
+// mostShown is how many runs the table has: it must fit on a screen.
+const mostShown = 12
+
 // draw shows the runs at work where there is a terminal.
 func (t *sweepTable) draw(active []*sweep.Run) {
 	if t.u.width == 0 || t.u.level < levelInfo {
 		return
 	}
 	lines := [][]string{{"state", "step", "loss", "best", "left", "run"}}
-	for _, r := range active {
-		st, err := t.sweep.Status(r)
+	for _, r := range active[:min(len(active), mostShown)] {
+		st, err := r.Figures()
 		if err != nil {
 			continue // it ends with that
 		}
@@ -113,6 +115,9 @@ func (t *sweepTable) draw(active []*sweep.Run) {
 		lines = append(lines, []string{string(st.State), fmt.Sprintf("%d/%d", st.Step, steps), lossText(st.Loss), lossText(st.Best), t.left(r, st.Step, steps), r.Name})
 	}
 	text := columnsText(lines)
+	if more := len(active) - mostShown; more > 0 {
+		text += fmt.Sprintf("and %d more\n", more)
+	}
 	if t.best != "" {
 		text += fmt.Sprintf("best so far %.4f  %s\n", t.least, t.best)
 	}

@@ -297,7 +297,7 @@ func (r *Runner) stopAt(rung int) {
 		return
 	}
 	for run, p := range r.active {
-		if st, err := r.Status(run); err == nil && r.reached(run, &st, rung) {
+		if st, err := run.Figures(); err == nil && r.reached(run, &st, rung) {
 			p.stop()
 		}
 	}

@@ -78,38 +78,16 @@ func (s *Slurm) Script(t Task, logs string) string {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	per := max(1, t.PerTask)
-	array := ranges(t.Runs)
 	chunks := slices.Collect(slices.Chunk(t.Runs, per))
+	array, runs := ranges(t.Runs), `"$SLURM_ARRAY_TASK_ID"`
 	if per > 1 {
-		array = fmt.Sprintf("0-%d", len(chunks)-1)
+		array, runs = fmt.Sprintf("0-%d", len(chunks)-1), "${runs[$SLURM_ARRAY_TASK_ID]}"
 	}
 	if t.Jobs > 0 {
 		array += "%" + strconv.Itoa(t.Jobs)
 	}
-	line("#!/bin/bash")
-	line("# %d of the %d runs of %s.", len(t.Runs), t.Of, t.File)
-	option := func(name, value string) {
-		if value != "" {
-			line("#SBATCH --%s=%s", name, shell(value))
-		}
-	}
-	option("job-name", "finetune-sweep")
-	option("array", array)
-	option("partition", s.Partition)
-	option("account", s.Account)
-	option("cpus-per-task", strconv.Itoa(max(1, s.CPUs)))
-	option("mem", or(s.Memory, megabytes(t.Bytes)+"M"))
-	option("time", or(s.Time, limit(t.Seconds*float64(per))))
-	line("#SBATCH --requeue")
-	option("open-mode", "append")
-	option("signal", fmt.Sprintf("B:USR1@%d", stopBefore))
-	if !path.IsAbs(logs) {
-		logs = path.Join(t.Dir, logs)
-	}
-	option("output", path.Join(logs, "slurm-%A_%a.log"))
-	for _, text := range s.Options {
-		line("#SBATCH %s", text)
-	}
+	line("#!/bin/bash\n# %d of the %d runs of %s.", len(t.Runs), t.Of, t.File)
+	s.options(line, t, array, logs)
 	if per > 1 {
 		line("\nruns=(")
 		for _, chunk := range chunks {
@@ -119,14 +97,37 @@ func (s *Slurm) Script(t Task, logs string) string {
 	}
 	line("\ncd %s || exit 2", shell(t.Dir))
 	line("%s", requeue)
-	runs := `"$SLURM_ARRAY_TASK_ID"`
-	if per > 1 {
-		runs = "${runs[$SLURM_ARRAY_TASK_ID]}"
-	}
 	line("worst=0\nfor i in %s; do", runs)
 	line("  %s sweep %s --index \"$i\" --threads \"$SLURM_CPUS_PER_TASK\" &", shell(t.Program), shell(t.File))
 	line("  pid=$!\n  wait \"$pid\" || worst=$?\ndone\nexit $worst")
 	return b.String()
+}
+
+// options writes what Slurm is told of the job.
+func (s *Slurm) options(line func(format string, args ...any), t Task, array, logs string) {
+	if !path.IsAbs(logs) {
+		logs = path.Join(t.Dir, logs)
+	}
+	for _, o := range [][2]string{
+		{"job-name", "finetune-sweep"},
+		{"array", array},
+		{"partition", s.Partition},
+		{"account", s.Account},
+		{"cpus-per-task", strconv.Itoa(max(1, s.CPUs))},
+		{"mem", or(s.Memory, megabytes(t.Bytes)+"M")},
+		{"time", or(s.Time, limit(t.Seconds*float64(max(1, t.PerTask))))},
+		{"open-mode", "append"},
+		{"signal", fmt.Sprintf("B:USR1@%d", stopBefore)},
+		{"output", path.Join(logs, "slurm-%A_%a.log")},
+	} {
+		if o[1] != "" {
+			line("#SBATCH --%s=%s", o[0], shell(o[1]))
+		}
+	}
+	line("#SBATCH --requeue")
+	for _, text := range s.Options {
+		line("#SBATCH %s", text)
+	}
 }
 
 // requeue is what a task does when its time is nearly up. The program is asked to stop,

@@ -107,6 +107,19 @@ func (s *Sweep) Status(r *Run) (Status, error) {
 	return st, err
 }
 
+// Figures is the status of a run that is known to be at work, from its figures alone: its
+// lock is not touched, which the run may be about to take.
+func (r *Run) Figures() (Status, error) {
+	s := Status{State: Running}
+	var err error
+	s.Metrics, err = rundir.ReadMetrics(filepath.Join(r.Dir(), rundir.MetricsFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	s.read()
+	return s, err
+}
+
 // fail notes that a run has failed.
 func (r *Run) fail(f failure) error {
 	text, err := rundir.EncodeJSON(f)
