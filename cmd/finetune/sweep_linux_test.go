@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -16,6 +17,9 @@ import (
 	"testing"
 	"time"
 )
+
+// kills is how often TestKilledSweep kills a sweep: of four runs, or of 24 above eight.
+var kills = flag.Int("kills", 8, "times that a sweep is killed")
 
 // A builtProgram is this test's program under the name of ours, as which it runs main.
 type builtProgram struct{ path, dir string }
@@ -97,8 +101,8 @@ func children(pid int) (list []int) {
 	return list
 }
 
-// sweepText is four runs, which save every second step.
-func sweepText(t *testing.T, dir string) string {
+// sweepText is two runs for each seed, which save every second step.
+func sweepText(t *testing.T, dir string, seeds int) string {
 	t.Helper()
 	demo, err := filepath.Abs("demo")
 	if err != nil {
@@ -107,18 +111,18 @@ func sweepText(t *testing.T, dir string) string {
 	return fmt.Sprintf(`base: {model: %q, data: %q, max_steps: 8, eval_steps: 4, save_steps: 2}
 output_dir: %s
 variants: {one: {}, two: {init: lora, optimizer: adamw}}
-seeds: [1, 2]
-`, filepath.Join(demo, "model"), filepath.Join(demo, "data"), dir)
+seeds: [%s]
+`, filepath.Join(demo, "model"), filepath.Join(demo, "data"), dir, strings.Join(strings.Split("1 2 3 4 5 6 7 8 9 10 11 12", " ")[:seeds], ", "))
 }
 
 // results returns what the runs of a sweep have come to, without the times: adapters, rows
 // and the report.
-func (p *builtProgram) results(t *testing.T, dir string) map[string]string {
+func (p *builtProgram) results(t *testing.T, dir string, runs int) map[string]string {
 	t.Helper()
 	found := map[string]string{}
 	for _, name := range []string{"adapter_model.safetensors", "heldout.jsonl"} {
 		paths, err := filepath.Glob(filepath.Join(p.dir, dir, "*", name))
-		if err != nil || len(paths) != 4 {
+		if err != nil || len(paths) != runs {
 			t.Fatalf("%s: %v, %v", name, paths, err)
 		}
 		for _, path := range paths {
@@ -152,10 +156,14 @@ func TestKilledSweep(t *testing.T) {
 	if testing.Short() {
 		t.Skip("some thirty runs")
 	}
+	seeds := 2
+	if *kills > 8 {
+		seeds = 12
+	}
 	p := newProgram(t)
 	file := func(dir string) string {
 		name := dir + ".yaml"
-		if err := os.WriteFile(filepath.Join(p.dir, name), []byte(sweepText(t, dir)), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(p.dir, name), []byte(sweepText(t, dir, seeds)), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		return name
@@ -163,28 +171,29 @@ func TestKilledSweep(t *testing.T) {
 	if out, err := p.command("sweep", file("whole"), "--jobs", "2").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	want := p.results(t, "whole")
+	want := p.results(t, "whole", 2*seeds)
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 0))
 	for _, jobs := range []string{"1", "4"} {
 		name := file("killed" + jobs)
-		kills := 0
-		for ; kills < 8; kills++ {
+		killed := 0
+		for ; killed < *kills; killed++ {
 			if p.killAfter(t, time.Duration(300+rng.IntN(2500))*time.Millisecond, "sweep", name, "--jobs", jobs) {
 				break
 			}
 		}
 		if out, err := p.command("sweep", name, "--jobs", jobs).CombinedOutput(); err != nil {
-			t.Fatalf("after %d kills: %v\n%s", kills, err, out)
+			t.Fatalf("after %d kills: %v\n%s", killed, err, out)
 		}
-		got := p.results(t, "killed"+jobs)
+		t.Logf("jobs %s: killed %d times", jobs, killed)
+		got := p.results(t, "killed"+jobs, 2*seeds)
 		if len(got) != len(want) {
 			t.Errorf("%d results, want %d", len(got), len(want))
 		}
 		for key, text := range want {
 			if got[key] != text {
-				t.Errorf("jobs %s, %d kills: %s differs", jobs, kills, key)
+				t.Errorf("jobs %s, %d kills: %s differs", jobs, killed, key)
 			}
 		}
 	}
@@ -193,7 +202,7 @@ func TestKilledSweep(t *testing.T) {
 // A sweep that is interrupted saves what is running, and its exit says so.
 func TestInterruptedSweep(t *testing.T) {
 	p := newProgram(t)
-	text := strings.Replace(sweepText(t, "runs"), "max_steps: 8", "max_steps: 400", 1)
+	text := strings.Replace(sweepText(t, "runs", 2), "max_steps: 8", "max_steps: 400", 1)
 	if err := os.WriteFile(filepath.Join(p.dir, "sweep.yaml"), []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
