@@ -25,34 +25,6 @@ func chooseEval(c *recipe.Recipe, valid *data.Set) []int {
 	return list
 }
 
-// losses returns the loss of each of some sequences. It stops between micro-batches when
-// ctx ends.
-func losses(ctx context.Context, e *model.Engine, seqs []model.Sequence, progress func(done, total int)) ([]model.Loss, error) {
-	list := make([]model.Loss, 0, len(seqs))
-	for _, mb := range e.MicroBatches(seqs) {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		list = append(list, e.Loss(mb)...)
-		progress(len(list), len(seqs))
-	}
-	return list, nil
-}
-
-// mean returns the loss per target: each sequence is counted by its targets.
-func mean(list []model.Loss) (float64, error) {
-	var sum float64
-	targets := 0
-	for _, l := range list {
-		sum += l.Sum
-		targets += l.Targets
-	}
-	if targets == 0 {
-		return 0, fmt.Errorf("no trained tokens among %d rows", len(list))
-	}
-	return float64(sum / float64(targets)), nil
-}
-
 // evaluate measures the validation loss of the present step and keeps the adapter
 // where it is the best so far.
 func (r *run) evaluate(ctx context.Context) error {
@@ -85,11 +57,9 @@ func (r *run) evalLoss(ctx context.Context) (loss float64, rows []float64, err e
 
 func (r *run) lossOf(ctx context.Context, seqs []model.Sequence) (loss float64, rows []float64, err error) {
 	start := r.now()
-	list, err := losses(ctx, r.engine, seqs, func(done, total int) { r.Report(EvalProgress{done, total}) })
+	list, err := RowLosses(ctx, r.engine, seqs, func(done, total int) { r.Report(EvalProgress{done, total}) })
 	if err == nil {
-		loss, err = mean(list)
-	}
-	if err == nil {
+		loss, _ = PerToken(list) // every validation row has trained tokens
 		for i, s := range seqs {
 			r.clock.evaluated += len(s.IDs)
 			rows = append(rows, list[i].Sum)

@@ -266,13 +266,13 @@ func (p *sweepPlans) plan(u *ui, r *sweep.Run) error {
 	if err != nil {
 		return err
 	}
-	if err := r.Config.Lora().Check(j.shape); err != nil {
+	if err := r.Config.Lora().Check(j.Config); err != nil {
 		return err
 	}
 	if r.Config.EarlyStopping > 0 && j.data.Valid == nil {
 		return errors.New("early_stopping_patience needs validation rows")
 	}
-	plan, err := train.NewPlan(r.Config, j.shape, j.data.Train, j.data.Valid, j.held)
+	plan, err := train.NewPlan(r.Config, j.Config, j.data.Train, j.data.Valid, j.held)
 	p.of[r] = &plan
 	return err
 }

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"example.com/finetune/internal/hint"
-	"example.com/finetune/model/hub"
 	"example.com/finetune/train"
 	"example.com/finetune/train/sweep"
 )
@@ -30,14 +29,8 @@ func (p *sweepPlans) time(r *sweep.Run, paces map[string]train.Pace) (time.Durat
 	}
 	pace, ok := paces[key]
 	if !ok {
-		rows := p.rows[rowsKey(r)]
-		if rows.model == nil {
-			if err := rows.loadModel(); err != nil {
-				return 0, err
-			}
-		}
-		j := *rows.job
-		j.config, j.plan = r.Config, *p.of[r]
+		j := *p.rows[rowsKey(r)].job
+		j.settings, j.plan = r.Config, *p.of[r]
 		s, err := j.session(nil)
 		if err == nil {
 			pace, err = s.Trial(context.Background())
@@ -201,16 +194,12 @@ func (c *sweepCommand) task(u *ui, s *sweep.Sweep, plans *sweepPlans) (sweep.Tas
 			u.warnf("%s has failed and is left out: --retry submits it again", r.Name)
 			continue
 		}
-		folder, _, err := hub.Resolve(r.Config.Model)
-		if err != nil {
-			return t, err
-		}
 		took, err := plans.time(r, paces)
 		if err != nil {
 			return t, err
 		}
 		t.Runs = append(t.Runs, r.Index)
-		t.Bytes = max(t.Bytes, plans.of[r].AllocatedBytes+weightBytes(folder))
+		t.Bytes = max(t.Bytes, plans.of[r].AllocatedBytes+plans.rows[rowsKey(r)].Weights.MappedBytes())
 		t.Seconds = max(t.Seconds, took.Seconds())
 	}
 	return t, nil
