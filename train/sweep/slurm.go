@@ -124,7 +124,7 @@ func (s *Slurm) options(line func(format string, args ...any), t Task, array, lo
 			line("#SBATCH --%s=%s", o[0], shell(o[1]))
 		}
 	}
-	line("#SBATCH --requeue")
+	line("#SBATCH --%s", "requeue") // a switch
 	for _, text := range s.Options {
 		line("#SBATCH %s", text)
 	}
