@@ -36,10 +36,11 @@ func (o *office) lossWith(t testing.TB, adapter string) float64 {
 	}
 	e := model.NewEngine(s.Model, s.Pool)
 	a.Attach(e)
-	loss, err := MeanLoss(t.Context(), e, s.eval, nil)
+	losses, err := RowLosses(t.Context(), e, s.eval, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
+	loss, _ := PerToken(losses)
 	return loss
 }
 

@@ -137,11 +137,28 @@ func (r *run) pages(p *rundir.Provenance) ([]rundir.Page, error) {
 		{Name: rundir.CardFile, Text: report.Card(&r.c.Config, p, r.Data.Split)},
 		{Name: rundir.ProvenanceFile, Text: text},
 	}
+	if len(r.st.BestRows) > 0 {
+		rows, err := rundir.EncodeHeldOut(r.heldOut())
+		if err != nil {
+			return nil, err
+		}
+		pages = append(pages, rundir.Page{Name: rundir.HeldOutFile, Text: rows})
+	}
 	if r.dir.ForeignCard() {
 		r.Report(Warning{fmt.Sprintf("%s is not of a run and stays as it is: no model card is written", r.dir.Path(rundir.CardFile))})
 		pages = slices.Delete(pages, 1, 2)
 	}
 	return pages, nil
+}
+
+// heldOut lists the validation rows with the loss that the adapter has on each.
+func (r *run) heldOut() []rundir.HeldOutRow {
+	rows := make([]rundir.HeldOutRow, len(r.eval))
+	for i, s := range r.eval {
+		at := r.Data.Valid.Origin(r.held[i])
+		rows[i] = rundir.HeldOutRow{File: filepath.Base(at.File), Line: at.Line, Tokens: s.Targets(), Nats: r.st.BestRows[i]}
+	}
+	return rows
 }
 
 // provenance gathers what finetune.json says.
@@ -164,6 +181,7 @@ func (r *run) provenance() *rundir.Provenance {
 	p.Summary = rundir.Summary{
 		Steps: st.Step, BestStep: st.BestStep, Validated: st.Validated, Losses: st.Losses, TrainLoss: st.Logged,
 		StoppedEarly: st.stopped(r.c.EarlyStopping), Tokens: st.Tokens, Seconds: st.Seconds,
+		AllocatedBytes: r.Plan.AllocatedBytes,
 	}
 	return p
 }

@@ -59,6 +59,7 @@ func TestResumedRunIsTheSame(t *testing.T) {
 		sameFile(t, name, whole, cfg.OutputDir, "adapter_model.safetensors")
 		sameFile(t, name, whole, cfg.OutputDir, "metrics.jsonl")
 		sameFile(t, name, whole, cfg.OutputDir, "loss.svg")
+		sameFile(t, name, whole, cfg.OutputDir, "heldout.jsonl")
 	}
 }
 

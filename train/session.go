@@ -144,6 +144,7 @@ type Session struct {
 	lora  loraone.Config
 	begin *Beginning       // nil where the method starts the adapters
 	eval  []model.Sequence // the validation rows used during training
+	held  []int            // their indices
 	now   func() time.Time // time.Now; tests set it
 }
 
@@ -164,7 +165,8 @@ func NewSession(c *recipe.Resolved, in Inputs) (*Session, error) {
 		}
 		return s, nil
 	}
-	s.eval, err = valid.Sequences(chooseEval(&c.Recipe, valid))
+	s.held = chooseEval(&c.Recipe, valid)
+	s.eval, err = valid.Sequences(s.held)
 	return s, err
 }
 

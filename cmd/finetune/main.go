@@ -39,6 +39,8 @@ type commandLine struct {
 	Plan     planCommand     `cmd:"" help:"Say what a run would take, before it starts."`
 	Train    trainCommand    `cmd:"" help:"Train a LoRA-One adapter on your data."`
 	Eval     evalCommand     `cmd:"" help:"Measure loss and perplexity of base and adapter on held-out rows."`
+	Sweep    sweepCommand    `cmd:"" help:"Make many runs of one file, here or on Slurm or Kubernetes, and compare them."`
+	Report   reportCommand   `cmd:"" help:"Compare runs: loss by configuration, paired differences, curves."`
 	Generate generateCommand `cmd:"" help:"Write text with a model, with or without an adapter."`
 	Download downloadCommand `cmd:"" help:"Fetch a model from the Hugging Face Hub into its ordinary cache."`
 	Upload   uploadCommand   `cmd:"" help:"Upload an adapter and its card to the Hugging Face Hub."`

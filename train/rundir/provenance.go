@@ -30,6 +30,8 @@ type Summary struct {
 	StoppedEarly bool    `json:"stopped_early,omitempty"`
 	Tokens       int     `json:"tokens"`
 	Seconds      float64 `json:"seconds"`
+
+	AllocatedBytes int64 `json:"allocated_bytes,omitempty"` // at the highest, as planned, beside the mapped weights
 }
 
 // A FileHash is a file's name and SHA-256, which for a weight file of the Hub is the
