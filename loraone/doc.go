@@ -14,7 +14,8 @@
 // started as soon as what it needs is there, which is then let go: gradients are never in
 // memory longer than they serve.
 //
-// LoRA-One (arXiv 2502.01235) is one row, the ordinary LoRA start another.
+// LoRA-One (arXiv 2502.01235) is one row, the ordinary LoRA start another. A finished
+// adapter is trained on without a start: [Continue].
 //
 // # A module is what is trained
 //

@@ -12,7 +12,8 @@
 //
 // A run reads from top to bottom: [NewSession] checks (session.go), Run takes the
 // folder (run.go), prepares from a checkpoint or from nothing (begin.go), loops (loop.go,
-// evaluate.go), and finishes (finish.go).
+// evaluate.go), and finishes (finish.go). A run may begin from a finished adapter instead of
+// a method's start (adapter.go), and one that has ended may be given more steps.
 //
 // Beside runs it has what leads to them and what judges them: settings that suit some
 // rows (propose.go), and the difference of two losses with its interval (interval.go).
