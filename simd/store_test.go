@@ -31,7 +31,9 @@ func TestStoreRoundsToNearest(t *testing.T) {
 				v    float32
 				want uint16
 			}{
-				{value(b), b}, {middle, even}, {math.Nextafter32(middle, 0), b},
+				{value(b), b},
+				{middle, even},
+				{math.Nextafter32(middle, 0), b},
 				{math.Nextafter32(middle, float32(math.Inf(1))), b + 1},
 			} {
 				if got := bits(test.v); got != test.want {

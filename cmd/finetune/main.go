@@ -37,6 +37,7 @@ type commandLine struct {
 	Eval     evalCommand     `cmd:"" help:"Measure loss and perplexity of base and adapter on held-out rows."`
 	Generate generateCommand `cmd:"" help:"Write text with a model, with or without an adapter."`
 	Merge    mergeCommand    `cmd:"" help:"Write a model folder with the adapter in its weights."`
+	Export   exportCommand   `cmd:"" help:"Write an adapter for llama.cpp, mlx-lm or PEFT."`
 	Version  versionCommand  `cmd:"" help:"Name the version, the Go version and the kernels in use."`
 
 	Quiet    bool   `short:"q" help:"Say nothing on standard error but errors."`

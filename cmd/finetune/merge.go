@@ -123,4 +123,3 @@ func (r *reading) probes() [][]int32 {
 	}
 	return list
 }
-

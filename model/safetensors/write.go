@@ -87,7 +87,7 @@ func encodeHeader(tensors []Tensor, metadata map[string]string) (header []byte, 
 	put := func(v any) {
 		enc := json.NewEncoder(&text)
 		enc.SetEscapeHTML(false)
-		_ = enc.Encode(v)            // strings and integers
+		_ = enc.Encode(v)             // strings and integers
 		text.Truncate(text.Len() - 1) // its newline
 	}
 	put(metadata)
@@ -180,6 +180,27 @@ func Write(path string, tensors []Entry, metadata map[string]string) error {
 		}
 	}
 	return w.Commit()
+}
+
+// Verify reads a file back and compares every bit with what [Write] was given.
+func Verify(path string, tensors []Entry) error {
+	f, err := Open(path)
+	if err != nil {
+		return fmt.Errorf("reading back: %w", err)
+	}
+	defer f.Close()
+	return f.Guard(func() error {
+		if n := len(f.Names()); n != len(tensors) {
+			return fmt.Errorf("%s: read back, it holds %d tensors, want %d", path, n, len(tensors))
+		}
+		for _, want := range tensors {
+			got, ok := f.Tensor(want.Name)
+			if !ok || got.DType != st.F32.String() || !slices.Equal(got.Shape, want.Shape) || !bytes.Equal(got.Data, bytesOfValues(want.Data)) {
+				return fmt.Errorf("%s: read back, tensor %s is not what was written", path, want.Name)
+			}
+		}
+		return nil
+	})
 }
 
 // bytesOfValues returns the memory of x.
