@@ -4,7 +4,7 @@ name, shape, type and SHA-256 of every tensor.
 usage: gguf_golden.py LLAMA_CPP [CASE…]
 
 LLAMA_CPP is a folder with convert_hf_to_gguf.py, convert_lora_to_gguf.py, conversion/ and gguf-py/ (vendor/llama.cpp of the
-source archive of llama-cpp-python holds them). Needs PyTorch, transformers, safetensors. The golden models but stories260k have
+source archive of llama-cpp-python holds them). Needs PyTorch, transformers, safetensors, sentencepiece. The golden models but stories260k have
 no tokenizer: the scripts are run without their step set_vocab.
 """
 import hashlib, json, logging, os, runpy, sys, tempfile
@@ -13,7 +13,7 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 root = Path(__file__).resolve().parent.parent
-llama = Path(sys.argv[1]).resolve()
+llama, wanted = Path(sys.argv[1]).resolve(), sys.argv[2:]  # the scripts are given another sys.argv
 sys.path[:0] = [str(llama), str(llama / "gguf-py")]
 import conversion.llama, conversion.qwen
 from gguf import GGUFReader
@@ -51,7 +51,7 @@ def main():
     logging.disable(logging.INFO)
     for path in sorted((root / "model/testdata/golden").glob("*/expected.json")):
         case = path.parent
-        if sys.argv[2:] and case.name not in sys.argv[2:]:
+        if wanted and case.name not in wanted:
             continue
         expected = json.loads(path.read_text())
         base = case if (case / "config.json").exists() else root / "cmd/finetune/demo/model"
