@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -12,25 +13,29 @@ import (
 	"example.com/finetune/internal/hint"
 	"example.com/finetune/loraone/gguf"
 	"example.com/finetune/loraone/mlx"
+	"example.com/finetune/loraone/ollama"
 	"example.com/finetune/loraone/peft"
+	"example.com/finetune/tokenizer/chat"
 )
 
 type exportCommand struct {
 	Adapter string `aliases:"adapter-path" placeholder:"DIR" help:"Folder of the adapter."`
 	Model   string `short:"m" aliases:"model-name-or-path" placeholder:"DIR" help:"Folder of the base, or the id of one in the Hub cache (default: the adapter's base)."`
-	To      string `placeholder:"WORD" help:"gguf, mlx or peft: see below."`
+	To      string `placeholder:"WORD" help:"gguf, mlx, ollama or peft: see below."`
 	Output  string `name:"output" aliases:"output-dir" short:"o" placeholder:"PATH" help:"The new file (gguf) or folder."`
 	Merged  bool   `help:"With gguf: write the whole model with the adapter in its weights."`
-	Type    string `placeholder:"TYPE" help:"With gguf: f32, f16 or bf16, and q8_0 for a whole model (default f32; f16 for a whole model)."`
+	Type    string `placeholder:"TYPE" help:"Of GGUF: f32, f16 or bf16, and q8_0 for a whole model (default f32; f16 for a whole model)."`
+	From    string `name:"ollama-base" placeholder:"NAME" help:"With ollama: the base as Ollama has it already (default: the folder gets a base.gguf)."`
 	Threads int    `placeholder:"N" help:"Threads (0: all cores). The result does not depend on it."`
 }
 
 func (exportCommand) Help() string {
 	return `Writes an adapter for another program:
 
-    gguf  one file for llama.cpp and what builds on it: the adapter alone, to be used beside a GGUF of the base, or with --merged the whole model
-    mlx   a folder for mlx-lm
-    peft  a folder that every version of PEFT loads, and vLLM and TGI: one rank, one scale, no patterns
+    gguf    one file for llama.cpp and what builds on it: the adapter alone, to be used beside a GGUF of the base, or with --merged the whole model
+    mlx     a folder for mlx-lm
+    ollama  a folder with adapter.gguf, base.gguf and a Modelfile, whose TEMPLATE is proved to render as the model's own
+    peft    a folder that every version of PEFT loads, and vLLM and TGI: one rank, one scale, no patterns
 
 What is written is read back and compared before it takes its name.
 
@@ -39,19 +44,23 @@ For example:
     finetune export --adapter adapter --to gguf -o adapter.gguf
     finetune export --adapter adapter --to gguf --merged --type q8_0 -o model.gguf
     finetune export --adapter adapter --to mlx -o adapter-mlx
+    finetune export --adapter adapter --to ollama -o adapter-ollama
 `
 }
 
 // exports are the words of --to.
-var exports = []string{"gguf", "mlx", "peft"}
+var exports = []string{"gguf", "mlx", "ollama", "peft"}
 
 // Run writes the file or folder.
 func (c *exportCommand) Run(u *ui) error {
 	if err := c.check(); err != nil {
 		return err
 	}
-	if c.Merged {
+	switch {
+	case c.Merged:
 		return c.model(u)
+	case c.To == "ollama":
+		return c.ollama(u)
 	}
 	r, err := c.openAdapter()
 	if err != nil {
@@ -92,8 +101,12 @@ func (c *exportCommand) check() error {
 		return hint.New(hint.Usagef("no adapter"), "--adapter names its folder")
 	case c.Threads < 0:
 		return hint.Usagef("--threads is %d, want a count, or 0 for all cores", c.Threads)
-	case c.To != "gguf" && (c.Merged || c.Type != ""):
-		return hint.New(hint.Usagef("--merged and --type are for --to gguf"), "finetune merge writes a model folder, which mlx-lm and transformers load")
+	case c.To != "gguf" && c.Merged:
+		return hint.New(hint.Usagef("--merged is for --to gguf"), "finetune merge writes a model folder, which mlx-lm and transformers load")
+	case c.Type != "" && (c.To != "gguf" && c.To != "ollama" || c.From != ""):
+		return hint.Usagef("--type is for --to gguf, and for the base.gguf of --to ollama")
+	case c.From != "" && c.To != "ollama":
+		return hint.Usagef("--ollama-base is for --to ollama")
 	}
 	if _, err := c.kind(gguf.F32); err != nil {
 		return err
@@ -115,7 +128,7 @@ func (c *exportCommand) kind(otherwise gguf.Type) (gguf.Type, error) {
 	switch {
 	case err != nil:
 		return t, hint.New(hint.Usagef("--type: %v", err), "llama.cpp's llama-quantize makes other types from an f16 file")
-	case t == gguf.Q8_0 && !c.Merged:
+	case t == gguf.Q8_0 && !c.Merged && c.To == "gguf":
 		return t, hint.New(hint.Usagef("--type q8_0 is for whole models: an adapter's ranks are shorter than its blocks"), "add --merged, or take f16")
 	}
 	return t, nil
@@ -162,15 +175,102 @@ func (c *exportCommand) model(u *ui) error {
 		return err
 	}
 	defer r.close()
-	tokens, note, err := gguf.Tokens(r.dir, r.config.VocabSize, func(text string, around bool) []int32 { return r.tok.Encode(text, around).IDs })
+	tokens, err := r.ggufTokens(u)
 	if err != nil {
 		return err
-	}
-	if note != "" {
-		u.warnf("%s", note)
 	}
 	if err := gguf.WriteModel(c.Output, r.model, r.adapters, kind, tokens); err != nil {
 		return err
 	}
 	return u.printf("%s: the model with the adapter in it for llama.cpp, %v, %s\n  llama-cli -m %s\n", c.Output, kind, bytesText(files.Size(c.Output)), quote(c.Output))
+}
+
+// ggufTokens returns the keys of the tokenizer.
+func (r *reading) ggufTokens(u *ui) ([]gguf.KeyValue, error) {
+	tokens, note, err := gguf.Tokens(r.dir, r.config.VocabSize, func(text string, around bool) []int32 { return r.tok.Encode(text, around).IDs })
+	if note != "" {
+		u.warnf("%s", note)
+	}
+	return tokens, err
+}
+
+// ollama writes a folder from which Ollama makes a model.
+func (c *exportCommand) ollama(u *ui) error {
+	kind, err := c.kind(gguf.F16)
+	if err != nil {
+		return err
+	}
+	r, err := openAdapted(u, c.Model, c.Adapter, c.Threads)
+	if err != nil {
+		return err
+	}
+	defer r.close()
+	tokens, err := r.ggufTokens(u)
+	if err != nil {
+		return err
+	}
+	draft, err := files.CreateFolder(c.Output)
+	if err != nil {
+		return err
+	}
+	defer draft.Abort()
+	file := ollama.Modelfile{From: c.From, Adapter: "./adapter.gguf"}
+	if file.From == "" {
+		file.From = "./base.gguf"
+		if err := gguf.WriteModel(filepath.Join(draft.Dir, "base.gguf"), r.model, nil, kind, tokens); err != nil {
+			return err
+		}
+	}
+	if err := gguf.WriteAdapter(filepath.Join(draft.Dir, "adapter.gguf"), r.adapters, gguf.F32); err != nil {
+		return err
+	}
+	if file.Template, err = r.ollamaTemplate(u, tokens); err != nil {
+		return err
+	}
+	for _, id := range r.config.EOS {
+		if token, ok := r.tok.Token(int32(id)); ok {
+			file.Stops = append(file.Stops, token)
+		}
+	}
+	if err := files.Write(filepath.Join(draft.Dir, "Modelfile"), []byte(file.String())); err != nil {
+		return err
+	}
+	if err := draft.Commit(); err != nil {
+		return err
+	}
+	return u.printf("%s: %s for Ollama\n  ollama create NAME -f %s\n", c.Output, many(len(r.adapters.Modules), "module"), quote(filepath.Join(c.Output, "Modelfile")))
+}
+
+// ollamaTemplate returns the model's own template as Ollama runs it, "" where there is
+// none or it cannot be proved, which is said.
+func (r *reading) ollamaTemplate(u *ui, tokens []gguf.KeyValue) (string, error) {
+	renders := make([]ollama.Render, 2)
+	for i, date := range []string{"2001-02-03", "2020-11-12"} {
+		t, err := loadTemplate(r.dir, "auto", date, r.tok)
+		if err != nil || t == nil {
+			return "", err
+		}
+		renders[i] = func(messages []ollama.Message) (string, error) {
+			var c chat.Conversation
+			for _, m := range messages {
+				c.Messages = append(c.Messages, chat.Message{Role: m.Role, Content: m.Content})
+			}
+			return t.Render(c, true)
+		}
+	}
+	begin := ""
+	if i := slices.IndexFunc(tokens, func(k gguf.KeyValue) bool { return k.Key == "tokenizer.ggml.add_bos_token" }); tokens[i].Value == true {
+		bos, _ := r.tok.BOS()
+		begin, _ = r.tok.Token(bos)
+	}
+	text, err := ollama.Template(renders[0], begin)
+	other, errOther := ollama.Template(renders[1], begin)
+	if err == nil && errOther == nil && text != other {
+		err = errors.New("it writes the date")
+	}
+	if err != nil {
+		u.warnf("no TEMPLATE in the Modelfile: the model's own cannot be written as Ollama's (%v); Ollama takes the one in base.gguf, or guesses one like it: compare what `ollama show --template` says", err)
+		return "", nil
+	}
+	return text, nil
 }

@@ -37,7 +37,9 @@ type commandLine struct {
 	Eval     evalCommand     `cmd:"" help:"Measure loss and perplexity of base and adapter on held-out rows."`
 	Generate generateCommand `cmd:"" help:"Write text with a model, with or without an adapter."`
 	Merge    mergeCommand    `cmd:"" help:"Write a model folder with the adapter in its weights."`
-	Export   exportCommand   `cmd:"" help:"Write an adapter for llama.cpp, mlx-lm or PEFT."`
+	Export   exportCommand   `cmd:"" help:"Write an adapter for llama.cpp, Ollama, mlx-lm or PEFT."`
+	Download downloadCommand `cmd:"" help:"Fetch a model from the Hugging Face Hub into its ordinary cache."`
+	Upload   uploadCommand   `cmd:"" help:"Upload an adapter and its card to the Hugging Face Hub."`
 	Version  versionCommand  `cmd:"" help:"Name the version, the Go version and the kernels in use."`
 
 	Quiet    bool   `short:"q" help:"Say nothing on standard error but errors."`

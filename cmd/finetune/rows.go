@@ -9,6 +9,7 @@ import (
 	"example.com/finetune/model/hub"
 	"example.com/finetune/simd"
 	"example.com/finetune/tokenizer"
+	"example.com/finetune/tokenizer/chat"
 	"example.com/finetune/train/data"
 	"example.com/finetune/train/recipe"
 )
@@ -44,7 +45,7 @@ type rowJob struct {
 	name     string // of the model, as the user knows it
 	shape    *model.Config
 	tok      *tokenizer.Tokenizer
-	template *tokenizer.Template
+	template *chat.Template
 	paths    data.Paths
 	pool     *simd.Pool
 }
@@ -76,13 +77,9 @@ func (j *rowJob) close() { j.pool.Close() }
 
 // checker reads files as the settings say.
 func (j *rowJob) checker() *data.Checker {
-	c := &data.Checker{
+	return &data.Checker{
 		Tokenizer: j.tok, Columns: data.Columns(j.config.Map), Pool: j.pool,
-		Options:   data.Options{Template: j.template, TrainOn: string(j.config.TrainOn), MaxLength: j.config.MaxLength, Overlong: string(j.config.Overlong)},
+		Options:   data.Options{Template: j.template, TrainOn: data.TrainOn(j.config.TrainOn), MaxLength: j.config.MaxLength, Overlong: data.Overlong(j.config.Overlong), Ends: j.shape.EOS},
 		VocabSize: j.shape.VocabSize, Seed: j.config.Seed,
 	}
-	for _, id := range j.shape.EOS {
-		c.Ends = append(c.Ends, int32(id))
-	}
-	return c
 }

@@ -10,9 +10,9 @@ import (
 // A Message is one of a chat.
 type Message struct{ Role, Content string }
 
-// A Render returns what a model's own template makes of a chat, with prompt up to where
-// the assistant begins.
-type Render func(chat []Message, prompt bool) (string, error)
+// A Render returns what a model's own template makes of a chat, up to where the assistant
+// is to go on.
+type Render func(chat []Message) (string, error)
 
 // Contents that no template has in it, so that they are found again.
 const (
@@ -30,19 +30,22 @@ func Template(render Render, begin string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	text := p.template()
-	for _, part := range p.all() {
+	for _, part := range []string{p.start, p.final, p.answer, p.user, p.system, p.systemUser} {
 		if strings.Contains(part, "{{") || strings.Contains(part, `"""`) {
 			return "", fmt.Errorf("it writes %q, which cannot stand in a Modelfile", part)
 		}
 	}
-	return text, prove(text, render)
+	text := p.template()
+	if err := prove(text, render); err != nil {
+		return "", err
+	}
+	return text, nil
 }
 
 // behind returns what render gives behind begin.
 func behind(render Render, begin string) Render {
-	return func(chat []Message, prompt bool) (string, error) {
-		text, err := render(chat, prompt)
+	return func(chat []Message) (string, error) {
+		text, err := render(chat)
 		if err != nil {
 			return "", err
 		}
@@ -56,57 +59,44 @@ func behind(render Render, begin string) Render {
 
 // parts are the texts around the contents of a chat.
 type parts struct {
-	start       string // before the first user's content, in a chat without a system message
-	system      string // before the system's content; systemUser between it and the user's
-	systemUser  string
-	noSystem    bool // the template refuses one
-	user        string // before a later user's content
-	afterUser   string
-	assistant   string
-	afterAnswer string
-	generate    string // where the assistant is to go on
+	start  string // before the first user's content, in a chat without a system message
+	answer string // between a user's content and the answer
+	user   string // between an answer and the next user's content
+	final  string // behind the last user's content, where the assistant is to go on
+
+	withSystem         bool   // false: the template refuses one
+	system, systemUser string // before the system's content, and between it and the user's
 }
 
-func (p *parts) all() []string {
-	return []string{p.start, p.system, p.systemUser, p.user, p.afterUser, p.assistant, p.afterAnswer, p.generate}
-}
+var errChanges = errors.New("a message changes what stands before it")
 
 // partsOf takes renderings apart.
 func partsOf(render Render) (*parts, error) {
-	one := []Message{{"user", first}}
-	two := append(one, Message{"assistant", answer})
-	three := append(two, Message{"user", second})
-	var texts [4]string
-	for i, r := range []struct {
-		chat   []Message
-		prompt bool
-	}{{one, false}, {one, true}, {two, false}, {three, false}} {
-		text, err := render(r.chat, r.prompt)
-		if err != nil {
-			return nil, err
-		}
-		texts[i] = text
+	short, err := render([]Message{{"user", first}})
+	if err != nil {
+		return nil, err
+	}
+	long, err := render([]Message{{"user", first}, {"assistant", answer}, {"user", second}})
+	if err != nil {
+		return nil, err
 	}
 	p := &parts{}
-	var ok [6]bool
-	p.start, p.afterUser, ok[0] = strings.Cut(texts[0], first)
-	p.generate, ok[1] = strings.CutPrefix(texts[1], texts[0])
-	p.assistant, ok[2] = strings.CutPrefix(texts[2], texts[0])
-	p.assistant, p.afterAnswer, ok[3] = strings.Cut(p.assistant, answer)
-	p.user, ok[4] = strings.CutPrefix(texts[3], texts[2])
-	p.user, _, ok[5] = strings.Cut(p.user, second)
-	if ok != [6]bool{true, true, true, true, true, true} {
-		return nil, errors.New("a message changes what stands before it")
+	var ok [4]bool
+	p.start, p.final, ok[0] = strings.Cut(short, first)
+	long, ok[1] = strings.CutPrefix(long, p.start+first)
+	p.answer, long, ok[2] = strings.Cut(long, answer)
+	p.user, long, ok[3] = strings.Cut(long, second)
+	if ok != [4]bool{true, true, true, true} || long != p.final {
+		return nil, errChanges
 	}
-	text, err := render(append([]Message{{"system", rules}}, one...), false)
+	led, err := render([]Message{{"system", rules}, {"user", first}})
 	if err != nil {
-		p.noSystem = true
 		return p, nil
 	}
 	var found [2]bool
-	p.system, text, found[0] = strings.Cut(text, rules)
-	p.systemUser, _, found[1] = strings.Cut(text, first)
-	if !found[0] || !found[1] {
+	p.system, led, found[0] = strings.Cut(led, rules)
+	p.systemUser, led, found[1] = strings.Cut(led, first)
+	if p.withSystem = true; found != [2]bool{true, true} || led != p.final {
 		return nil, errors.New("a system message is not written before the user's")
 	}
 	return p, nil
@@ -115,15 +105,12 @@ func partsOf(render Render) (*parts, error) {
 // template writes the parts as a template over .Messages.
 func (p *parts) template() string {
 	var b strings.Builder
-	b.WriteString(`{{- range $i, $m := .Messages }}{{ if eq .Role "user" }}{{ if eq $i 0 }}` + p.start)
-	if !p.noSystem {
-		b.WriteString(`{{ else if and (eq $i 1) (eq (index $.Messages 0).Role "system") }}` + p.systemUser)
+	b.WriteString(`{{- range $i, $m := .Messages }}{{ $last := eq (len (slice $.Messages $i)) 1 }}{{ if eq .Role "user" }}{{ if eq $i 0 }}` + p.start + `{{ end }}{{ .Content }}`)
+	b.WriteString(`{{ if $last }}` + p.final + `{{ else }}` + p.answer + `{{ end }}`)
+	if p.withSystem {
+		b.WriteString(`{{ else if eq .Role "system" }}` + p.system + `{{ .Content }}` + p.systemUser)
 	}
-	b.WriteString(`{{ else }}` + p.user + `{{ end }}{{ .Content }}` + p.afterUser)
-	if !p.noSystem {
-		b.WriteString(`{{ else if eq .Role "system" }}` + p.system + `{{ .Content }}`)
-	}
-	b.WriteString(`{{ else }}` + p.assistant + `{{ .Content }}` + p.afterAnswer + `{{ end }}{{ end }}` + p.generate)
+	b.WriteString(`{{ else }}{{ .Content }}{{ if not $last }}` + p.user + `{{ end }}{{ end }}{{ end }}`)
 	return b.String()
 }
 
@@ -151,7 +138,7 @@ func prove(text string, render Render) error {
 		return err
 	}
 	for _, chat := range chats {
-		want, err := render(chat, true)
+		want, err := render(chat)
 		if err != nil {
 			if chat[0].Role == "system" {
 				continue // the model has no system message: there is nothing to be equal to

@@ -8,12 +8,14 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"time"
 
 	"example.com/finetune/loraone/peft"
 	"example.com/finetune/model"
 	"example.com/finetune/model/safetensors"
 	"example.com/finetune/simd"
 	"example.com/finetune/tokenizer"
+	"example.com/finetune/tokenizer/chat"
 	"example.com/finetune/train/data"
 )
 
@@ -61,7 +63,7 @@ func sequences(dir, path, columns string, pool *simd.Pool) ([]model.Sequence, er
 	if err != nil {
 		return nil, err
 	}
-	template, err := tokenizer.LoadTemplate(dir, "auto", t)
+	template, err := chat.Load(dir, "auto", time.Now(), t)
 	if err != nil {
 		return nil, err
 	}
@@ -69,7 +71,7 @@ func sequences(dir, path, columns string, pool *simd.Pool) ([]model.Sequence, er
 	if err != nil {
 		return nil, err
 	}
-	set, err := data.Open(path, renamed, t, data.Options{Template: template, TrainOn: "assistant", MaxLength: 4096, Overlong: "error"}, pool, nil)
+	set, err := data.Open(path, renamed, t, data.Options{Template: template, TrainOn: data.Answers, MaxLength: 4096, Overlong: data.Refuse}, pool, nil)
 	if err != nil {
 		return nil, err
 	}
