@@ -6,7 +6,8 @@ usage: exports_check.py adapter MODEL OUT [GAIN]     a PEFT adapter made from a 
        exports_check.py merged MODEL ADAPTER MERGED REF
        exports_check.py llama GGUF LORA|- REF NAME    (llama-cpp-python); NAME is base or adapter
        exports_check.py mlx MODEL ADAPTER REF         (mlx-lm)
-       exports_check.py strings GGUF TOKENS.json      the ids of texts (llama-cpp-python)
+       exports_check.py tiny TOKENIZERDIR OUT TEXTS   a narrow model with that vocabulary, and the ids of 2,000 texts
+       exports_check.py strings GGUF TEXTS            the ids of texts (llama-cpp-python)
 
 Exits 1 where a difference is larger than BOUND.
 """
@@ -118,6 +119,35 @@ def mlx(model, lora, ref):
     mx.eval(m.parameters())
     return worst("mlx-lm", [(np.array(m(mx.array([ids]))[0].astype(mx.float32)), want) for ids, want in references(ref, "adapter")]) > BOUND
 
+def tiny(tokenizer, out, texts):
+    """Texts without what llama.cpp normalizes otherwise: they are in NFC, as they are mostly."""
+    import random, shutil, unicodedata, torch
+    from safetensors.torch import save_file
+    from tokenizers import Tokenizer
+    os.makedirs(out)
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        if os.path.exists(f"{tokenizer}/{name}"):
+            shutil.copy(f"{tokenizer}/{name}", out)
+    t = Tokenizer.from_file(f"{tokenizer}/tokenizer.json")
+    V = max(t.get_vocab(with_added_tokens=True).values()) + 1
+    C, F = 32, 32
+    shapes = {"model.embed_tokens": (V, C), "model.norm": (C,)}
+    for n, s in {"self_attn.q_proj": (C, C), "self_attn.k_proj": (C, C), "self_attn.v_proj": (C, C), "self_attn.o_proj": (C, C), "mlp.gate_proj": (F, C),
+                 "mlp.up_proj": (F, C), "mlp.down_proj": (C, F), "input_layernorm": (C,), "post_attention_layernorm": (C,)}.items():
+        shapes["model.layers.0." + n] = s
+    save_file({n + ".weight": torch.zeros(s, dtype=torch.float16) for n, s in shapes.items()}, f"{out}/model.safetensors", metadata={"format": "pt"})
+    json.dump({"model_type": "llama", "architectures": ["LlamaForCausalLM"], "hidden_size": C, "intermediate_size": F, "num_hidden_layers": 1, "num_attention_heads": 2,
+               "num_key_value_heads": 2, "vocab_size": V, "max_position_embeddings": 512, "rms_norm_eps": 1e-5, "hidden_act": "silu", "tie_word_embeddings": True,
+               "torch_dtype": "float16"}, open(f"{out}/config.json", "w"))
+    random.seed(1)
+    words = "the of and to in a is that it was for on as with his he be at by this had not are but from or have an they which one you were all her she there would their 2+2 3.14 1000 12345 x=1; f(x) don't I'll we've HELLO World naïve café Straße Fluß 你好 世界 日本語 안녕하세요 привет мир مرحبا שלום 🚀 😀 \n \n\n \t . , ! ? : ; -- ... ' \" ( ) [ ] { } <b> </b> http://x.org/a?b=c #tag @me 50% $5 € £ _a_b_ CamelCaseWord".split(" ")
+    pairs = []
+    for _ in range(2000):
+        parts = [random.choice(words) for _ in range(random.randint(1, 12))]
+        s = unicodedata.normalize("NFC", "".join(p + random.choice([" ", " ", " ", "", "  ", "\n"]) for p in parts))
+        pairs.append((s, t.encode(s, add_special_tokens=False).ids))
+    json.dump(pairs, open(texts, "w"))
+
 def strings(gguf, tokens):
     from llama_cpp import Llama
     m = Llama(model_path=gguf, n_ctx=64, n_threads=1, verbose=False, vocab_only=True)
@@ -127,5 +157,5 @@ def strings(gguf, tokens):
     return bool(bad)
 
 if __name__ == "__main__":
-    steps = {f.__name__: f for f in (adapter, reference, merged, llama, mlx, strings)}
+    steps = {f.__name__: f for f in (adapter, reference, merged, llama, mlx, tiny, strings)}
     sys.exit(1 if steps[sys.argv[1]](*sys.argv[2:]) else 0)

@@ -66,10 +66,8 @@ func preTokenizer(file jsontree.Value, encode func(text string) []int32) (pre, n
 			pre = s.pre
 		}
 	}
-	if n := file.Get("normalizer"); !n.IsNull() {
-		if kind, _ := n.Get("type").Str(); kind != "NFC" {
-			return "", "", fmt.Errorf("a normalizer %s, which llama.cpp does not have for this kind of vocabulary", kind)
-		}
+	if err := composes(file.Get("normalizer")); err != nil {
+		return "", "", err
 	}
 	byHash := hashed[idsHash(encode(probe))]
 	switch {
@@ -82,6 +80,24 @@ func preTokenizer(file jsontree.Value, encode func(text string) []int32) (pre, n
 		return pre, fmt.Sprintf("by its structure the tokenizer splits text as %s, by the hash of the official scripts as %s: %s is written", pre, byHash, pre), nil
 	}
 	return pre, "", nil
+}
+
+// composes returns an error for a normalizer that does more than compose characters,
+// which changes few texts: llama.cpp does not normalize.
+func composes(normalizer jsontree.Value) error {
+	kind, _ := normalizer.Get("type").Str()
+	switch {
+	case normalizer.IsNull(), kind == "NFC":
+		return nil
+	case kind == "Sequence":
+		for _, part := range normalizer.Get("normalizers").Items() {
+			if err := composes(part); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return fmt.Errorf("a normalizer %s, which llama.cpp does not have for this kind of vocabulary", kind)
 }
 
 // idsHash hashes ids as Python prints a list of them.

@@ -127,7 +127,7 @@ func TestPreTokenizerByStructure(t *testing.T) {
 		{splitJSON(three, isolated), ignoring, "llama-bpe"},
 		{splitJSON(three, isolated), "", "smaug-bpe"},
 		{splitJSON(one, isolated), `, "normalizer": {"type": "NFC"}`, "qwen2"},
-		{splitJSON(one, `"behavior": "Removed", "invert": true`), "", "qwen2"},
+		{splitJSON(one, `"behavior": "Removed", "invert": true`), `, "normalizer": {"type": "Sequence", "normalizers": []}`, "qwen2"},
 	} {
 		got, note, err := pre(t, test.json, test.more)
 		if got != test.want || note != "" || err != nil {
@@ -139,7 +139,7 @@ func TestPreTokenizerByStructure(t *testing.T) {
 		{splitJSON(one, isolated), ignoring, "llama.cpp has no rules"},
 		{splitJSON(one, `"behavior": "Removed", "invert": false`), "", "llama.cpp has no rules"},
 		{`{"type": "ByteLevel"}`, "", "add_prefix_space"},
-		{`{"type": "ByteLevel", "add_prefix_space": false}`, `, "normalizer": {"type": "Lowercase"}`, "a normalizer Lowercase"},
+		{`{"type": "ByteLevel", "add_prefix_space": false}`, `, "normalizer": {"type": "Sequence", "normalizers": [{"type": "NFC"}, {"type": "Lowercase"}]}`, "a normalizer Lowercase"},
 	} {
 		if got, _, err := pre(t, test.json, test.more); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s%s: %s %v, want %q", test.json, test.more, got, err, test.want)
