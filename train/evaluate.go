@@ -28,24 +28,15 @@ func chooseEval(c *recipe.Recipe, valid *data.Set) []int {
 // MeanLoss returns the loss per target of the sequences, each counted by its
 // targets. progress may be nil. It stops between micro-batches when ctx ends.
 func MeanLoss(ctx context.Context, e *model.Engine, seqs []model.Sequence, progress func(done, total int)) (float64, error) {
-	var sum float64
-	targets, done := 0, 0
-	for _, mb := range e.MicroBatches(seqs) {
-		if err := ctx.Err(); err != nil {
-			return 0, err
-		}
-		for _, l := range e.Loss(mb) {
-			sum += l.Sum
-			targets += l.Targets
-		}
-		if done += len(mb); progress != nil {
-			progress(done, len(seqs))
-		}
+	losses, err := RowLosses(ctx, e, seqs, progress)
+	if err != nil {
+		return 0, err
 	}
+	mean, targets := PerToken(losses)
 	if targets == 0 {
 		return 0, fmt.Errorf("no trained tokens among %d rows", len(seqs))
 	}
-	return float64(sum / float64(targets)), nil
+	return mean, nil
 }
 
 // evaluate measures the validation loss of the present step and keeps the adapter

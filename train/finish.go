@@ -1,6 +1,7 @@
 package train
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"path/filepath"
@@ -36,7 +37,7 @@ func (r *run) publish() (*rundir.Provenance, error) {
 	} else {
 		st.BestStep = st.Step
 	}
-	adapter, err := peft.Prepare(r.c.OutputDir, r.adapters, r.BaseModel)
+	adapter, err := peft.Prepare(r.c.OutputDir, r.adapters, r.Base.Name())
 	if err != nil {
 		return nil, err
 	}
@@ -146,10 +147,11 @@ func (r *run) pages(p *rundir.Provenance) ([]rundir.Page, error) {
 // provenance gathers what finetune.json says.
 func (r *run) provenance() *rundir.Provenance {
 	p := &rundir.Provenance{Version: r.Version, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH, Kernels: simd.Kernels()}
-	p.Base.Name, p.Base.Dir, p.Base.Files, p.Base.ChatTemplate = r.BaseModel, r.Model.Dir, r.st.Base, r.ChatTemplate
+	p.Base.Dir, p.Base.Files, p.Base.ChatTemplate = r.Base.Dir, r.st.Base, r.ChatTemplate
 	if abs, err := filepath.Abs(p.Base.Dir); err == nil {
 		p.Base.Dir = abs
 	}
+	p.Base.Name = cmp.Or(r.Base.ID, p.Base.Dir)
 	p.Data.Files, p.Data.Sequences, p.Data.Train = r.Data.Files, r.st.Data, r.Data.Train.Stats
 	if r.st.Validated {
 		p.Data.Validation = &r.Data.Valid.Stats

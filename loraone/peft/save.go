@@ -180,8 +180,8 @@ func configJSON(modules []loraone.LowRank, layers int, base string) ([]byte, err
 		}
 	}
 	var name any
-	if n := publicName(base); n != "" {
-		name = n
+	if base != "" {
+		name = base
 	}
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)

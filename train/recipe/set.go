@@ -4,13 +4,12 @@ import (
 	"encoding"
 	"fmt"
 	"math"
-	"os"
-	"path/filepath"
 	"reflect"
 	"slices"
 	"strconv"
 	"strings"
 
+	"example.com/finetune/internal/files"
 	"example.com/finetune/internal/hint"
 )
 
@@ -85,7 +84,7 @@ func (c *Config) set(key string, value any) error {
 		return hint.New(hint.Usagef("%s%w", text, err), hint.Of(err))
 	}
 	if slices.Contains(pathKeys, name) {
-		field.SetString(expanded(field.String()))
+		field.SetString(files.Home(field.String()))
 	}
 	return nil
 }
@@ -109,18 +108,6 @@ func unknown(key string) error {
 
 // pathKeys are the settings where ~ is the home folder.
 var pathKeys = []string{"model", "data", "output_dir", "chat_template", "resume_from"}
-
-// expanded replaces a leading ~ by the home folder, as a shell does.
-func expanded(path string) string {
-	if path != "~" && !strings.HasPrefix(path, "~/") {
-		return path
-	}
-	home, err := os.UserHomeDir()
-	if err != nil {
-		return path
-	}
-	return filepath.Join(home, path[1:])
-}
 
 // assign gives a field a value. The text counts as it is typed: 8.5 is no whole
 // number, and 010 and 0x10 are none of those that YAML's versions make of them.
