@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"example.com/finetune/internal/files"
 	"example.com/finetune/internal/hint"
@@ -16,13 +17,14 @@ import (
 	"example.com/finetune/loraone/ollama"
 	"example.com/finetune/loraone/peft"
 	"example.com/finetune/tokenizer/chat"
+	"example.com/finetune/train/opened"
 )
 
 type exportCommand struct {
-	Adapter string `aliases:"adapter-path" placeholder:"DIR" help:"Folder of the adapter."`
-	Model   string `short:"m" aliases:"model-name-or-path" placeholder:"DIR" help:"Folder of the base, or the id of one in the Hub cache (default: the adapter's base)."`
+	Adapter path   `aliases:"adapter-path" placeholder:"DIR" help:"Folder of the adapter."`
+	Model   path   `short:"m" aliases:"model-name-or-path" placeholder:"DIR" help:"Folder of the base, or the id of one in the Hub cache (default: the adapter's base)."`
 	To      string `placeholder:"WORD" help:"gguf, mlx, ollama or peft: see below."`
-	Output  string `name:"output" aliases:"output-dir" short:"o" placeholder:"PATH" help:"The new file (gguf) or folder."`
+	Output  path   `name:"output" aliases:"output-dir" short:"o" placeholder:"PATH" help:"The new file (gguf) or folder."`
 	Merged  bool   `help:"With gguf: write the whole model with the adapter in its weights."`
 	Type    string `placeholder:"TYPE" help:"Of GGUF: f32, f16 or bf16, and q8_0 for a whole model (default f32; f16 for a whole model)."`
 	From    string `name:"ollama-base" placeholder:"NAME" help:"With ollama: the base as Ollama has it already (default: the folder gets a base.gguf)."`
@@ -62,30 +64,31 @@ func (c *exportCommand) Run(u *ui) error {
 	case c.To == "ollama":
 		return c.ollama(u)
 	}
-	r, err := c.openAdapter()
+	m, err := openAdapted(u, c.Model, c.Adapter, c.Threads)
 	if err != nil {
 		return err
 	}
+	defer m.Close()
 	switch c.To {
 	case "mlx":
-		if err := mlx.Write(c.Output, r.adapters); err != nil {
+		if err := mlx.Write(string(c.Output), m.Adapters); err != nil {
 			return err
 		}
-		return u.printf("%s: %s for mlx-lm\n  mlx_lm.generate --model %s --adapter-path %s --prompt …\n", c.Output, many(len(r.adapters.Modules), "module"), quote(r.dir), quote(c.Output))
+		return u.printf("%s: %s for mlx-lm\n  mlx_lm.generate --model %s --adapter-path %s --prompt …\n", c.Output, many(len(m.Adapters.Modules), "module"), quote(m.Dir), quote(string(c.Output)))
 	case "peft":
-		if err := c.peft(r); err != nil {
+		if err := c.peft(m); err != nil {
 			return err
 		}
-		return u.printf("%s: %s for PEFT\n", c.Output, many(len(r.adapters.Modules), "module"))
+		return u.printf("%s: %s for PEFT\n", c.Output, many(len(m.Adapters.Modules), "module"))
 	}
 	kind, err := c.kind(gguf.F32)
 	if err != nil {
 		return err
 	}
-	if err := gguf.WriteAdapter(c.Output, r.adapters, kind); err != nil {
+	if err := gguf.WriteAdapter(string(c.Output), m.Adapters, kind); err != nil {
 		return err
 	}
-	return u.printf("%s: %s for llama.cpp, %v, %s\n  llama-cli -m BASE.gguf --lora %s\n", c.Output, many(len(r.adapters.Modules), "module"), kind, bytesText(files.Size(c.Output)), quote(c.Output))
+	return u.printf("%s: %s for llama.cpp, %v, %s\n  llama-cli -m BASE.gguf --lora %s\n", c.Output, many(len(m.Adapters.Modules), "module"), kind, bytesText(files.Size(string(c.Output))), quote(string(c.Output)))
 }
 
 // check holds the flags to each other before anything is opened.
@@ -97,10 +100,6 @@ func (c *exportCommand) check() error {
 		return hint.Usagef("--to is %q, want one of %s", c.To, strings.Join(exports, ", "))
 	case c.Output == "":
 		return hint.New(hint.Usagef("no output"), "-o names the new file or folder")
-	case c.Adapter == "":
-		return hint.New(hint.Usagef("no adapter"), "--adapter names its folder")
-	case c.Threads < 0:
-		return hint.Usagef("--threads is %d, want a count, or 0 for all cores", c.Threads)
 	case c.To != "gguf" && c.Merged:
 		return hint.New(hint.Usagef("--merged is for --to gguf"), "finetune merge writes a model folder, which mlx-lm and transformers load")
 	case c.Type != "" && (c.To != "gguf" && c.To != "ollama" || c.From != ""):
@@ -112,7 +111,7 @@ func (c *exportCommand) check() error {
 		return err
 	}
 	if c.To == "gguf" {
-		if _, err := os.Lstat(c.Output); !errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Lstat(string(c.Output)); !errors.Is(err, fs.ErrNotExist) {
 			return hint.New(fmt.Errorf("%s: there already", c.Output), "name a new file, or remove it first")
 		}
 	}
@@ -134,26 +133,14 @@ func (c *exportCommand) kind(otherwise gguf.Type) (gguf.Type, error) {
 	return t, nil
 }
 
-// openAdapter opens the adapter and what is small of its base: the weights are not
-// needed.
-func (c *exportCommand) openAdapter() (*reading, error) {
-	f := modelFlags{Model: c.Model, Adapter: c.Adapter, Compute: "f32", Threads: c.Threads}
-	r, err := f.openSmall()
-	if err != nil {
-		return nil, err
-	}
-	r.adapters, err = peft.Load(c.Adapter, r.config)
-	return r, err
-}
-
 // peft writes a folder for PEFT.
-func (c *exportCommand) peft(r *reading) error {
-	draft, err := files.CreateFolder(c.Output)
+func (c *exportCommand) peft(m *opened.Model) error {
+	draft, err := files.CreateFolder(string(c.Output))
 	if err != nil {
 		return err
 	}
 	defer draft.Abort()
-	p, err := peft.Prepare(draft.Dir, r.adapters.Uniform(), r.dir)
+	p, err := peft.Prepare(draft.Dir, m.Adapters.Uniform(), m.Dir)
 	if err != nil {
 		return err
 	}
@@ -170,24 +157,24 @@ func (c *exportCommand) model(u *ui) error {
 	if err != nil {
 		return err
 	}
-	r, err := openAdapted(u, c.Model, c.Adapter, c.Threads)
+	m, err := openAdapted(u, c.Model, c.Adapter, c.Threads)
 	if err != nil {
 		return err
 	}
-	defer r.close()
-	tokens, err := r.ggufTokens(u)
+	defer m.Close()
+	tokens, err := ggufTokens(u, m)
 	if err != nil {
 		return err
 	}
-	if err := gguf.WriteModel(c.Output, r.model, r.adapters, kind, tokens); err != nil {
+	if err := gguf.WriteModel(string(c.Output), m.Weights, m.Adapters, kind, tokens); err != nil {
 		return err
 	}
-	return u.printf("%s: the model with the adapter in it for llama.cpp, %v, %s\n  llama-cli -m %s\n", c.Output, kind, bytesText(files.Size(c.Output)), quote(c.Output))
+	return u.printf("%s: the model with the adapter in it for llama.cpp, %v, %s\n  llama-cli -m %s\n", c.Output, kind, bytesText(files.Size(string(c.Output))), quote(string(c.Output)))
 }
 
 // ggufTokens returns the keys of the tokenizer.
-func (r *reading) ggufTokens(u *ui) ([]gguf.KeyValue, error) {
-	tokens, note, err := gguf.Tokens(r.dir, r.config.VocabSize, func(text string, around bool) []int32 { return r.tok.Encode(text, around).IDs })
+func ggufTokens(u *ui, m *opened.Model) ([]gguf.KeyValue, error) {
+	tokens, note, err := gguf.Tokens(m.Dir, m.Config.VocabSize, func(text string, around bool) []int32 { return m.Tokenizer.Encode(text, around).IDs })
 	if note != "" {
 		u.warnf("%s", note)
 	}
@@ -200,16 +187,16 @@ func (c *exportCommand) ollama(u *ui) error {
 	if err != nil {
 		return err
 	}
-	r, err := openAdapted(u, c.Model, c.Adapter, c.Threads)
+	m, err := openAdapted(u, c.Model, c.Adapter, c.Threads)
 	if err != nil {
 		return err
 	}
-	defer r.close()
-	tokens, err := r.ggufTokens(u)
+	defer m.Close()
+	tokens, err := ggufTokens(u, m)
 	if err != nil {
 		return err
 	}
-	draft, err := files.CreateFolder(c.Output)
+	draft, err := files.CreateFolder(string(c.Output))
 	if err != nil {
 		return err
 	}
@@ -217,18 +204,18 @@ func (c *exportCommand) ollama(u *ui) error {
 	file := ollama.Modelfile{From: c.From, Adapter: "./adapter.gguf"}
 	if file.From == "" {
 		file.From = "./base.gguf"
-		if err := gguf.WriteModel(filepath.Join(draft.Dir, "base.gguf"), r.model, nil, kind, tokens); err != nil {
+		if err := gguf.WriteModel(filepath.Join(draft.Dir, "base.gguf"), m.Weights, nil, kind, tokens); err != nil {
 			return err
 		}
 	}
-	if err := gguf.WriteAdapter(filepath.Join(draft.Dir, "adapter.gguf"), r.adapters, gguf.F32); err != nil {
+	if err := gguf.WriteAdapter(filepath.Join(draft.Dir, "adapter.gguf"), m.Adapters, gguf.F32); err != nil {
 		return err
 	}
-	if file.Template, err = r.ollamaTemplate(u, tokens); err != nil {
+	if file.Template, err = ollamaTemplate(u, m, tokens); err != nil {
 		return err
 	}
-	for _, id := range r.config.EOS {
-		if token, ok := r.tok.Token(int32(id)); ok {
+	for _, id := range m.Config.EOS {
+		if token, ok := m.Tokenizer.Token(int32(id)); ok {
 			file.Stops = append(file.Stops, token)
 		}
 	}
@@ -238,30 +225,30 @@ func (c *exportCommand) ollama(u *ui) error {
 	if err := draft.Commit(); err != nil {
 		return err
 	}
-	return u.printf("%s: %s for Ollama\n  ollama create NAME -f %s\n", c.Output, many(len(r.adapters.Modules), "module"), quote(filepath.Join(c.Output, "Modelfile")))
+	return u.printf("%s: %s for Ollama\n  ollama create NAME -f %s\n", c.Output, many(len(m.Adapters.Modules), "module"), quote(filepath.Join(string(c.Output), "Modelfile")))
 }
 
 // ollamaTemplate returns the model's own template as Ollama runs it, "" where there is
 // none or it cannot be proved, which is said.
-func (r *reading) ollamaTemplate(u *ui, tokens []gguf.KeyValue) (string, error) {
+func ollamaTemplate(u *ui, m *opened.Model, tokens []gguf.KeyValue) (string, error) {
 	renders := make([]ollama.Render, 2)
-	for i, date := range []string{"2001-02-03", "2020-11-12"} {
-		t, err := loadTemplate(r.dir, "auto", date, r.tok)
+	for i, date := range []time.Time{time.Unix(0, 0), time.Unix(1e9, 0)} {
+		t, err := chat.Load(m.Dir, "auto", date, m.Tokenizer)
 		if err != nil || t == nil {
 			return "", err
 		}
 		renders[i] = func(messages []ollama.Message) (string, error) {
 			var c chat.Conversation
-			for _, m := range messages {
-				c.Messages = append(c.Messages, chat.Message{Role: m.Role, Content: m.Content})
+			for _, message := range messages {
+				c.Messages = append(c.Messages, chat.Message{Role: message.Role, Content: message.Content})
 			}
 			return t.Render(c, true)
 		}
 	}
 	begin := ""
 	if i := slices.IndexFunc(tokens, func(k gguf.KeyValue) bool { return k.Key == "tokenizer.ggml.add_bos_token" }); tokens[i].Value == true {
-		bos, _ := r.tok.BOS()
-		begin, _ = r.tok.Token(bos)
+		bos, _ := m.Tokenizer.BOS()
+		begin, _ = m.Tokenizer.Token(bos)
 	}
 	text, err := ollama.Template(renders[0], begin)
 	other, errOther := ollama.Template(renders[1], begin)

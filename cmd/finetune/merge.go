@@ -1,18 +1,20 @@
 package main
 
 import (
+	"slices"
 	"strings"
 
 	"example.com/finetune/internal/hint"
 	"example.com/finetune/loraone/merge"
 	"example.com/finetune/simd"
+	"example.com/finetune/train/opened"
 	"example.com/finetune/train/recipe"
 )
 
 type mergeCommand struct {
-	Adapter string `aliases:"adapter-path" placeholder:"DIR" help:"Folder of the adapter."`
-	Model   string `short:"m" aliases:"model-name-or-path" placeholder:"DIR" help:"Folder of the base, or the id of one in the Hub cache (default: the adapter's base)."`
-	Output  string `name:"output-dir" short:"o" placeholder:"DIR" help:"The new model folder."`
+	Adapter path   `aliases:"adapter-path" placeholder:"DIR" help:"Folder of the adapter."`
+	Model   path   `short:"m" aliases:"model-name-or-path" placeholder:"DIR" help:"Folder of the base, or the id of one in the Hub cache (default: the adapter's base)."`
+	Output  path   `name:"output-dir" short:"o" placeholder:"DIR" help:"The new model folder."`
 	DType   string `name:"dtype" placeholder:"TYPE" help:"f32, f16 or bf16 for all weights (default: as the base has them)."`
 	Threads int    `placeholder:"N" help:"Threads (0: all cores). The result does not depend on it."`
 }
@@ -50,21 +52,21 @@ func (c *mergeCommand) Run(u *ui) error {
 		}
 		o.DType = &d
 	}
-	r, err := openAdapted(u, c.Model, c.Adapter, c.Threads)
+	m, err := openAdapted(u, c.Model, c.Adapter, c.Threads)
 	if err != nil {
 		return err
 	}
-	defer r.close()
-	o.Pool, o.Probes = r.pool, r.probes()
+	defer m.Close()
+	o.Pool, o.Probes = m.Pool, probes(m)
 	p := newProgress(u, recipe.ProgressAuto)
 	defer p.end()
 	o.Progress = func(done, total int64) { p.show("merging", int(done>>10), int(total>>10)) }
-	report, err := merge.Write(c.Output, r.model, r.adapters, o)
+	report, err := merge.Write(string(c.Output), m.Weights, m.Adapters, o)
 	p.end()
 	if err != nil {
 		return err
 	}
-	return printMerge(u, c.Output, report)
+	return printMerge(u, string(c.Output), report)
 }
 
 func printMerge(u *ui, dir string, r *merge.Report) error {
@@ -87,34 +89,37 @@ func parseDType(name string) (simd.DType, error) {
 	return 0, hint.New(hint.Usagef("--dtype is %q, want f32, f16 or bf16", name), "without --dtype each weight keeps its type")
 }
 
-// openAdapted opens a model with an adapter, for commands that write both as one.
-func openAdapted(u *ui, model, adapter string, threads int) (*reading, error) {
-	if adapter == "" {
+// openAdapted opens a model with an adapter, for commands that write it for others.
+func openAdapted(u *ui, base, adapter path, threads int) (*opened.Model, error) {
+	switch {
+	case adapter == "":
 		return nil, hint.New(hint.Usagef("no adapter"), "--adapter names its folder")
+	case threads < 0:
+		return nil, hint.Usagef("--threads is %d, want a count, or 0 for all cores", threads)
 	}
-	f := modelFlags{Model: model, Adapter: adapter, Compute: "f32", Threads: threads}
-	r, err := f.open()
+	m, err := opened.Open(opened.Options{Model: string(base), Adapter: string(adapter), Threads: threads})
 	if err != nil {
 		return nil, err
 	}
-	if t := r.recipe.ChatTemplate; t != "auto" && t != "none" && t != "" {
+	if err := loadAll(u, m); err != nil {
+		m.Close()
+		return nil, err
+	}
+	if t := m.Recipe.ChatTemplate; t != "auto" && t != "none" && t != "" {
 		u.warnf("%s was trained through the chat template %s; what is written has the model's own", adapter, t)
 	}
-	return r, nil
+	return m, nil
 }
 
 // probes returns short sequences of tokens that the model has.
-func (r *reading) probes() [][]int32 {
+func probes(m *opened.Model) [][]int32 {
 	var list [][]int32
 	for _, text := range probeTexts {
-		ids := r.tok.Encode(text, true).IDs
-		for i, id := range ids {
-			if int(id) >= r.config.VocabSize {
-				ids = ids[:i]
-				break
-			}
+		ids := m.Tokenizer.Encode(text, true).IDs
+		if i := slices.IndexFunc(ids, func(id int32) bool { return int(id) >= m.Config.VocabSize }); i >= 0 {
+			ids = ids[:i]
 		}
-		if ids = ids[:min(len(ids), r.config.MaxPositionEmbeddings)]; len(ids) > 0 {
+		if ids = ids[:min(len(ids), m.Config.MaxPositionEmbeddings)]; len(ids) > 0 {
 			list = append(list, ids)
 		}
 	}
