@@ -1,39 +1,41 @@
 package jinja
 
 import (
-	"fmt"
+	"math/big"
 	"slices"
 	"strconv"
 	"strings"
 )
 
-// builtin is a filter, a test, a global function or a method, with the signature that
-// Python knows it by: its errors tell how many arguments that takes.
+// args are the arguments of a call.
+type args struct {
+	plain []Value
+	names []string
+	named []Value
+}
+
+// find is the place of a named argument, or -1.
+func (a *args) find(name string) int { return slices.Index(a.names, name) }
+
+// builtin is a filter, a test, a global function or a method. Those before the last have
+// their value as the first argument, methods their object.
 type builtin struct {
-	name   string // of the Python function
 	params []parameter
-	native bool // written in C: an unknown name is said otherwise
-	hidden int  // arguments that jinja2 itself passes first: context, environment
-	run    func(m *machine, a []Value) (Value, error)
-	raw    func(m *machine, a *args) (Value, error) // instead of run: takes what comes
+	run    func(m *machine, a []Value) Value // of an argument for each parameter
+	raw    func(m *machine, a *args) Value   // instead of run: of what comes
 }
 
 type parameter struct {
-	name     string
-	value    Value // the default
+	name     string // _: only by position
+	value    Value  // the default
 	optional bool
 }
 
-// define reads a signature such as "do_replace/1 s old new count=None": a name, the
-// number of hidden arguments, parameters with defaults.
-func define(signature string, run func(m *machine, a []Value) (Value, error)) *builtin {
-	words := strings.Fields(signature)
+// define reads a signature such as "s old new count=None": parameters with defaults.
+func define(signature string, run func(m *machine, a []Value) Value) *builtin {
 	b := &builtin{run: run}
-	name, hidden, _ := strings.Cut(words[0], "/")
-	b.name = name
-	b.hidden, _ = strconv.Atoi(hidden)
-	for _, w := range words[1:] {
-		name, text, optional := strings.Cut(w, "=")
+	for _, word := range strings.Fields(signature) {
+		name, text, optional := strings.Cut(word, "=")
 		p := parameter{name: name, optional: optional}
 		switch n, err := strconv.Atoi(text); {
 		case !optional || text == "None":
@@ -51,179 +53,142 @@ func define(signature string, run func(m *machine, a []Value) (Value, error)) *b
 	return b
 }
 
-// anything is a builtin that takes what comes.
-func anything(name string, raw func(m *machine, a *args) (Value, error)) *builtin {
-	return &builtin{name: name, raw: raw}
-}
-
-// apply calls with v before the arguments.
-func (b *builtin) apply(m *machine, v Value, a *args) (Value, error) {
-	if b.raw == nil && len(a.plain) == 0 && len(a.names) == 0 && len(b.params) == 1 {
-		return b.run(m, []Value{v})
-	}
-	return b.call(m, &args{append([]Value{v}, a.plain...), a.names, a.named})
-}
-
-func (b *builtin) call(m *machine, a *args) (Value, error) {
+func (b *builtin) call(m *machine, a *args) Value {
 	if b.raw != nil {
 		return b.raw(m, a)
 	}
-	values, err := b.bind(a)
-	if err != nil {
-		return nil, err
-	}
-	return b.run(m, values)
+	return b.run(m, b.bind(a))
 }
 
 // bind gives every parameter its argument, by Python's rules.
-func (b *builtin) bind(a *args) ([]Value, error) {
+func (b *builtin) bind(a *args) []Value {
+	if len(a.plain) == len(b.params) && len(a.names) == 0 {
+		return a.plain
+	}
 	if len(a.plain) > len(b.params) {
-		return nil, b.tooMany(len(a.plain))
+		panic(raise(typeError, "too many arguments"))
 	}
 	values := make([]Value, len(b.params))
-	given := make([]bool, len(b.params))
-	for i, v := range a.plain {
-		values[i], given[i] = v, true
-	}
-	for k, name := range a.names {
-		i := slices.IndexFunc(b.params, func(p parameter) bool { return p.name == name })
-		switch {
-		case i < 0 && b.native:
-			return nil, raise(typeError, "%s is an invalid keyword argument for %s()", quote(name), b.name)
-		case i < 0:
-			return nil, raise(typeError, "%s() got an unexpected keyword argument %s", b.name, quote(name))
-		case given[i]:
-			return nil, raise(typeError, "%s() got multiple values for argument %s", b.name, quote(name))
-		}
-		values[i], given[i] = a.named[k], true
-	}
-	var lacking []string
-	for i, p := range b.params {
-		if !given[i] {
-			values[i] = p.value
-			if !p.optional {
-				lacking = append(lacking, quote(p.name))
-			}
-		}
-	}
-	if lacking != nil {
-		return nil, b.tooFew(lacking)
-	}
-	return values, nil
-}
-
-func (b *builtin) tooFew(names []string) error {
-	n, s := len(names), ""
-	text := names[0]
-	switch {
-	case n == 2:
-		text = names[0] + " and " + names[1]
-	case n > 2:
-		text = strings.Join(names[:n-1], ", ") + ", and " + names[n-1]
-	}
-	if n > 1 {
-		s = "s"
-	}
-	return raise(typeError, "%s() missing %d required positional argument%s: %s", b.name, n, s, text)
-}
-
-func (b *builtin) tooMany(given int) error {
-	least := 0
-	for _, p := range b.params {
-		if !p.optional {
-			least++
-		}
-	}
-	least, most, given := least+b.hidden, len(b.params)+b.hidden, given+b.hidden
-	takes := fmt.Sprint(most)
-	if least < most {
-		takes = fmt.Sprintf("from %d to %d", least, most)
-	}
-	s := "s"
-	if most == 1 {
-		s = ""
-	}
-	return raise(typeError, "%s() takes %s positional argument%s but %d were given", b.name, takes, s, given)
-}
-
-// native is a builtin written in C, whose errors count otherwise and which takes no
-// arguments by name. An argument that is not given is missing.
-func native(name string, least, most int, run func(m *machine, a []Value) (Value, error)) *builtin {
-	return anything(name, func(m *machine, a *args) (Value, error) {
-		values, err := byPosition(name, least, most, a)
-		if err != nil {
-			return nil, err
-		}
-		return run(m, values)
-	})
-}
-
-func byPosition(name string, least, most int, a *args) ([]Value, error) {
-	n := len(a.plain)
-	if n < least || n > most || len(a.names) > 0 {
-		return nil, wrongCount(name, least, most, a)
-	}
-	if n == most {
-		return a.plain, nil
-	}
-	values := make([]Value, most)
-	copy(values, a.plain)
-	for i := n; i < most; i++ {
+	for i := copy(values, a.plain); i < len(values); i++ {
 		values[i] = missing
 	}
-	return values, nil
-}
-
-func wrongCount(name string, least, most int, a *args) error {
-	n, short := len(a.plain), name[strings.LastIndexByte(name, '.')+1:]
-	plural := func(n int) string {
-		if n == 1 {
-			return "1 argument"
+	for k, name := range a.names {
+		i := slices.IndexFunc(b.params, func(p parameter) bool { return p.name == name && name != "_" })
+		if i < 0 {
+			panic(raise(typeError, "unexpected argument %s", quote(name)))
 		}
-		return fmt.Sprint(n, " arguments")
+		if values[i] != missing {
+			panic(raise(typeError, "two values for the argument %s", quote(name)))
+		}
+		values[i] = a.named[k]
 	}
-	switch {
-	case len(a.names) > 0:
-		return raise(typeError, "%s() takes no keyword arguments", name)
-	case most == 0:
-		return raise(typeError, "%s() takes no arguments (%d given)", name, n)
-	case most == 3 && strings.HasPrefix(name, "str.") && least == 1 && n < least: // those that find something
-		return raise(typeError, "%s() takes at least 1 argument (%d given)", short, n)
-	case least == 1 && most == 1:
-		return raise(typeError, "%s() takes exactly one argument (%d given)", name, n)
-	case least == most:
-		return raise(typeError, "%s expected %s, got %d", short, plural(least), n)
-	case n < least:
-		return raise(typeError, "%s expected at least %s, got %d", short, plural(least), n)
+	for i, p := range b.params {
+		if values[i] == missing {
+			if !p.optional {
+				panic(raise(typeError, "too few arguments: %s is missing", p.name))
+			}
+			values[i] = p.value
+		}
 	}
-	return raise(typeError, "%s expected at most %s, got %d", short, plural(most), n)
+	return values
 }
 
-// noAttribute is Python's error of a method that a value does not have.
-func noAttribute(v Value, name string) error {
-	if _, ok := v.(*Namespace); ok {
-		return raise(attributeError, "%s", name)
+// tests by name: what may follow "is".
+var tests map[string]*builtin
+
+func init() {
+	is := func(f func(v Value) bool) *builtin {
+		return define("value", func(_ *machine, a []Value) Value { return f(a[0]) })
 	}
-	return raise(attributeError, "%s object has no attribute %s", quote(typeName(v)), quote(name))
+	text := func(f func(s string) bool) *builtin {
+		return define("value", func(m *machine, a []Value) Value {
+			s := m.str(a[0])
+			m.step(len(s.text)>>4 + 1)
+			return f(s.text)
+		})
+	}
+	rest := func(signature string, want int) *builtin {
+		return define(signature, func(m *machine, a []Value) Value { return m.equal(m.binary("%", a[0], a[1]), want, 0) })
+	}
+	tests = map[string]*builtin{
+		"boolean":     is(func(v Value) bool { _, ok := v.(bool); return ok }),
+		"callable":    is(callable),
+		"defined":     is(func(v Value) bool { _, ok := v.(*Undefined); return !ok }),
+		"divisibleby": rest("value num", 0),
+		"escaped":     is(func(v Value) bool { s, ok := v.(*Str); return ok && s.markup }),
+		"even":        rest("value _=2", 0),
+		"false":       is(func(v Value) bool { return v == false }),
+		"filter":      is(func(v Value) bool { s, ok := mustHash(v).(string); return ok && filters[s] != nil }),
+		"float":       is(func(v Value) bool { _, ok := v.(float64); return ok }),
+		"in":          define("value seq", func(m *machine, a []Value) Value { return m.contains(a[1], a[0]) }),
+		"integer":     is(isInteger),
+		"iterable":    is(iterable),
+		"lower":       text(func(s string) bool { return hasCase(s, isLower, isUpper) }),
+		"mapping":     is(func(v Value) bool { _, ok := v.(*Dict); return ok }),
+		"none":        is(func(v Value) bool { return v == nil }),
+		"number":      is(isNumber),
+		"odd":         rest("value _=2", 1),
+		"sameas":      define("value other", sameAs),
+		"sequence":    is(sequence),
+		"string":      is(func(v Value) bool { _, ok := v.(*Str); return ok }),
+		"test":        is(func(v Value) bool { s, ok := mustHash(v).(string); return ok && tests[s] != nil }),
+		"true":        is(func(v Value) bool { return v == true }),
+		"undefined":   is(func(v Value) bool { _, ok := v.(*Undefined); return ok }),
+		"upper":       text(func(s string) bool { return hasCase(s, isUpper, isLower) }),
+	}
+	for op, names := range map[string][]string{
+		"==": {"eq", "==", "equalto"}, "!=": {"ne", "!="}, ">": {"gt", ">", "greaterthan"},
+		">=": {"ge", ">="}, "<": {"lt", "<", "lessthan"}, "<=": {"le", "<="},
+	} {
+		for _, name := range names {
+			tests[name] = define("_ _", func(m *machine, a []Value) Value { return m.relation(op, a[0], a[1]) })
+		}
+	}
 }
 
-// integer is an argument that has to be an int.
-func integer(v Value) (int, error) {
-	if u, ok := v.(*Undefined); ok {
-		return 0, raise(typeError, "%s object cannot be interpreted as an integer", quote(typeName(u)))
+func callable(v Value) bool {
+	switch v.(type) {
+	case *function, *macroValue, *loopValue, *joinerValue, *Undefined:
+		return true
 	}
-	b, ok := asBig(v)
-	if !ok {
-		return 0, raise(typeError, "%s object cannot be interpreted as an integer", quote(typeName(v)))
-	}
-	return int(clampInt(b)), nil
+	return false
 }
 
-// textOf is an argument that has to be a string.
-func textOf(v Value, otherwise func() error) (*Str, error) {
-	s, ok := v.(*Str)
-	if !ok {
-		return nil, otherwise()
+func isInteger(v Value) bool {
+	switch v.(type) {
+	case int, *big.Int:
+		return true
 	}
-	return s, nil
+	return false
+}
+
+func iterable(v Value) bool {
+	switch v.(type) {
+	case *Str, *List, *Dict, *iterator, *Undefined, *loopValue:
+		return true
+	}
+	return false
+}
+
+// sequence is what has a length and can be asked for items.
+func sequence(v Value) bool {
+	switch v := v.(type) {
+	case *Str, *Dict, *Undefined:
+		return true
+	case *List:
+		return !v.kind.isView()
+	}
+	return false
+}
+
+// sameAs is Python's is: one object. Texts and numbers are one where they are equal.
+func sameAs(m *machine, a []Value) Value {
+	if typeName(a[0]) != typeName(a[1]) {
+		return false
+	}
+	switch a[0].(type) {
+	case *Str, *big.Int:
+		return m.equal(a[0], a[1], 0)
+	}
+	return a[0] == a[1]
 }

@@ -1,8 +1,11 @@
 package jinja
 
 import (
+	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 )
 
 // globals are the functions that every template may call. strftime_now is given as a
@@ -11,157 +14,181 @@ var globals map[string]*function
 
 func init() {
 	globals = map[string]*function{}
-	joiner := define("Joiner.__init__/1 sep=None", makeJoiner)
-	joiner.params[0].value = String(", ")
-	for name, call := range map[string]func(m *machine, a *args) (Value, error){
-		"range":           native("range", 1, 3, makeRange).raw,
-		"dict":            makeDict,
-		"namespace":       makeNamespace,
-		"cycler":          makeCycler,
-		"joiner":          joiner.call,
-		"raise_exception": define("raise_exception message", raiseException).call,
-		"lipsum": func(*machine, *args) (Value, error) {
-			return nil, raise(runtimeError, "lipsum is not supported: it is random")
-		},
+	for name, b := range map[string]*builtin{
+		"range":  define("_ _=None _=1", makeRange),
+		"dict":   {raw: func(m *machine, a *args) Value { return m.dictOf(a) }},
+		"cycler": {raw: makeCycler},
+		"namespace": {raw: func(m *machine, a *args) Value {
+			d := m.dictOf(a)
+			for _, name := range d.Keys() {
+				checkAttribute(name)
+			}
+			return &Namespace{*d}
+		}},
+		"joiner": define("sep=None", func(m *machine, a []Value) Value {
+			if a[0] == nil {
+				return &joinerValue{separator: String(", ")}
+			}
+			return &joinerValue{separator: m.str(a[0])}
+		}),
+		"raise_exception": define("message", func(m *machine, a []Value) Value {
+			panic(raise("TemplateError", "%s", m.str(a[0]).text))
+		}),
+		"lipsum": {raw: func(*machine, *args) Value { panic(raise(runtimeError, "lipsum is not supported: it is random")) }},
 	} {
-		globals[name] = &function{name: name, call: call}
+		globals[name] = &function{name, missing, b}
 	}
 }
 
-func raiseException(m *machine, a []Value) (Value, error) {
-	s, err := m.str(a[0])
-	if err != nil {
-		return nil, err
-	}
-	return nil, raise("TemplateError", "%s", s.text)
-}
-
-func makeRange(m *machine, a []Value) (Value, error) {
-	start, step := 0, 1
-	var n [3]int
-	given := 0
-	for i, v := range a {
-		if v == missing {
-			break
-		}
-		var err error
-		if n[i], err = integer(v); err != nil {
-			return nil, err
-		}
-		given++
-	}
-	stop := n[0]
-	if given > 1 {
-		start, stop = n[0], n[1]
-	}
-	if given > 2 {
-		if step = n[2]; step == 0 {
-			return nil, raise(valueError, "range() arg 3 must not be zero")
-		}
+func makeRange(m *machine, a []Value) Value {
+	start, stop, step := 0, integer(a[0]), integer(a[2])
+	if a[1] != nil {
+		start, stop = stop, integer(a[1])
 	}
 	length := uint64(0)
 	switch {
+	case step == 0:
+		panic(raise(valueError, "range() arg 3 must not be zero"))
 	case step > 0 && start < stop:
 		length = (uint64(stop)-uint64(start)-1)/uint64(step) + 1
 	case step < 0 && start > stop:
 		length = (uint64(start)-uint64(stop)-1)/(-uint64(step)) + 1
 	}
 	if length > maxRange {
-		return nil, raise(overflowError, "Range too big. The sandbox blocks ranges larger than MAX_RANGE (%d).", maxRange)
+		panic(raise(overflowError, "Range too big. The sandbox blocks ranges larger than MAX_RANGE (%d).", maxRange))
 	}
+	m.items(int(length))
 	l := &List{kind: rangeList, bounds: [3]int{start, stop, step}, items: make([]Value, length)}
 	for i := range l.items {
 		l.items[i] = start + i*step
 	}
-	return l, m.items(len(l.items))
+	return l
 }
 
 // dictOf is Python's dict(…): of a dict or of pairs, and of named arguments.
-func (m *machine) dictOf(a *args) (*Dict, error) {
+func (m *machine) dictOf(a *args) *Dict {
 	d := NewDict()
 	if len(a.plain) > 1 {
-		return nil, raise(typeError, "dict expected at most 1 argument, got %d", len(a.plain))
+		panic(raise(typeError, "dict: too many arguments"))
 	}
-	if len(a.plain) == 1 {
-		if err := m.fill(d, a.plain[0]); err != nil {
-			return nil, err
+	for _, v := range a.plain {
+		pairs := v
+		if from, ok := v.(*Dict); ok {
+			pairs = NewList(from.pairs()...)
+		}
+		for _, pair := range m.iterate(pairs) {
+			k, v := m.pair(pair)
+			d.put(k, v)
 		}
 	}
 	for i, name := range a.names {
 		d.Set(name, a.named[i])
 	}
-	return d, m.items(2 * len(d.keys))
+	m.items(2 * len(d.keys))
+	return d
 }
 
-func (m *machine) fill(d *Dict, v Value) error {
-	if from, ok := v.(*Dict); ok {
-		for i, k := range from.keys {
-			h, err := hashable(k)
-			if err != nil {
-				return err
-			}
-			d.put(k, h, from.values[i])
-		}
-		return nil
+// pair takes two values apart.
+func (m *machine) pair(v Value) (first, second Value) {
+	kv := m.iterate(v)
+	if len(kv) != 2 {
+		panic(raise(valueError, "cannot unpack: want 2 values, found %d", len(kv)))
 	}
-	pairs, err := m.iterate(v)
-	if err != nil {
-		return err
-	}
-	for i, pair := range pairs {
-		kv, err := m.iterate(pair)
-		if err != nil {
-			return raise(typeError, "cannot convert dictionary update sequence element #%d to a sequence", i)
-		}
-		if len(kv) != 2 {
-			return raise(valueError, "dictionary update sequence element #%d has length %d; 2 is required", i, len(kv))
-		}
-		h, err := hashable(kv[0])
-		if err != nil {
-			return err
-		}
-		d.put(kv[0], h, kv[1])
-	}
-	return nil
-}
-
-func makeDict(m *machine, a *args) (Value, error) {
-	d, err := m.dictOf(a)
-	return d, err
+	return kv[0], kv[1]
 }
 
 // checkAttribute refuses what transformers' namespaces refuse.
-func checkAttribute(name string) error {
-	if !strings.HasPrefix(name, "_") {
-		return nil
+func checkAttribute(name string) {
+	if strings.HasPrefix(name, "_") {
+		panic(raise(securityError, "Chat templates cannot store underscore-prefixed attributes on a namespace, but got %s. Please rename the attribute.", quote(name)))
 	}
-	return raise(securityError, "Chat templates cannot store underscore-prefixed attributes on a namespace, but got %s. Please rename the attribute.", quote(name))
 }
 
-func makeNamespace(m *machine, a *args) (Value, error) {
-	d, err := m.dictOf(a)
-	if err != nil {
-		return nil, err
-	}
-	for _, name := range d.Keys() {
-		if err := checkAttribute(name); err != nil {
-			return nil, err
-		}
-	}
-	return &Namespace{*d}, nil
-}
-
-func makeCycler(_ *machine, a *args) (Value, error) {
+func makeCycler(_ *machine, a *args) Value {
 	if len(a.names) > 0 {
-		return nil, raise(typeError, "Cycler.__init__() got an unexpected keyword argument %s", quote(a.names[0]))
+		panic(raise(typeError, "unexpected argument %s", quote(a.names[0])))
 	}
 	if len(a.plain) == 0 {
-		return nil, raise("RuntimeError", "at least one item has to be provided")
+		panic(raise("RuntimeError", "at least one item has to be provided"))
 	}
-	return &cyclerValue{items: slices.Clone(a.plain)}, nil
+	return &cyclerValue{items: slices.Clone(a.plain)}
 }
 
-func makeJoiner(m *machine, a []Value) (Value, error) {
-	s, err := m.str(a[0])
-	return &joinerValue{separator: s}, err
+// StrftimeNow is the function strftime_now of templates, which tells this time.
+func StrftimeNow(now time.Time) Value {
+	return &function{"strftime_now", missing, define("format", func(m *machine, a []Value) Value {
+		format := textOf(a[0]).text
+		m.spend(32 * len(format))
+		return String(strftime(now, format))
+	})}
+}
+
+// layouts are directives of strftime as layouts of Go. The time that a template is told
+// has no zone.
+var layouts = map[byte]string{
+	'Y': "2006", 'm': "01", 'd': "02", 'H': "15", 'M': "04", 'S': "05", 'B': "January", 'b': "Jan", 'h': "Jan", 'A': "Monday",
+	'a': "Mon", 'p': "PM", 'I': "03", 'y': "06", 'j': "002", 'F': "2006-01-02", 'T': "15:04:05", 'D': "01/02/06", 'x': "01/02/06",
+	'X': "15:04:05", 'e': "_2", 'R': "15:04", 'c': "Mon Jan _2 15:04:05 2006", 'r': "03:04:05 PM", 'P': "pm", 'n': "\n", 't': "\t",
+	'Z': "", 'z': "", '%': "%",
+}
+
+// strftime formats as Python does in the C locale, glibc's %-d and the like among it.
+func strftime(t time.Time, format string) string {
+	var b strings.Builder
+	for {
+		i := strings.IndexByte(format, '%')
+		if i < 0 || i+1 == len(format) { // glibc leaves a % at the end
+			return b.String() + format
+		}
+		b.WriteString(format[:i])
+		d := format[i+1]
+		format = format[i+2:]
+		flag := byte(0)
+		if strings.IndexByte("-_0", d) >= 0 && format != "" {
+			flag, d, format = d, format[0], format[1:]
+		}
+		text := directive(t, d)
+		if digits := strings.TrimLeft(text, "0 "); flag != 0 && text != "" && strings.Trim(text, "0123456789 ") == "" {
+			if digits == "" {
+				digits = "0"
+			}
+			fill := map[byte]string{'-': "", '_': " ", '0': "0"}[flag]
+			text = strings.Repeat(fill, max(len(text)-len(digits), 0)) + digits
+		}
+		b.WriteString(text)
+	}
+}
+
+func directive(t time.Time, d byte) string {
+	year, week := t.ISOWeek()
+	weekday := int(t.Weekday())
+	switch d {
+	case 'w':
+		return strconv.Itoa(weekday)
+	case 'u':
+		return strconv.Itoa((weekday+6)%7 + 1)
+	case 'f':
+		return fmt.Sprintf("%06d", t.Nanosecond()/1000)
+	case 's':
+		return strconv.FormatInt(t.Unix(), 10)
+	case 'C':
+		return fmt.Sprintf("%02d", t.Year()/100)
+	case 'G':
+		return strconv.Itoa(year)
+	case 'V':
+		return fmt.Sprintf("%02d", week)
+	case 'U':
+		return fmt.Sprintf("%02d", (t.YearDay()+6-weekday)/7)
+	case 'W':
+		return fmt.Sprintf("%02d", (t.YearDay()+6-(weekday+6)%7)/7)
+	case 'k':
+		return fmt.Sprintf("%2d", t.Hour())
+	case 'l':
+		return fmt.Sprintf("%2d", (t.Hour()+11)%12+1)
+	}
+	layout, ok := layouts[d]
+	if !ok {
+		panic(raise(valueError, "strftime_now: unknown directive %%%c", d))
+	}
+	return t.Format(layout)
 }
