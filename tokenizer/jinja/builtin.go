@@ -53,11 +53,34 @@ func define(signature string, run func(m *machine, a []Value) Value) *builtin {
 	return b
 }
 
+// call counts the work by the sizes of what is given, and the memory by that of the result.
 func (b *builtin) call(m *machine, a *args) Value {
-	if b.raw != nil {
-		return b.raw(m, a)
+	for _, v := range a.plain {
+		m.step(sizeOf(v)>>6 + 1)
 	}
-	return b.run(m, b.bind(a))
+	var v Value
+	if b.raw != nil {
+		v = b.raw(m, a)
+	} else {
+		v = b.run(m, b.bind(a))
+	}
+	if len(a.plain) == 0 || v != a.plain[0] {
+		m.spend(sizeOf(v))
+	}
+	return v
+}
+
+// sizeOf is the bytes of a value, without those of its items.
+func sizeOf(v Value) int {
+	switch v := v.(type) {
+	case *Str:
+		return len(v.text)
+	case *List:
+		return len(v.items) * itemBytes
+	case *Dict:
+		return len(v.keys) * 2 * itemBytes
+	}
+	return 0
 }
 
 // bind gives every parameter its argument, by Python's rules.
@@ -65,28 +88,20 @@ func (b *builtin) bind(a *args) []Value {
 	if len(a.plain) == len(b.params) && len(a.names) == 0 {
 		return a.plain
 	}
-	if len(a.plain) > len(b.params) {
-		panic(raise(typeError, "too many arguments"))
-	}
+	check(len(a.plain) <= len(b.params), typeError, "too many arguments")
 	values := make([]Value, len(b.params))
 	for i := copy(values, a.plain); i < len(values); i++ {
 		values[i] = missing
 	}
 	for k, name := range a.names {
 		i := slices.IndexFunc(b.params, func(p parameter) bool { return p.name == name && name != "_" })
-		if i < 0 {
-			panic(raise(typeError, "unexpected argument %s", quote(name)))
-		}
-		if values[i] != missing {
-			panic(raise(typeError, "two values for the argument %s", quote(name)))
-		}
+		check(i >= 0, typeError, "unexpected argument %s", quote(name))
+		check(values[i] == missing, typeError, "two values for the argument %s", quote(name))
 		values[i] = a.named[k]
 	}
 	for i, p := range b.params {
 		if values[i] == missing {
-			if !p.optional {
-				panic(raise(typeError, "too few arguments: %s is missing", p.name))
-			}
+			check(p.optional, typeError, "too few arguments: %s is missing", p.name)
 			values[i] = p.value
 		}
 	}
@@ -101,39 +116,35 @@ func init() {
 		return define("value", func(_ *machine, a []Value) Value { return f(a[0]) })
 	}
 	text := func(f func(s string) bool) *builtin {
-		return define("value", func(m *machine, a []Value) Value {
-			s := m.str(a[0])
-			m.step(len(s.text)>>4 + 1)
-			return f(s.text)
-		})
+		return define("value", func(m *machine, a []Value) Value { return f(m.str(a[0]).text) })
 	}
 	rest := func(signature string, want int) *builtin {
 		return define(signature, func(m *machine, a []Value) Value { return m.equal(m.binary("%", a[0], a[1]), want, 0) })
 	}
 	tests = map[string]*builtin{
-		"boolean":     is(func(v Value) bool { _, ok := v.(bool); return ok }),
+		"boolean":     is(isType[bool]),
 		"callable":    is(callable),
-		"defined":     is(func(v Value) bool { _, ok := v.(*Undefined); return !ok }),
+		"defined":     is(func(v Value) bool { return !isType[*Undefined](v) }),
 		"divisibleby": rest("value num", 0),
 		"escaped":     is(func(v Value) bool { s, ok := v.(*Str); return ok && s.markup }),
 		"even":        rest("value _=2", 0),
 		"false":       is(func(v Value) bool { return v == false }),
 		"filter":      is(func(v Value) bool { s, ok := mustHash(v).(string); return ok && filters[s] != nil }),
-		"float":       is(func(v Value) bool { _, ok := v.(float64); return ok }),
+		"float":       is(isType[float64]),
 		"in":          define("value seq", func(m *machine, a []Value) Value { return m.contains(a[1], a[0]) }),
-		"integer":     is(isInteger),
+		"integer":     is(func(v Value) bool { return isType[int](v) || isType[*big.Int](v) }),
 		"iterable":    is(iterable),
 		"lower":       text(func(s string) bool { return hasCase(s, isLower, isUpper) }),
-		"mapping":     is(func(v Value) bool { _, ok := v.(*Dict); return ok }),
+		"mapping":     is(isType[*Dict]),
 		"none":        is(func(v Value) bool { return v == nil }),
 		"number":      is(isNumber),
 		"odd":         rest("value _=2", 1),
 		"sameas":      define("value other", sameAs),
 		"sequence":    is(sequence),
-		"string":      is(func(v Value) bool { _, ok := v.(*Str); return ok }),
+		"string":      is(isType[*Str]),
 		"test":        is(func(v Value) bool { s, ok := mustHash(v).(string); return ok && tests[s] != nil }),
 		"true":        is(func(v Value) bool { return v == true }),
-		"undefined":   is(func(v Value) bool { _, ok := v.(*Undefined); return ok }),
+		"undefined":   is(isType[*Undefined]),
 		"upper":       text(func(s string) bool { return hasCase(s, isUpper, isLower) }),
 	}
 	for op, names := range map[string][]string{
@@ -146,17 +157,14 @@ func init() {
 	}
 }
 
+func isType[T Value](v Value) bool {
+	_, ok := v.(T)
+	return ok
+}
+
 func callable(v Value) bool {
 	switch v.(type) {
 	case *function, *macroValue, *loopValue, *joinerValue, *Undefined:
-		return true
-	}
-	return false
-}
-
-func isInteger(v Value) bool {
-	switch v.(type) {
-	case int, *big.Int:
 		return true
 	}
 	return false

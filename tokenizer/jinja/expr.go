@@ -269,9 +269,7 @@ func (p *parser) attribute(of expr) (expr, *arguments) {
 			return m.item(v, t.value)
 		}, nil
 	}
-	if t.kind != tokName {
-		panic(syntaxAt(t.line, "expected name or number"))
-	}
+	checkSyntax(t.kind == tokName, t.line, "expected name or number")
 	name := String(t.text)
 	if !p.is("(") {
 		return func(m *machine) Value {
@@ -366,9 +364,7 @@ func (p *parser) arguments() *arguments {
 			invalid = invalid || a.star != nil || a.names != nil
 			a.plain = append(a.plain, p.expression(true))
 		}
-		if invalid {
-			panic(syntaxAt(a.line, "invalid syntax for function call expression"))
-		}
+		checkSyntax(!invalid, a.line, "invalid syntax for function call expression")
 	})
 	return a
 }
@@ -397,9 +393,7 @@ func (a *arguments) eval(m *machine, first Value) *args {
 	}
 	for i, k := range more.keys {
 		name := textOf(k).text
-		if out.find(name) >= 0 {
-			panic(raise(typeError, "got multiple values for keyword argument %s", quote(name)))
-		}
+		check(out.find(name) < 0, typeError, "got multiple values for keyword argument %s", quote(name))
 		out.names = append(out.names[:len(out.names):len(out.names)], name)
 		out.named = append(out.named, more.values[i])
 	}
@@ -476,9 +470,7 @@ func (p *parser) test(of expr) expr {
 		if p.isWord("else") || p.isWord("or") || p.isWord("and") {
 			break
 		}
-		if p.isWord("is") {
-			panic(syntaxAt(next.line, "You cannot chain multiple tests with is"))
-		}
+		checkSyntax(!p.isWord("is"), next.line, "You cannot chain multiple tests with is")
 		argument, _ := p.postfix(p.primary())
 		a.plain = []expr{argument}
 	}

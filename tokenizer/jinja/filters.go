@@ -16,10 +16,12 @@ var filters map[string]*builtin
 
 func init() {
 	filters = map[string]*builtin{
-		"abs":            define("_", abs),
-		"attr":           define("obj name", attr),
-		"capitalize":     mapText(capitalize),
-		"center":         define("value width=80", func(m *machine, a []Value) Value { return m.center(m.str(a[0]), integer(a[1]), " ") }),
+		"abs":        define("_", abs),
+		"attr":       define("obj name", attr),
+		"capitalize": mapText(capitalize),
+		"center": define("value width=80", func(m *machine, a []Value) Value {
+			return m.center(m.str(a[0]), integer(a[1])-m.str(a[0]).length(), " ")
+		}),
 		"default":        define("value default_value= boolean=False", fallback),
 		"escape":         define("s", func(m *machine, a []Value) Value { return escape(m.str(a[0])) }),
 		"filesizeformat": define("value binary=False", fileSize),
@@ -55,7 +57,6 @@ func init() {
 func mapText(f func(string) string) *builtin {
 	return define("s", func(m *machine, a []Value) Value {
 		s := m.str(a[0])
-		m.spend(2 * len(s.text))
 		return s.mapped(f)
 	})
 }
@@ -264,9 +265,7 @@ func truncate(m *machine, a []Value) Value {
 	if a[4] != nil {
 		leeway = integer(a[4])
 	}
-	if size < end.length() || leeway < 0 {
-		panic(raise("AssertionError", "truncate: want a length of at least %d and no negative leeway", end.length()))
-	}
+	check(size >= end.length() && leeway >= 0, "AssertionError", "truncate: want a length of at least %d and no negative leeway", end.length())
 	if length(a[0]) <= size+leeway {
 		return a[0]
 	}
@@ -303,7 +302,6 @@ func urlEncode(m *machine, a []Value) Value {
 
 func wordCount(m *machine, a []Value) Value {
 	s := m.str(a[0]).text
-	m.step(len(s))
 	return len(strings.FieldsFunc(s, func(r rune) bool { return r != '_' && !unicode.IsLetter(r) && !unicode.IsNumber(r) }))
 }
 
@@ -315,12 +313,9 @@ func wordWrap(m *machine, a []Value) Value {
 	if a[3] != nil {
 		newline = m.str(a[3])
 	}
-	m.items(4 * len(s.text))
 	var lines []Value
 	for _, line := range s.splitLines(false) {
-		if width <= 0 {
-			panic(raise(valueError, "invalid width %d (must be > 0)", width))
-		}
+		check(width > 0, valueError, "invalid width %d (must be > 0)", width)
 		lines = append(lines, m.concat(wrapText(line.(*Str), width, truth(a[2]), truth(a[4])), newline))
 	}
 	return m.concat(lines, newline)
@@ -394,9 +389,7 @@ func xmlAttr(m *machine, a []Value) Value {
 			continue
 		}
 		key := textOf(k)
-		if strings.ContainsAny(key.text, " \t\n\r\f\v/>=") {
-			panic(raise(valueError, "Invalid character in attribute name: %s", quote(key.text)))
-		}
+		check(!strings.ContainsAny(key.text, " \t\n\r\f\v/>="), valueError, "Invalid character in attribute name: %s", quote(key.text))
 		parts = append(parts, m.concat([]Value{escape(key), String(`="`), escape(m.str(d.values[i])), String(`"`)}, emptyText))
 	}
 	if len(parts) > 0 && truth(a[1]) {

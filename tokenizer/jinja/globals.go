@@ -54,9 +54,7 @@ func makeRange(m *machine, a []Value) Value {
 	case step < 0 && start > stop:
 		length = (uint64(start)-uint64(stop)-1)/(-uint64(step)) + 1
 	}
-	if length > maxRange {
-		panic(raise(overflowError, "Range too big. The sandbox blocks ranges larger than MAX_RANGE (%d).", maxRange))
-	}
+	check(length <= maxRange, overflowError, "Range too big. The sandbox blocks ranges larger than MAX_RANGE (%d).", maxRange)
 	m.items(int(length))
 	l := &List{kind: rangeList, bounds: [3]int{start, stop, step}, items: make([]Value, length)}
 	for i := range l.items {
@@ -68,9 +66,7 @@ func makeRange(m *machine, a []Value) Value {
 // dictOf is Python's dict(…): of a dict or of pairs, and of named arguments.
 func (m *machine) dictOf(a *args) *Dict {
 	d := NewDict()
-	if len(a.plain) > 1 {
-		panic(raise(typeError, "dict: too many arguments"))
-	}
+	check(len(a.plain) <= 1, typeError, "dict: too many arguments")
 	for _, v := range a.plain {
 		pairs := v
 		if from, ok := v.(*Dict); ok {
@@ -84,33 +80,24 @@ func (m *machine) dictOf(a *args) *Dict {
 	for i, name := range a.names {
 		d.Set(name, a.named[i])
 	}
-	m.items(2 * len(d.keys))
 	return d
 }
 
 // pair takes two values apart.
 func (m *machine) pair(v Value) (first, second Value) {
 	kv := m.iterate(v)
-	if len(kv) != 2 {
-		panic(raise(valueError, "cannot unpack: want 2 values, found %d", len(kv)))
-	}
+	check(len(kv) == 2, valueError, "cannot unpack: want 2 values, found %d", len(kv))
 	return kv[0], kv[1]
 }
 
 // checkAttribute refuses what transformers' namespaces refuse.
 func checkAttribute(name string) {
-	if strings.HasPrefix(name, "_") {
-		panic(raise(securityError, "Chat templates cannot store underscore-prefixed attributes on a namespace, but got %s. Please rename the attribute.", quote(name)))
-	}
+	check(!strings.HasPrefix(name, "_"), securityError, "Chat templates cannot store underscore-prefixed attributes on a namespace, but got %s. Please rename the attribute.", quote(name))
 }
 
 func makeCycler(_ *machine, a *args) Value {
-	if len(a.names) > 0 {
-		panic(raise(typeError, "unexpected argument %s", quote(a.names[0])))
-	}
-	if len(a.plain) == 0 {
-		panic(raise("RuntimeError", "at least one item has to be provided"))
-	}
+	check(a.names == nil, typeError, "cycler: no argument has a name")
+	check(len(a.plain) > 0, "RuntimeError", "at least one item has to be provided")
 	return &cyclerValue{items: slices.Clone(a.plain)}
 }
 
@@ -187,8 +174,6 @@ func directive(t time.Time, d byte) string {
 		return fmt.Sprintf("%2d", (t.Hour()+11)%12+1)
 	}
 	layout, ok := layouts[d]
-	if !ok {
-		panic(raise(valueError, "strftime_now: unknown directive %%%c", d))
-	}
+	check(ok, valueError, "strftime_now: unknown directive %%%c", d)
 	return t.Format(layout)
 }

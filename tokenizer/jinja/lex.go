@@ -94,6 +94,12 @@ func syntaxAt(line int, format string, args ...any) *Error {
 	return e
 }
 
+func checkSyntax(holds bool, line int, format string, args ...any) {
+	if !holds {
+		panic(syntaxAt(line, format, args...))
+	}
+}
+
 // skip moves on over n bytes.
 func (l *lexer) skip(n int) {
 	text := l.source[l.at : l.at+n]
@@ -192,9 +198,7 @@ func (l *lexer) words(end *regexp.Regexp, endKind kind) {
 				return
 			}
 		}
-		if len(l.tokens) > maxTokens {
-			panic(syntaxAt(l.line, "more than %d words are not supported", maxTokens))
-		}
+		checkSyntax(len(l.tokens) <= maxTokens, l.line, "more than %d words are not supported", maxTokens)
 		if l.take(spaceRule) == "" && !l.word() {
 			open = l.operator(open)
 		}
@@ -214,16 +218,12 @@ func (l *lexer) word() bool {
 	}
 	if text := l.take(integerRule); text != "" {
 		text = strings.ReplaceAll(text, "_", "")
-		if len(text) > maxDigits {
-			panic(syntaxAt(line, "an integer of more than %d digits is not supported", maxDigits))
-		}
+		checkSyntax(len(text) <= maxDigits, line, "an integer of more than %d digits is not supported", maxDigits)
 		i, _ := new(big.Int).SetString(text, 0)
 		t.kind, t.value = tokInteger, normBig(i)
 	} else if text := l.take(nameRule); text != "" {
 		first, _ := utf8.DecodeRuneInString(text)
-		if first != '_' && !unicode.IsLetter(first) && !unicode.Is(unicode.Nl, first) {
-			panic(syntaxAt(line, "Invalid character in identifier"))
-		}
+		checkSyntax(first == '_' || unicode.IsLetter(first) || unicode.Is(unicode.Nl, first), line, "Invalid character in identifier")
 		t.kind, t.text = tokName, text
 	} else if text := l.take(stringRule); text != "" {
 		t.kind, t.text = tokString, unescape(text[1:len(text)-1], line)
@@ -244,9 +244,7 @@ func (l *lexer) operator(open []byte) []byte {
 	case "(", "[", "{":
 		open = append(open, ")]}"[strings.Index("([{", op)])
 	case ")", "]", "}":
-		if len(open) == 0 {
-			panic(syntaxAt(l.line, "unexpected '%s'", op))
-		}
+		checkSyntax(len(open) != 0, l.line, "unexpected '%s'", op)
 		want := open[len(open)-1]
 		if open = open[:len(open)-1]; want != op[0] {
 			panic(syntaxAt(l.line, "unexpected '%s', expected '%c'", op, want))

@@ -12,11 +12,11 @@ func addListFilters() {
 		"dictsort":   define("value case_sensitive=False by=key reverse=False", dictSort),
 		"first":      define("seq", first),
 		"groupby":    define("value attribute default=None case_sensitive=False", groupBy),
-		"items":      define("value", itemsFilter),
-		"join":       define("value d= attribute=None", joinFilter),
+		"items":      define("value", func(_ *machine, a []Value) Value { return NewList(dictOrFail(a[0]).pairs()...) }),
+		"join":       define("value d= attribute=None", func(m *machine, a []Value) Value { return m.concat(m.looked(a[0], a[2], false), m.str(a[1])) }),
 		"last":       define("seq", last),
 		"length":     define("_", func(_ *machine, a []Value) Value { return length(a[0]) }),
-		"list":       define("value", listFilter),
+		"list":       define("value", func(m *machine, a []Value) Value { return NewList(m.iterate(a[0])...) }),
 		"map":        {raw: mapFilter},
 		"max":        define("value case_sensitive=False attribute=None", extreme(">")),
 		"min":        define("value case_sensitive=False attribute=None", extreme("<")),
@@ -39,9 +39,8 @@ func addListFilters() {
 // getter looks an attribute such as "a.b.0" up in an item; nil is the item itself. A
 // fallback that is not nil stands for what is not there. With fold texts are lower case.
 func (m *machine) getter(attribute Value, fold bool, fallback Value) func(Value) Value {
-	parts := []Value{attribute}
+	var parts []Value
 	if s, ok := attribute.(*Str); ok {
-		parts = nil
 		for _, part := range strings.Split(s.text, ".") {
 			if i, err := strconv.ParseUint(part, 10, 31); err == nil {
 				parts = append(parts, int(i))
@@ -49,13 +48,13 @@ func (m *machine) getter(attribute Value, fold bool, fallback Value) func(Value)
 				parts = append(parts, String(part))
 			}
 		}
-	} else if attribute == nil {
-		parts = nil
+	} else if attribute != nil {
+		parts = []Value{attribute}
 	}
 	return func(v Value) Value {
 		for _, part := range parts {
 			v = m.item(v, part)
-			if _, ok := v.(*Undefined); ok && fallback != nil {
+			if isType[*Undefined](v) && fallback != nil {
 				v = fallback
 			}
 		}
@@ -72,97 +71,81 @@ func (m *machine) mapped(items []Value, f func(Value) Value) []Value {
 	m.items(len(items))
 	out := make([]Value, len(items))
 	for i, v := range items {
-		m.step(1)
 		out[i] = f(v)
 	}
 	return out
 }
 
-// named calls a filter or test whose name is a value.
-func (m *machine) named(what string, table map[string]*builtin, name Value, a *args) Value {
-	if s, ok := name.(*Str); ok && table[s.text] != nil {
-		return table[s.text].call(m, a)
-	}
-	panic(raise(runtimeError, "No %s named %s.", what, repr0(name)))
+// looked are the items of v, or an attribute of each.
+func (m *machine) looked(v, attribute Value, fold bool) []Value {
+	return m.mapped(m.iterate(v), m.getter(attribute, fold, nil))
 }
 
-// withFirst are the arguments of a filter or test that is called for each of some items.
-func (a *args) withFirst(v Value, from int) *args {
-	return &args{append([]Value{v}, a.plain[from:]...), a.names, a.named}
+// each gives a filter or test, called by its name with one value after another.
+func (m *machine) each(what string, table map[string]*builtin, plain []Value, a *args) func(Value) Value {
+	return func(v Value) Value {
+		if s, ok := plain[0].(*Str); ok && table[s.text] != nil {
+			return table[s.text].call(m, &args{append([]Value{v}, plain[1:]...), a.names, a.named})
+		}
+		panic(raise(runtimeError, "No %s named %s.", what, repr0(plain[0])))
+	}
 }
 
 // mapFilter is map('filter', …) or map(attribute='…').
 func mapFilter(m *machine, a *args) Value {
-	return generator(func() []Value {
+	return m.generator(func() []Value {
 		if !truth(a.plain[0]) {
 			return nil
 		}
-		f := func(v Value) Value { return m.named("filter", filters, a.plain[1], a.withFirst(v, 2)) }
-		if len(a.plain) == 1 {
-			i := a.find("attribute")
-			if i < 0 {
-				panic(raise(filterError, "map requires a filter argument"))
-			}
-			var fallback Value
-			for k, name := range a.names {
-				if name == "default" {
-					fallback = a.named[k]
-				} else if k != i {
-					panic(raise(filterError, "Unexpected keyword argument %s", quote(name)))
-				}
-			}
-			f = m.getter(a.named[i], false, fallback)
+		if len(a.plain) > 1 {
+			return m.mapped(m.iterate(a.plain[0]), m.each("filter", filters, a.plain[1:], a))
 		}
-		return m.mapped(m.iterate(a.plain[0]), f)
+		i := a.find("attribute")
+		check(i >= 0, filterError, "map requires a filter argument")
+		var fallback Value
+		for k, name := range a.names {
+			check(k == i || name == "default", filterError, "Unexpected keyword argument %s", name)
+			if k != i {
+				fallback = a.named[k]
+			}
+		}
+		return m.mapped(m.iterate(a.plain[0]), m.getter(a.named[i], false, fallback))
 	})
 }
 
 // chooser is select, reject, selectattr or rejectattr.
 func chooser(want, byAttribute bool) *builtin {
 	return &builtin{raw: func(m *machine, a *args) Value {
-		return generator(func() []Value {
+		return m.generator(func() []Value {
 			if !truth(a.plain[0]) {
 				return nil
 			}
-			at, get := 1, m.getter(nil, false, nil)
+			rest, get := a.plain[1:], m.getter(nil, false, nil)
 			if byAttribute {
-				if len(a.plain) == 1 {
-					panic(raise(filterError, "Missing parameter for attribute name"))
-				}
-				at, get = 2, m.getter(a.plain[1], false, nil)
+				check(len(rest) > 0, filterError, "Missing parameter for attribute name")
+				rest, get = rest[1:], m.getter(rest[0], false, nil)
 			}
-			var out []Value
-			for _, v := range m.iterate(a.plain[0]) {
-				m.step(2)
-				holds := get(v)
-				if len(a.plain) > at {
-					holds = m.named("test", tests, a.plain[at], a.withFirst(holds, at+1))
-				}
-				if truth(holds) == want {
-					out = append(out, v)
-				}
+			holds := func(v Value) Value { return v }
+			if len(rest) > 0 {
+				holds = m.each("test", tests, rest, a)
 			}
-			m.items(len(out))
-			return out
+			return slices.DeleteFunc(slices.Clone(m.iterate(a.plain[0])), func(v Value) bool {
+				m.step(1)
+				return truth(holds(get(v))) != want
+			})
 		})
 	}}
 }
 
 func batch(m *machine, a []Value) Value {
-	return generator(func() []Value {
+	return m.generator(func() []Value {
 		items, n := m.iterate(a[0]), integer(a[1])
+		check(n > 0, valueError, "want at least 1 item a batch, found %d", n)
 		var out []Value
-		for len(items) > 0 {
-			size := len(items)
-			if n > 0 {
-				size = min(n, size)
-			}
-			m.items(size)
-			row := slices.Clone(items[:size])
-			items = items[size:]
+		for row := range slices.Chunk(items, n) {
 			if a[2] != nil && len(row) < n {
 				m.items(n)
-				row = append(row, slices.Repeat([]Value{a[2]}, n-len(row))...)
+				row = slices.Concat(row, slices.Repeat([]Value{a[2]}, n-len(row)))
 			}
 			out = append(out, NewList(row...))
 		}
@@ -171,12 +154,10 @@ func batch(m *machine, a []Value) Value {
 }
 
 func sliceFilter(m *machine, a []Value) Value {
-	return generator(func() []Value {
+	return m.generator(func() []Value {
 		items, n := m.iterate(a[0]), integer(a[1])
-		if n == 0 {
-			panic(raise(divisionError, "integer division or modulo by zero"))
-		}
-		m.items(max(n, 0)/2 + len(items))
+		check(n != 0, divisionError, "integer division or modulo by zero")
+		m.items(max(n, 0))
 		size, extra := len(items)/n, len(items)%n
 		var out []Value
 		for k := range n {
@@ -185,10 +166,9 @@ func sliceFilter(m *machine, a []Value) Value {
 				part++
 			}
 			row := slices.Clone(items[:part])
-			if a[2] != nil && k >= extra {
+			if items = items[part:]; a[2] != nil && k >= extra {
 				row = append(row, a[2])
 			}
-			items = items[part:]
 			out = append(out, NewList(row...))
 		}
 		return out
@@ -197,16 +177,13 @@ func sliceFilter(m *machine, a []Value) Value {
 
 // sorted sorts items by keys as Python does: stable, by < alone.
 func (m *machine) sorted(items, keys []Value, backward bool) []Value {
+	order := zip(keys, items)
 	m.items(4 * len(items))
-	order := make([]int, len(items))
-	for i := range order {
-		order[i] = i
-	}
 	if backward {
 		slices.Reverse(order)
 	}
-	slices.SortStableFunc(order, func(i, j int) int {
-		if m.compare("<", keys[i], keys[j], 0) {
+	slices.SortStableFunc(order, func(x, y Value) int {
+		if m.compare("<", x.(*List).items[0], y.(*List).items[0], 0) {
 			return -1
 		}
 		return 1
@@ -214,51 +191,54 @@ func (m *machine) sorted(items, keys []Value, backward bool) []Value {
 	if backward {
 		slices.Reverse(order)
 	}
-	out := make([]Value, len(items))
-	for i, at := range order {
-		out[i] = items[at]
+	for i, pair := range order {
+		order[i] = pair.(*List).items[1]
+	}
+	return order
+}
+
+// zip are the pairs of two lists.
+func zip(x, y []Value) []Value {
+	out := make([]Value, len(x))
+	for i := range x {
+		out[i] = newTuple(x[i], y[i])
 	}
 	return out
 }
 
 func dictSort(m *machine, a []Value) Value {
 	at := slices.Index([]string{"key", "value"}, m.str(a[2]).text)
-	if at < 0 {
-		panic(raise(filterError, `You can only sort by either "key" or "value"`))
-	}
-	d := dictOrFail(a[0])
-	items := d.pairs()
-	return NewList(m.sorted(items, m.mapped(items, m.getter(at, !truth(a[1]), nil)), truth(a[3]))...)
+	check(at >= 0, filterError, `You can only sort by either "key" or "value"`)
+	pairs := NewList(dictOrFail(a[0]).pairs()...)
+	return NewList(m.sorted(pairs.items, m.looked(pairs, at, !truth(a[1])), truth(a[3]))...)
 }
 
 func first(m *machine, a []Value) Value {
-	if it, ok := a[0].(*iterator); ok {
-		if items := it.all(); len(items) > 0 {
-			it.items = items[1:]
-			return items[0]
-		}
-	} else if s, ok := a[0].(*Str); ok && s.text != "" {
+	if s, ok := a[0].(*Str); ok && s.text != "" {
 		return m.nth(s, 0)
-	} else if items := m.iterate(a[0]); len(items) > 0 {
-		return items[0]
 	}
-	return &Undefined{hint: "No first item, sequence was empty."}
+	items := m.iterate(a[0])
+	if len(items) == 0 {
+		return &Undefined{hint: "No first item, sequence was empty."}
+	}
+	if it, ok := a[0].(*iterator); ok {
+		it.items = items[1:]
+	}
+	return items[0]
 }
 
 func last(m *machine, a []Value) Value {
-	switch v := a[0].(type) {
-	case *iterator:
-		panic(wrongType("a sequence", v))
-	case *Str:
-		if v.text != "" {
-			return m.nth(v, -1)
-		}
-	default:
-		if items := m.iterate(v); len(items) > 0 {
-			return items[len(items)-1]
-		}
+	if isType[*iterator](a[0]) {
+		panic(wrongType("a sequence", a[0]))
 	}
-	return &Undefined{hint: "No last item, sequence was empty."}
+	if s, ok := a[0].(*Str); ok && s.text != "" {
+		return m.nth(s, -1)
+	}
+	items := m.iterate(a[0])
+	if len(items) == 0 {
+		return &Undefined{hint: "No last item, sequence was empty."}
+	}
+	return items[len(items)-1]
 }
 
 func groupBy(m *machine, a []Value) Value {
@@ -279,41 +259,6 @@ func groupBy(m *machine, a []Value) Value {
 	return NewList(out...)
 }
 
-// zip are the pairs of two lists.
-func zip(x, y []Value) []Value {
-	out := make([]Value, len(x))
-	for i := range x {
-		out[i] = newTuple(x[i], y[i])
-	}
-	return out
-}
-
-func itemsFilter(_ *machine, a []Value) Value {
-	return generator(func() []Value {
-		switch v := a[0].(type) {
-		case *Undefined:
-			return nil
-		case *Dict:
-			return v.pairs()
-		}
-		panic(raise(typeError, "Can only get item pairs from a mapping."))
-	})
-}
-
-func joinFilter(m *machine, a []Value) Value {
-	separator, items := m.str(a[1]), m.iterate(a[0])
-	if a[2] != nil {
-		items = m.mapped(items, m.getter(a[2], false, nil))
-	}
-	return m.concat(items, separator)
-}
-
-func listFilter(m *machine, a []Value) Value {
-	items := m.iterate(a[0])
-	m.items(len(items))
-	return NewList(slices.Clone(items)...)
-}
-
 // extreme is the first of the smallest or largest items.
 func extreme(op string) func(m *machine, a []Value) Value {
 	return func(m *machine, a []Value) Value {
@@ -321,7 +266,7 @@ func extreme(op string) func(m *machine, a []Value) Value {
 		if len(items) == 0 {
 			return &Undefined{hint: "No aggregated item, sequence was empty."}
 		}
-		keys := m.mapped(items, m.getter(a[2], !truth(a[1]), nil))
+		keys := m.looked(NewList(items...), a[2], !truth(a[1]))
 		best := 0
 		for i := 1; i < len(items); i++ {
 			if m.compare(op, keys[i], keys[best], 0) {
@@ -336,16 +281,12 @@ func reverse(m *machine, a []Value) Value {
 	if s, ok := a[0].(*Str); ok {
 		return m.sliceText(s, s.length()-1, -1, -1)
 	}
-	if !iterable(a[0]) {
-		panic(raise(filterError, "argument must be iterable"))
-	}
-	items := slices.Clone(m.iterate(a[0]))
-	m.items(len(items))
-	slices.Reverse(items)
-	if _, ok := a[0].(*iterator); ok {
-		return NewList(items...)
-	}
-	return &iterator{items: items}
+	check(iterable(a[0]), filterError, "argument must be iterable")
+	return m.generator(func() []Value {
+		items := slices.Clone(m.iterate(a[0]))
+		slices.Reverse(items)
+		return items
+	})
 }
 
 func sortFilter(m *machine, a []Value) Value {
@@ -361,29 +302,24 @@ func sortFilter(m *machine, a []Value) Value {
 }
 
 func sum(m *machine, a []Value) Value {
-	total, items := a[2], m.iterate(a[0])
-	if _, ok := total.(*Str); ok {
-		panic(raise(typeError, "sum() can't sum strings [use ''.join(seq) instead]"))
-	}
-	for _, v := range m.mapped(items, m.getter(a[1], false, nil)) {
+	total := a[2]
+	check(!isType[*Str](total), typeError, "sum() can't sum strings [use ''.join(seq) instead]")
+	for _, v := range m.looked(a[0], a[1], false) {
 		total = m.binary("+", total, v)
 	}
 	return total
 }
 
 func unique(m *machine, a []Value) Value {
-	return generator(func() []Value {
+	return m.generator(func() []Value {
 		items := m.iterate(a[0])
-		m.items(4 * len(items))
 		get := m.getter(a[2], !truth(a[1]), nil)
-		seen := map[any]bool{}
-		var out []Value
+		seen := NewDict()
 		for _, v := range items {
-			if h := mustHash(get(v)); !seen[h] {
-				seen[h] = true
-				out = append(out, v)
+			if key := get(v); seen.find(mustHash(key)) < 0 {
+				seen.put(key, v)
 			}
 		}
-		return out
+		return seen.values
 	})
 }

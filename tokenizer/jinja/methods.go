@@ -141,7 +141,6 @@ func init() {
 	} {
 		str[name] = define("of", func(m *machine, a []Value) Value {
 			s := a[0].(*Str)
-			m.spend(len(s.text))
 			return s.mapped(f)
 		})
 	}
@@ -149,10 +148,10 @@ func init() {
 		return func(s string) bool { return s != "" && !strings.ContainsFunc(s, func(r rune) bool { return !f(r) }) }
 	}
 	for name, f := range map[string]func(s string) bool{
-		"islower": func(s string) bool { return hasCase(s, isLower, isUpper) },
-		"isupper": func(s string) bool { return hasCase(s, isUpper, isLower) },
-		"istitle": func(s string) bool { return hasCase(s, isUpper, unicode.IsTitle) && title(s) == s },
-		"isascii": isASCII, "isidentifier": isIdentifier,
+		"islower":     func(s string) bool { return hasCase(s, isLower, isUpper) },
+		"isupper":     func(s string) bool { return hasCase(s, isUpper, isLower) },
+		"istitle":     func(s string) bool { return hasCase(s, isUpper, unicode.IsTitle) && title(s) == s },
+		"isascii":     isASCII,
 		"isprintable": func(s string) bool { return s == "" || each(unicode.IsPrint)(s) },
 		"isspace":     each(isSpace),
 		"isalpha":     each(unicode.IsLetter),
@@ -163,12 +162,11 @@ func init() {
 	} {
 		str[name] = define("of", func(m *machine, a []Value) Value {
 			s := a[0].(*Str).text
-			m.step(len(s)>>4 + 1)
 			return f(s)
 		})
 	}
 	str["format"] = &builtin{raw: func(m *machine, a *args) Value { return m.format(a) }}
-	for _, name := range []string{"encode", "format_map", "maketrans", "translate"} {
+	for _, name := range []string{"encode", "expandtabs", "format_map", "isidentifier", "maketrans", "translate"} {
 		str[name] = &builtin{raw: func(*machine, *args) Value { panic(raise(runtimeError, "the method %s is not supported", name)) }}
 	}
 	addCutting(str)
@@ -179,7 +177,6 @@ func init() {
 func view(kind listKind, items func(d *Dict) []Value) *builtin {
 	return define("of", func(m *machine, a []Value) Value {
 		d := a[0].(*Dict)
-		m.items(3 * len(d.keys))
 		return &List{kind: kind, items: items(d), origin: d.origin}
 	})
 }
@@ -207,9 +204,7 @@ func indexOf(m *machine, a []Value) Value {
 
 // cycle is loop.cycle(a, b, …).
 func cycle(_ *machine, a *args) Value {
-	if len(a.plain) == 1 {
-		panic(raise(typeError, "no items for cycling given"))
-	}
+	check(len(a.plain) != 1, typeError, "no items for cycling given")
 	return a.plain[1+a.plain[0].(*loopValue).at%(len(a.plain)-1)]
 }
 
@@ -231,14 +226,12 @@ func addCutting(str map[string]*builtin) {
 	for name, right := range map[string]bool{"split": false, "rsplit": true} {
 		str[name] = define("of sep=None maxsplit=-1", func(m *machine, a []Value) Value {
 			s, n := a[0].(*Str), integer(a[2])
-			m.items(len(s.text) >> 4)
 			var parts []Value
 			if a[1] == nil {
 				parts = s.splitSpace(n, right)
 			} else {
 				parts = s.splitAt(separator(a[1]).text, n, right)
 			}
-			m.items(2 * len(parts))
 			return NewList(parts...)
 		})
 	}
@@ -246,7 +239,6 @@ func addCutting(str map[string]*builtin) {
 		str[name] = define("of _", func(m *machine, a []Value) Value {
 			s, at := a[0].(*Str), separator(a[1])
 			parts := s.splitAt(at.text, 1, right)
-			m.items(3)
 			switch {
 			case len(parts) == 2:
 				return newTuple(parts[0], at, parts[1])
@@ -258,7 +250,6 @@ func addCutting(str map[string]*builtin) {
 	}
 	str["splitlines"] = define("of keepends=False", func(m *machine, a []Value) Value {
 		parts := a[0].(*Str).splitLines(truth(a[1]))
-		m.items(2*len(parts) + 1)
 		return NewList(parts...)
 	})
 	str["removeprefix"] = define("of _", func(_ *machine, a []Value) Value {
@@ -289,9 +280,7 @@ func stripped(m *machine, s *Str, chars Value, left, right bool) Value {
 
 func separator(v Value) *Str {
 	s := textOf(v)
-	if s.text == "" {
-		panic(raise(valueError, "empty separator"))
-	}
+	check(s.text != "", valueError, "empty separator")
 	return s
 }
 
@@ -301,13 +290,10 @@ func addFinding(str map[string]*builtin) {
 		return define("of _ _=None _=None", func(m *machine, a []Value) Value {
 			s, sub := a[0].(*Str), textOf(a[1])
 			text, skipped, ok := within(s, a[2], a[3])
-			m.step(len(s.text)>>6 + 1)
 			if at := index(text, sub.text); ok && at >= 0 {
 				return utf8.RuneCountInString(s.text[:skipped+at])
 			}
-			if fails {
-				panic(raise(valueError, "substring not found"))
-			}
+			check(!fails, valueError, "substring not found")
 			return -1
 		})
 	}
@@ -315,7 +301,6 @@ func addFinding(str map[string]*builtin) {
 	str["index"], str["rindex"] = find(strings.Index, true), find(strings.LastIndex, true)
 	str["count"] = define("of _ _=None _=None", func(m *machine, a []Value) Value {
 		text, _, ok := within(a[0].(*Str), a[2], a[3])
-		m.step(len(text)>>6 + 1)
 		if sub := textOf(a[1]).text; ok {
 			return strings.Count(text, sub)
 		}
@@ -328,7 +313,6 @@ func addFinding(str map[string]*builtin) {
 			if l, isList := a[1].(*List); isList && l.kind.isTuple() {
 				choices = l.items
 			}
-			m.step(len(choices))
 			return slices.ContainsFunc(choices, func(v Value) bool { return has(text, textOf(v).text) && ok })
 		})
 	}
@@ -354,22 +338,19 @@ func within(s *Str, start, end Value) (text string, skipped int, ok bool) {
 
 // addPadding adds the methods that make strings longer.
 func addPadding(str map[string]*builtin) {
-	for name, do := range map[string]func(m *machine, s *Str, width int, fill string) Value{
-		"center": func(m *machine, s *Str, width int, fill string) Value { return m.center(s, width, fill) },
-		"ljust":  func(m *machine, s *Str, width int, fill string) Value { return m.pad(s, 0, width-s.length(), fill) },
-		"rjust":  func(m *machine, s *Str, width int, fill string) Value { return m.pad(s, width-s.length(), 0, fill) },
-	} {
-		str[name] = define("of _ _=None", func(m *machine, a []Value) Value {
-			fill := " "
+	pad := func(do func(m *machine, s *Str, gap int, fill string) Value) *builtin {
+		return define("of _ _=None", func(m *machine, a []Value) Value {
+			s, fill := a[0].(*Str), " "
 			if a[2] != nil {
 				fill = textOf(a[2]).text
 			}
-			if utf8.RuneCountInString(fill) != 1 {
-				panic(raise(typeError, "The fill character must be exactly one character long"))
-			}
-			return do(m, a[0].(*Str), integer(a[1]), fill)
+			check(utf8.RuneCountInString(fill) == 1, typeError, "The fill character must be exactly one character long")
+			return do(m, s, integer(a[1])-s.length(), fill)
 		})
 	}
+	str["center"] = pad(func(m *machine, s *Str, gap int, fill string) Value { return m.center(s, gap, fill) })
+	str["ljust"] = pad(func(m *machine, s *Str, gap int, fill string) Value { return m.pad(s, 0, gap, fill) })
+	str["rjust"] = pad(func(m *machine, s *Str, gap int, fill string) Value { return m.pad(s, gap, 0, fill) })
 	str["zfill"] = define("of _", func(m *machine, a []Value) Value {
 		s := a[0].(*Str)
 		zeros := integer(a[1]) - s.length()
@@ -378,31 +359,6 @@ func addPadding(str map[string]*builtin) {
 		}
 		return m.pad(s, zeros, 0, "0")
 	})
-	str["expandtabs"] = define("of tabsize=8", func(m *machine, a []Value) Value { return m.expandTabs(a[0].(*Str), integer(a[1])) })
-}
-
-func (m *machine) expandTabs(s *Str, size int) Value {
-	var r rope
-	column, start := 0, 0
-	for i, c := range s.text {
-		column++
-		switch c {
-		case '\t':
-			r.str(s.slice(start, i))
-			start = i + 1
-			column--
-			if size > 0 {
-				gap := size - column%size
-				m.spend(gap)
-				r.text(strings.Repeat(" ", gap))
-				column += gap
-			}
-		case '\n', '\r':
-			column = 0
-		}
-	}
-	r.str(s.slice(start, len(s.text)))
-	return r.value()
 }
 
 // isSpace is Python's str.isspace of a character.
@@ -486,13 +442,4 @@ func isUpper(r rune) bool { return unicode.IsUpper(r) || unicode.Is(unicode.Othe
 // isDigit is Python's isdigit: decimals, and digits above or below the line.
 func isDigit(r rune) bool {
 	return unicode.Is(unicode.Nd, r) || strings.ContainsRune("²³¹⁰⁴⁵⁶⁷⁸⁹₀₁₂₃₄₅₆₇₈₉", r)
-}
-
-func isIdentifier(s string) bool {
-	for i, r := range s {
-		if r != '_' && !unicode.IsLetter(r) && (i == 0 || !unicode.In(r, unicode.Nd, unicode.Mn, unicode.Mc, unicode.Pc)) {
-			return false
-		}
-	}
-	return s != ""
 }

@@ -37,9 +37,7 @@ func asFloat(v Value) (f float64, number bool) {
 		return v, true
 	case *big.Int:
 		f, _ := new(big.Float).SetInt(v).Float64()
-		if math.IsInf(f, 0) {
-			panic(raise(overflowError, "int too large to convert to float"))
-		}
+		check(!math.IsInf(f, 0), overflowError, "int too large to convert to float")
 		return f, true
 	}
 	i, ok := asInt(v)
@@ -83,9 +81,7 @@ func normBig(i *big.Int) Value {
 	if i.IsInt64() {
 		return int(i.Int64())
 	}
-	if i.BitLen() > maxBits {
-		panic(raise(limitError, "makes an integer of more than %d bits", maxBits))
-	}
+	check(i.BitLen() <= maxBits, limitError, "makes an integer of more than %d bits", maxBits)
 	return i
 }
 
@@ -213,9 +209,7 @@ func bigs(op string, x, y *big.Int) Value {
 	case "*":
 		z.Mul(x, y)
 	case "//", "%":
-		if y.Sign() == 0 {
-			panic(raise(divisionError, "integer division or modulo by zero"))
-		}
+		check(y.Sign() != 0, divisionError, "integer division or modulo by zero")
 		r := new(big.Int)
 		z.DivMod(x, y, r) // r is not negative
 		if y.Sign() < 0 && r.Sign() != 0 {
@@ -244,9 +238,7 @@ func bigs(op string, x, y *big.Int) Value {
 
 // floats calculates with floats; // and % follow CPython's float_divmod.
 func floats(op string, x, y float64) Value {
-	if y == 0 && strings.Contains("// %", op) {
-		panic(raise(divisionError, "float division by zero"))
-	}
+	check(y != 0 || !strings.Contains("// %", op), divisionError, "float division by zero")
 	switch op {
 	case "+":
 		return x + y
@@ -294,9 +286,7 @@ func sign(op string, v Value) Value {
 	if u, ok := v.(*Undefined); ok {
 		panic(u.fail())
 	}
-	if !isNumber(v) {
-		panic(raise(typeError, "bad operand type for unary %s: %s", op, quote(typeName(v))))
-	}
+	check(isNumber(v), typeError, "bad operand type for unary %s: %s", op, quote(typeName(v)))
 	switch f, isFloat := v.(float64); {
 	case isFloat && op == "-":
 		return -f

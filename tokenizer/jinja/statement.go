@@ -136,9 +136,7 @@ func (p *parser) inner(ends ...string) (body stmt, end string) {
 
 func (p *parser) statement() stmt {
 	t := p.current()
-	if t.kind != tokName {
-		panic(syntaxAt(t.line, "tag name expected"))
-	}
+	checkSyntax(t.kind == tokName, t.line, "tag name expected")
 	parse := statements[t.text]
 	if parse == nil {
 		p.unexpected(t.text, t.line)
@@ -188,9 +186,7 @@ func (p *parser) targets(namespace bool, end string) target {
 	}
 	return func(m *machine, v Value) {
 		items := m.iterate(v)
-		if len(items) != len(all) {
-			panic(raise(valueError, "cannot unpack: want %d values, found %d", len(all), len(items)))
-		}
+		check(len(items) == len(all), valueError, "cannot unpack: want %d values, found %d", len(all), len(items))
 		for i, item := range items {
 			all[i](m, item)
 		}
@@ -228,9 +224,7 @@ func (p *parser) attributeTarget(id int, name string, line int) target {
 	return func(m *machine, v Value) {
 		m.line = line
 		ns, ok := m.lookup(id).(*Namespace)
-		if !ok {
-			panic(raise(runtimeError, "cannot assign attribute on non-namespace object"))
-		}
+		check(ok, runtimeError, "cannot assign attribute on non-namespace object")
 		checkAttribute(name)
 		ns.attrs.Set(name, v)
 		m.items(1)
@@ -329,9 +323,7 @@ func (p *parser) generationBlock(int) stmt {
 
 // autoescape is a scope: nothing is escaped where text goes to a model.
 func (p *parser) autoescape(line int) stmt {
-	if !p.skipWord("false") && !p.skipWord("False") {
-		panic(syntaxAt(line, "autoescape is not supported but with false"))
-	}
+	checkSyntax(p.skipWord("false") || p.skipWord("False"), line, "autoescape is not supported but with false")
 	body, _ := p.inner("endautoescape")
 	return scoped(body)
 }
@@ -340,9 +332,7 @@ func (p *parser) block(int) stmt {
 	name := p.expect(tokName).text
 	p.skipWord("scoped")
 	p.skipWord("required")
-	if p.is("-") {
-		panic(syntaxAt(p.current().line, "Block names in Jinja have to be valid Python identifiers and may not contain hyphens, use an underscore instead."))
-	}
+	checkSyntax(!p.is("-"), p.current().line, "Block names in Jinja have to be valid Python identifiers and may not contain hyphens, use an underscore instead.")
 	loops := p.loops
 	p.loops = 0
 	body, _ := p.inner("endblock")
@@ -353,9 +343,7 @@ func (p *parser) block(int) stmt {
 
 func (p *parser) jump(line int) stmt {
 	word := p.tags[len(p.tags)-1]
-	if p.loops == 0 {
-		panic(syntaxAt(line, "'%s' outside loop", word))
-	}
+	checkSyntax(p.loops != 0, line, "'%s' outside loop", word)
 	f := leave
 	if word == "continue" {
 		f = again
@@ -487,9 +475,7 @@ var loopArguments = define("items", nil)
 
 // call is loop(items): the loop's text over other items.
 func (l *loopValue) call(m *machine, a *args) Value {
-	if !l.recursive {
-		panic(raise(typeError, "The loop must have the 'recursive' marker to be called recursively."))
-	}
+	check(l.recursive, typeError, "The loop must have the 'recursive' marker to be called recursively.")
 	items := loopArguments.bind(a)[0]
 	m.enter()
 	text := m.captured(func(m *machine) flow { l.over(m, items, l.outer, l.depth+1); return onward }, held)
@@ -538,9 +524,7 @@ func (p *parser) callBlock(line int) stmt {
 			p.signature(n)
 		}
 		e, a := p.postfix(p.primary())
-		if a == nil {
-			panic(syntaxAt(line, "expected call"))
-		}
+		checkSyntax(a != nil, line, "expected call")
 		call, a.caller = e, n
 	})
 	return printed(call)
@@ -555,9 +539,7 @@ func (p *parser) macroBody(n *macro, end string, line int, signature func()) {
 	n.body, _ = p.inner(end)
 	for _, param := range n.params {
 		n.ownCaller = n.ownCaller || param.name == "caller"
-		if param.name == "caller" && n.usesCaller && param.value == nil {
-			panic(syntaxAt(line, `When defining macros or call blocks the special "caller" argument must be omitted or be given a default.`))
-		}
+		checkSyntax(param.name != "caller" || !n.usesCaller || param.value != nil, line, `When defining macros or call blocks the special "caller" argument must be omitted or be given a default.`)
 	}
 	n.caller, n.varargs, n.kwargs = p.name("caller"), p.name("varargs"), p.name("kwargs")
 	p.loops = loops

@@ -350,9 +350,9 @@ func (m *machine) pad(s *Str, left, right int, fill string) *Str {
 }
 
 // center pads as Python does, which puts an odd place left only if the width is odd.
-func (m *machine) center(s *Str, width int, fill string) *Str {
-	gap := max(width-s.length(), 0)
-	left := gap/2 + gap&width&1
+func (m *machine) center(s *Str, gap int, fill string) *Str {
+	gap = max(gap, 0)
+	left := gap/2 + gap&(gap+s.length())&1
 	return m.pad(s, left, gap-left, fill)
 }
 

@@ -23,12 +23,8 @@ type Text struct {
 func Parse(name, source string) (tpl *Template, err error) {
 	line := 1
 	defer catch(&err, name, &line)
-	if len(source) > maxSource {
-		panic(raise(limitError, "longer than %d KiB", maxSource>>10))
-	}
-	if !utf8.ValidString(source) {
-		panic(raise(syntaxError, "not valid UTF-8"))
-	}
+	check(len(source) <= maxSource, limitError, "longer than %d KiB", maxSource>>10)
+	check(utf8.ValidString(source), syntaxError, "not valid UTF-8")
 	p := &parser{tokens: lex(source), names: map[string]int{}}
 	body := p.body()
 	for _, u := range p.unknown {
@@ -165,9 +161,7 @@ func (p *parser) expect(k kind) *token {
 
 func (p *parser) expected(what string) {
 	t := p.current()
-	if t.kind == tokEOF {
-		panic(syntaxAt(t.line, "unexpected end of template, expected %s.", quote(what)))
-	}
+	checkSyntax(t.kind != tokEOF, t.line, "unexpected end of template, expected %s.", quote(what))
 	panic(syntaxAt(t.line, "expected token %s, got %s", quote(what), quote(t.describe())))
 }
 
@@ -210,9 +204,7 @@ func (p *parser) nest(what string, inside func()) {
 // chain limits how many operators of one kind follow each other: each is a level of
 // calls.
 func (p *parser) chain(n int) {
-	if n >= maxChain {
-		panic(syntaxAt(p.current().line, "more than %d operators in a row are not supported", maxChain))
-	}
+	checkSyntax(n < maxChain, p.current().line, "more than %d operators in a row are not supported", maxChain)
 }
 
 func (p *parser) name(text string) int {

@@ -199,9 +199,7 @@ func tupleHash(l *List) (any, bool) {
 			b = fmt.Appendf(b, "%p", h)
 		}
 		b = append(b, ',')
-		if len(b) > maxTupleHash {
-			panic(raise(limitError, "makes a key of more than %d KiB", maxTupleHash>>10))
-		}
+		check(len(b) <= maxTupleHash, limitError, "makes a key of more than %d KiB", maxTupleHash>>10)
 	}
 	return longKey(append(b, ')')), true
 }
@@ -297,7 +295,14 @@ func (it *iterator) all() []Value {
 	return items
 }
 
-func generator(make func() []Value) *iterator { return &iterator{make: make} }
+// generator is run when it is first looked at.
+func (m *machine) generator(make func() []Value) *iterator {
+	return &iterator{make: func() []Value {
+		items := make()
+		m.items(len(items))
+		return items
+	}}
+}
 
 // function is a builtin as a value, or a method with its object.
 type function struct {

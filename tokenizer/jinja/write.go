@@ -251,9 +251,7 @@ func scalarText(v Value) string {
 
 // bigText is an integer in digits, of which Python writes no more than 4300.
 func bigText(i *big.Int) string {
-	if float64(i.BitLen())*math.Log10(2) > maxDigits+1 {
-		panic(raise(valueError, "Exceeds the limit (%d digits) for integer string conversion", maxDigits))
-	}
+	check(float64(i.BitLen())*math.Log10(2) <= maxDigits+1, valueError, "Exceeds the limit (%d digits) for integer string conversion", maxDigits)
 	return i.String()
 }
 
