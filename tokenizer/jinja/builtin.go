@@ -77,6 +77,8 @@ func sizeOf(v Value) int {
 		return len(v.text)
 	case *List:
 		return len(v.items) * itemBytes
+	case *iterator:
+		return len(v.items) * itemBytes
 	case *Dict:
 		return len(v.keys) * 2 * itemBytes
 	}
@@ -126,7 +128,7 @@ func init() {
 		"callable":    is(callable),
 		"defined":     is(func(v Value) bool { return !isType[*Undefined](v) }),
 		"divisibleby": rest("value num", 0),
-		"escaped":     is(func(v Value) bool { s, ok := v.(*Str); return ok && s.markup }),
+		"escaped":     is(func(Value) bool { return false }),
 		"even":        rest("value _=2", 0),
 		"false":       is(func(v Value) bool { return v == false }),
 		"filter":      is(func(v Value) bool { s, ok := mustHash(v).(string); return ok && filters[s] != nil }),

@@ -41,16 +41,13 @@ func (p *parser) tuple(conditions, parentheses bool, end string) expr {
 
 func (p *parser) expression(conditions bool) (e expr) {
 	p.nest("brackets", func() {
-		line, unknown := p.current().line, len(p.unknown)
+		line := p.current().line
 		e = p.or()
 		for n := 0; conditions && p.skipWord("if"); n++ {
 			then, test := e, p.or()
 			otherwise := constant(&Undefined{hint: "the inline if-expression on line " + repr0(line) + " evaluated to false and no else section was defined."})
 			if p.skipWord("else") {
 				otherwise = p.expression(true)
-			}
-			for i := range p.unknown[unknown:] {
-				p.unknown[unknown+i].soft = true
 			}
 			p.chain(n)
 			e = func(m *machine) Value {

@@ -23,7 +23,7 @@ func init() {
 			return m.center(m.str(a[0]), integer(a[1])-m.str(a[0]).length(), " ")
 		}),
 		"default":        define("value default_value= boolean=False", fallback),
-		"escape":         define("s", func(m *machine, a []Value) Value { return escape(m.str(a[0])) }),
+		"escape":         mapText(htmlEscaper.Replace),
 		"filesizeformat": define("value binary=False", fileSize),
 		"float":          define("value default=0.0", floatFilter),
 		"format":         {raw: formatFilter},
@@ -33,8 +33,7 @@ func init() {
 		"pprint":         define("value", func(m *machine, a []Value) Value { return m.repr(a[0]) }),
 		"replace":        define("s old new count=None", replaceFilter),
 		"round":          define("value precision=0 method=common", round),
-		"safe":           define("value", safe),
-		"string":         define("s", func(m *machine, a []Value) Value { return m.str(a[0]) }),
+		"string":         mapText(func(s string) string { return s }),
 		"striptags":      mapText(stripTags),
 		"title":          mapText(titleWords),
 		"tojson":         define("x ensure_ascii=False indent=None separators=None sort_keys=False", toJSON),
@@ -49,7 +48,7 @@ func init() {
 		"wordwrap":  define("s width=79 break_long_words=True wrapstring=None break_on_hyphens=True", wordWrap),
 		"xmlattr":   define("d autospace=True", xmlAttr),
 	}
-	filters["d"], filters["e"], filters["forceescape"] = filters["default"], filters["escape"], filters["escape"]
+	filters["d"], filters["e"], filters["forceescape"], filters["safe"] = filters["default"], filters["escape"], filters["escape"], filters["string"]
 	addListFilters()
 }
 
@@ -94,53 +93,39 @@ func fileSize(_ *machine, a []Value) Value {
 	if !ok {
 		panic(wrongType("a number", a[0]))
 	}
-	base, suffix := 1000.0, "B"
+	base, units, suffix := 1000.0, "kMGTPEZY", "B"
 	if truth(a[1]) {
-		base, suffix = 1024, "iB"
+		base, units, suffix = 1024, "KMGTPEZY", "iB"
 	}
-	switch {
-	case size == 1:
+	if size == 1 {
 		return String("1 Byte")
-	case size < base:
+	} else if size < base {
 		return String(fmt.Sprintf("%d Bytes", int(size)))
 	}
-	units := "kMGTPEZY"
-	if truth(a[1]) {
-		units = "KMGTPEZY"
-	}
-	size /= base
-	for len(units) > 1 && size >= base {
-		size, units = size/base, units[1:]
+	for size /= base; len(units) > 1 && size >= base; size /= base {
+		units = units[1:]
 	}
 	return String(fmt.Sprintf("%.1f %c%s", size, units[0], suffix))
 }
 
 func floatFilter(_ *machine, a []Value) Value {
-	if u, ok := a[0].(*Undefined); ok {
-		panic(u.fail())
-	}
 	if f, ok := toFloat(a[0]); ok {
 		return f
+	} else if u, ok := a[0].(*Undefined); ok {
+		panic(u.fail())
 	}
 	return a[1]
 }
 
-func intFilter(_ *machine, a []Value) Value {
-	if u, ok := a[0].(*Undefined); ok {
-		panic(u.fail())
-	}
+func intFilter(m *machine, a []Value) Value {
 	i, ok := toInt(a[0], integer(a[2]))
-	if !ok {
-		f, _ := toFloat(a[0])
-		if _, isText := a[0].(*Str); !isText {
-			f = math.NaN()
-		}
+	if f, isFloat := toFloat(a[0]); !ok && isFloat && isType[*Str](a[0]) { // as in '1.5'
 		i, ok = toInt(f, 10)
 	}
-	if !ok {
-		return a[1]
+	if ok {
+		return i
 	}
-	return i
+	return floatFilter(m, []Value{a[0], a[1]})
 }
 
 func formatFilter(m *machine, a *args) Value {
@@ -186,43 +171,32 @@ func replaceFilter(m *machine, a []Value) Value {
 
 // round rounds half to even, or up or down.
 func round(m *machine, a []Value) Value {
+	method, n := m.str(a[2]).text, integer(a[1])
+	check(slices.Contains([]string{"common", "ceil", "floor"}, method), filterError, "method must be common, ceil or floor")
 	if !isNumber(a[0]) {
 		panic(wrongType("a number", a[0]))
 	}
-	n := integer(a[1])
-	f, isFloat := a[0].(float64)
-	switch method := m.str(a[2]).text; method {
-	case "common":
-		switch {
-		case !isFloat && n >= 0:
-			return sign("+", a[0])
-		case !isFloat:
-			f, _ = asFloat(a[0])
-			i, _ := toInt(math.RoundToEven(f/math.Pow10(-n))*math.Pow10(-n), 10)
-			return i
-		case math.IsNaN(f) || math.IsInf(f, 0) || n > 323:
-			return f
-		case n < 0:
-			return math.RoundToEven(f/math.Pow10(-n)) * math.Pow10(-n)
-		}
-		f, _ = strconv.ParseFloat(strconv.FormatFloat(f, 'f', n, 64), 64)
-		return f
-	case "ceil", "floor":
+	if method != "common" {
 		scale := m.binary("**", 10, n)
-		f, _ = asFloat(m.binary("*", a[0], scale))
-		if f = math.Floor(f); method == "ceil" {
-			f, _ = asFloat(m.binary("*", a[0], scale))
-			f = math.Ceil(f)
-		}
-		return m.binary("/", f, scale)
+		f, _ := asFloat(m.binary("*", a[0], scale))
+		i, _ := toInt(map[string]float64{"ceil": math.Ceil(f), "floor": math.Floor(f)}[method], 10)
+		return m.binary("/", i, scale)
 	}
-	panic(raise(filterError, "method must be common, ceil or floor"))
-}
-
-func safe(m *machine, a []Value) Value {
-	out := *m.str(a[0])
-	out.markup = true
-	return &out
+	f, isFloat := a[0].(float64)
+	switch {
+	case !isFloat && n >= 0:
+		return sign("+", a[0])
+	case !isFloat:
+		f, _ = asFloat(a[0])
+		i, _ := toInt(math.RoundToEven(f/math.Pow10(-n))*math.Pow10(-n), 10)
+		return i
+	case math.IsNaN(f) || math.IsInf(f, 0) || n > 323:
+		return f
+	case n < 0:
+		return math.RoundToEven(f/math.Pow10(-n)) * math.Pow10(-n)
+	}
+	f, _ = strconv.ParseFloat(strconv.FormatFloat(f, 'f', n, 64), 64)
+	return f
 }
 
 func stripTags(s string) string {
@@ -390,7 +364,7 @@ func xmlAttr(m *machine, a []Value) Value {
 		}
 		key := textOf(k)
 		check(!strings.ContainsAny(key.text, " \t\n\r\f\v/>="), valueError, "Invalid character in attribute name: %s", quote(key.text))
-		parts = append(parts, m.concat([]Value{escape(key), String(`="`), escape(m.str(d.values[i])), String(`"`)}, emptyText))
+		parts = append(parts, m.concat([]Value{key, String(`="`), m.str(d.values[i]).mapped(htmlEscaper.Replace), String(`"`)}, emptyText))
 	}
 	if len(parts) > 0 && truth(a[1]) {
 		parts = slices.Insert(parts, 0, Value(emptyText))

@@ -1,7 +1,6 @@
 package jinja
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -147,31 +146,11 @@ func strftime(t time.Time, format string) string {
 }
 
 func directive(t time.Time, d byte) string {
-	year, week := t.ISOWeek()
-	weekday := int(t.Weekday())
 	switch d {
 	case 'w':
-		return strconv.Itoa(weekday)
+		return strconv.Itoa(int(t.Weekday()))
 	case 'u':
-		return strconv.Itoa((weekday+6)%7 + 1)
-	case 'f':
-		return fmt.Sprintf("%06d", t.Nanosecond()/1000)
-	case 's':
-		return strconv.FormatInt(t.Unix(), 10)
-	case 'C':
-		return fmt.Sprintf("%02d", t.Year()/100)
-	case 'G':
-		return strconv.Itoa(year)
-	case 'V':
-		return fmt.Sprintf("%02d", week)
-	case 'U':
-		return fmt.Sprintf("%02d", (t.YearDay()+6-weekday)/7)
-	case 'W':
-		return fmt.Sprintf("%02d", (t.YearDay()+6-(weekday+6)%7)/7)
-	case 'k':
-		return fmt.Sprintf("%2d", t.Hour())
-	case 'l':
-		return fmt.Sprintf("%2d", (t.Hour()+11)%12+1)
+		return strconv.Itoa((int(t.Weekday())+6)%7 + 1)
 	}
 	layout, ok := layouts[d]
 	check(ok, valueError, "strftime_now: unknown directive %%%c", d)

@@ -255,12 +255,7 @@ func (l *lexer) operator(open []byte) []byte {
 	return open
 }
 
-// escapeLengths are the digits of Python's escapes in hexadecimal.
-var escapeLengths = map[byte]int{'x': 2, 'u': 4, 'U': 8}
-
-var octalRule = rule(`^[0-7]{1,3}`)
-
-// unescape decodes Python's escapes.
+// unescape decodes Python's escapes, which are Go's and a few others.
 func unescape(s string, line int) string {
 	var b strings.Builder
 	for {
@@ -269,27 +264,23 @@ func unescape(s string, line int) string {
 			return b.String() + s
 		}
 		b.WriteString(s[:i])
-		c := s[i+1]
-		s = s[i+2:]
-		n := escapeLengths[c]
-		if j := strings.IndexByte(`abfnrtv\'"`, c); j >= 0 {
-			b.WriteByte("\a\b\f\n\r\t\v\\'\""[j])
-		} else if octal := octalRule.FindString(string(c) + s); octal != "" {
-			code, _ := strconv.ParseUint(octal, 8, 32)
-			b.WriteRune(rune(code))
-			s = s[len(octal)-1:]
-		} else if n > 0 {
-			code, err := strconv.ParseUint(s[:min(n, len(s))], 16, 32)
-			if err != nil || n > len(s) || code > unicode.MaxRune {
-				panic(syntaxAt(line, `wrong \%c escape in a string: want %d hexadecimal digits of a character`, c, n))
+		s = s[i:]
+		c := s[1]
+		checkSyntax(c != 'N', line, `\N{...} in a string is not supported`)
+		switch {
+		case c == '\n':
+			s = s[2:]
+		case strings.IndexByte(`abfnrtv\'"xuU0123`, c) >= 0:
+			if c == '0' && (len(s) == 2 || s[2] < '0' || s[2] > '7') {
+				s = `\00` + s[1:] // Python takes one to three digits
 			}
-			b.WriteRune(rune(code))
-			s = s[n:]
-		} else if c == 'N' {
-			panic(syntaxAt(line, `\N{...} in a string is not supported`))
-		} else if c != '\n' {
-			b.WriteByte('\\')
-			b.WriteByte(c)
+			r, _, tail, err := strconv.UnquoteChar(s, c)
+			checkSyntax(err == nil, line, "wrong escape in a string: %s", quote(s[:min(len(s), 4)]))
+			b.WriteRune(r)
+			s = tail
+		default:
+			b.WriteString(s[:2])
+			s = s[2:]
 		}
 	}
 }

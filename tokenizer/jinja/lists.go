@@ -87,92 +87,84 @@ func (m *machine) each(what string, table map[string]*builtin, plain []Value, a 
 		if s, ok := plain[0].(*Str); ok && table[s.text] != nil {
 			return table[s.text].call(m, &args{append([]Value{v}, plain[1:]...), a.names, a.named})
 		}
-		panic(raise(runtimeError, "No %s named %s.", what, repr0(plain[0])))
+		panic(raise(assertionError, "No %s named %s.", what, repr0(plain[0])))
 	}
 }
 
 // mapFilter is map('filter', …) or map(attribute='…').
 func mapFilter(m *machine, a *args) Value {
-	return m.generator(func() []Value {
-		if !truth(a.plain[0]) {
-			return nil
+	if !truth(a.plain[0]) {
+		return &iterator{}
+	}
+	if len(a.plain) > 1 {
+		return &iterator{m.mapped(m.iterate(a.plain[0]), m.each("filter", filters, a.plain[1:], a))}
+	}
+	i := a.find("attribute")
+	check(i >= 0, filterError, "map requires a filter argument")
+	var fallback Value
+	for k, name := range a.names {
+		check(k == i || name == "default", filterError, "Unexpected keyword argument %s", name)
+		if k != i {
+			fallback = a.named[k]
 		}
-		if len(a.plain) > 1 {
-			return m.mapped(m.iterate(a.plain[0]), m.each("filter", filters, a.plain[1:], a))
-		}
-		i := a.find("attribute")
-		check(i >= 0, filterError, "map requires a filter argument")
-		var fallback Value
-		for k, name := range a.names {
-			check(k == i || name == "default", filterError, "Unexpected keyword argument %s", name)
-			if k != i {
-				fallback = a.named[k]
-			}
-		}
-		return m.mapped(m.iterate(a.plain[0]), m.getter(a.named[i], false, fallback))
-	})
+	}
+	return &iterator{m.mapped(m.iterate(a.plain[0]), m.getter(a.named[i], false, fallback))}
 }
 
 // chooser is select, reject, selectattr or rejectattr.
 func chooser(want, byAttribute bool) *builtin {
 	return &builtin{raw: func(m *machine, a *args) Value {
-		return m.generator(func() []Value {
-			if !truth(a.plain[0]) {
-				return nil
-			}
-			rest, get := a.plain[1:], m.getter(nil, false, nil)
-			if byAttribute {
-				check(len(rest) > 0, filterError, "Missing parameter for attribute name")
-				rest, get = rest[1:], m.getter(rest[0], false, nil)
-			}
-			holds := func(v Value) Value { return v }
-			if len(rest) > 0 {
-				holds = m.each("test", tests, rest, a)
-			}
-			return slices.DeleteFunc(slices.Clone(m.iterate(a.plain[0])), func(v Value) bool {
-				m.step(1)
-				return truth(holds(get(v))) != want
-			})
-		})
+		if !truth(a.plain[0]) {
+			return &iterator{}
+		}
+		rest, get := a.plain[1:], m.getter(nil, false, nil)
+		if byAttribute {
+			check(len(rest) > 0, filterError, "Missing parameter for attribute name")
+			rest, get = rest[1:], m.getter(rest[0], false, nil)
+		}
+		holds := func(v Value) Value { return v }
+		if len(rest) > 0 {
+			holds = m.each("test", tests, rest, a)
+		}
+		return &iterator{slices.DeleteFunc(slices.Clone(m.iterate(a.plain[0])), func(v Value) bool {
+			m.step(1)
+			return truth(holds(get(v))) != want
+		})}
 	}}
 }
 
 func batch(m *machine, a []Value) Value {
-	return m.generator(func() []Value {
-		items, n := m.iterate(a[0]), integer(a[1])
-		check(n > 0, valueError, "want at least 1 item a batch, found %d", n)
-		var out []Value
-		for row := range slices.Chunk(items, n) {
-			if a[2] != nil && len(row) < n {
-				m.items(n)
-				row = slices.Concat(row, slices.Repeat([]Value{a[2]}, n-len(row)))
-			}
-			out = append(out, NewList(row...))
+	items, n := m.iterate(a[0]), integer(a[1])
+	check(n > 0, valueError, "want at least 1 item a batch, found %d", n)
+	var out []Value
+	for row := range slices.Chunk(items, n) {
+		if a[2] != nil && len(row) < n {
+			m.items(n)
+			row = slices.Concat(row, slices.Repeat([]Value{a[2]}, n-len(row)))
 		}
-		return out
-	})
+		out = append(out, NewList(row...))
+	}
+	return &iterator{out}
 }
 
 func sliceFilter(m *machine, a []Value) Value {
-	return m.generator(func() []Value {
-		items, n := m.iterate(a[0]), integer(a[1])
-		check(n != 0, divisionError, "integer division or modulo by zero")
-		m.items(max(n, 0))
-		size, extra := len(items)/n, len(items)%n
-		var out []Value
-		for k := range n {
-			part := size
-			if k < extra {
-				part++
-			}
-			row := slices.Clone(items[:part])
-			if items = items[part:]; a[2] != nil && k >= extra {
-				row = append(row, a[2])
-			}
-			out = append(out, NewList(row...))
+	items, n := m.iterate(a[0]), integer(a[1])
+	check(n != 0, divisionError, "integer division or modulo by zero")
+	m.items(max(n, 0))
+	size, extra := len(items)/n, len(items)%n
+	var out []Value
+	for k := range n {
+		part := size
+		if k < extra {
+			part++
 		}
-		return out
-	})
+		row := slices.Clone(items[:part])
+		if items = items[part:]; a[2] != nil && k >= extra {
+			row = append(row, a[2])
+		}
+		out = append(out, NewList(row...))
+	}
+	return &iterator{out}
 }
 
 // sorted sorts items by keys as Python does: stable, by < alone.
@@ -282,11 +274,9 @@ func reverse(m *machine, a []Value) Value {
 		return m.sliceText(s, s.length()-1, -1, -1)
 	}
 	check(iterable(a[0]), filterError, "argument must be iterable")
-	return m.generator(func() []Value {
-		items := slices.Clone(m.iterate(a[0]))
-		slices.Reverse(items)
-		return items
-	})
+	items := slices.Clone(m.iterate(a[0]))
+	slices.Reverse(items)
+	return &iterator{items}
 }
 
 func sortFilter(m *machine, a []Value) Value {
@@ -311,15 +301,13 @@ func sum(m *machine, a []Value) Value {
 }
 
 func unique(m *machine, a []Value) Value {
-	return m.generator(func() []Value {
-		items := m.iterate(a[0])
-		get := m.getter(a[2], !truth(a[1]), nil)
-		seen := NewDict()
-		for _, v := range items {
-			if key := get(v); seen.find(mustHash(key)) < 0 {
-				seen.put(key, v)
-			}
+	items := m.iterate(a[0])
+	get := m.getter(a[2], !truth(a[1]), nil)
+	seen := NewDict()
+	for _, v := range items {
+		if key := get(v); seen.find(mustHash(key)) < 0 {
+			seen.put(key, v)
 		}
-		return seen.values
-	})
+	}
+	return &iterator{seen.values}
 }

@@ -42,7 +42,9 @@ func ownAttribute(v Value, name string) (Value, bool) {
 	}
 	switch v := v.(type) {
 	case *loopValue:
-		return v.attribute(name)
+		if f := loopAttributes[name]; f != nil {
+			return f(v), true
+		}
 	case *Namespace:
 		return v.attrs.Get(name)
 	case *cyclerValue:
@@ -52,27 +54,23 @@ func ownAttribute(v Value, name string) (Value, bool) {
 			return v.items[i], true
 		}
 	case *macroValue:
-		switch name {
-		case "name":
-			if v.name == "" {
-				return nil, true
-			}
-			return String(v.name), true
-		case "arguments":
-			l := newTuple()
-			for _, p := range v.params {
-				l.items = append(l.items, String(p.name))
-			}
-			return l, true
-		case "caller":
-			return v.usesCaller, true
-		case "catch_kwargs":
-			return v.usesKwargs, true
-		case "catch_varargs":
-			return v.usesVarargs, true
-		}
+		return v.attributes().Get(name)
 	}
 	return nil, false
+}
+
+// attributes are what jinja2 documents of macros.
+func (n *macro) attributes() *Dict {
+	d, names := NewDict(), newTuple()
+	for _, p := range n.params {
+		names.items = append(names.items, String(p.name))
+	}
+	d.Set("name", String(n.name))
+	d.Set("arguments", names)
+	d.Set("caller", n.usesCaller)
+	d.Set("catch_kwargs", n.usesKwargs)
+	d.Set("catch_varargs", n.usesVarargs)
+	return d
 }
 
 // The methods that the sandbox keeps from templates, by type: they change a value.

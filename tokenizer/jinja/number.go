@@ -143,7 +143,7 @@ func (m *machine) repeat(v Value, n int) Value {
 		for range n {
 			r.str(v)
 		}
-		return &Str{text: string(r.buf), pieces: r.pieces, markup: v.markup}
+		return &Str{text: string(r.buf), pieces: r.pieces}
 	case *List:
 		if !v.plain() {
 			return nil
@@ -269,16 +269,11 @@ func floats(op string, x, y float64) Value {
 }
 
 func power(x, y float64) Value {
-	switch z := math.Pow(x, y); {
-	case x == 0 && y < 0:
-		panic(raise(divisionError, "0.0 cannot be raised to a negative power"))
-	case math.IsNaN(z) && x < 0 && !math.IsNaN(y):
-		panic(raise(limitError, "complex numbers are not supported"))
-	case math.IsInf(z, 0) && !math.IsInf(x, 0) && !math.IsInf(y, 0):
-		panic(raise(overflowError, "(34, 'Numerical result out of range')"))
-	default:
-		return z
-	}
+	z := math.Pow(x, y)
+	check(x != 0 || y >= 0, divisionError, "0.0 cannot be raised to a negative power")
+	check(!math.IsNaN(z) || math.IsNaN(x) || math.IsNaN(y), limitError, "complex numbers are not supported")
+	check(!math.IsInf(z, 0) || math.IsInf(x, 0) || math.IsInf(y, 0), overflowError, "(34, 'Numerical result out of range')")
+	return z
 }
 
 // sign is -v or +v.

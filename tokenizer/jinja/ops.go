@@ -11,7 +11,7 @@ import (
 // truth is Python's bool(v).
 func truth(v Value) bool {
 	switch v := v.(type) {
-	case nil, *Undefined:
+	case nil:
 		return false
 	case bool:
 		return v
@@ -19,16 +19,9 @@ func truth(v Value) bool {
 		return v != 0
 	case float64:
 		return v != 0
-	case *Str:
-		return v.text != ""
-	case *List:
-		return len(v.items) > 0
-	case *Dict:
-		return len(v.keys) > 0
-	case *loopValue:
-		return len(v.items) > 0
 	}
-	return true // a *big.Int is never 0
+	n, ok := lengthOf(v)
+	return n > 0 || !ok
 }
 
 // dictOrFail is a value that has to be a dict.
@@ -51,19 +44,25 @@ func textOf(v Value) *Str {
 
 // length is Python's len(v).
 func length(v Value) int {
+	n, ok := lengthOf(v)
+	if !ok {
+		panic(raise(typeError, "object of type %s has no len()", quote(typeName(v))))
+	}
+	return n
+}
+
+func lengthOf(v Value) (n int, ok bool) {
 	switch v := v.(type) {
 	case *Str:
-		return v.length()
+		return v.length(), true
 	case *List:
-		return len(v.items)
+		return len(v.items), true
 	case *Dict:
-		return len(v.keys)
-	case *Undefined:
-		return 0
+		return len(v.keys), true
 	case *loopValue:
-		return len(v.items)
+		return len(v.items), true
 	}
-	panic(raise(typeError, "object of type %s has no len()", quote(typeName(v))))
+	return 0, isType[*Undefined](v)
 }
 
 // iterate gives the items of what can be gone through.
@@ -78,7 +77,9 @@ func (m *machine) iterate(v Value) []Value {
 	case *Undefined:
 		return nil
 	case *iterator:
-		return v.all()
+		items := v.items
+		v.items = nil
+		return items
 	}
 	panic(raise(typeError, "%s object is not iterable", quote(typeName(v))))
 }

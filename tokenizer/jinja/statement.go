@@ -125,12 +125,7 @@ func (m *machine) captured(body stmt, filter expr) Value {
 func (p *parser) inner(ends ...string) (body stmt, end string) {
 	p.skip(":")
 	p.expect(tokBlockEnd)
-	p.nest("blocks", func() {
-		soft := p.soft
-		p.soft = p.tags[len(p.tags)-1] == "if"
-		body = p.body(ends...)
-		p.soft = soft
-	})
+	p.nest("blocks", func() { body = p.body(ends...) })
 	return body, p.next().text
 }
 
@@ -257,8 +252,6 @@ func (p *parser) filterBlock(int) stmt {
 }
 
 func (p *parser) condition(int) stmt {
-	soft := p.soft
-	p.soft = true
 	test := p.tuple(false, false, "")
 	body, end := p.inner("elif", "else", "endif")
 	otherwise := func(*machine) flow { return onward }
@@ -271,7 +264,6 @@ func (p *parser) condition(int) stmt {
 	case "else":
 		otherwise, _ = p.inner("endif")
 	}
-	p.soft = soft
 	return func(m *machine) flow {
 		if truth(test(m)) {
 			return body(m)
@@ -434,40 +426,26 @@ type loopValue struct {
 	changed []Value // the arguments of the last loop.changed; nil: not called yet
 }
 
-// attribute gives what a loop tells.
-func (l *loopValue) attribute(name string) (Value, bool) {
-	n := len(l.items)
-	switch name {
-	case "index":
-		return l.at + 1, true
-	case "index0":
-		return l.at, true
-	case "first":
-		return l.at == 0, true
-	case "last":
-		return l.at == n-1, true
-	case "length":
-		return n, true
-	case "revindex":
-		return n - l.at, true
-	case "revindex0":
-		return n - l.at - 1, true
-	case "depth":
-		return l.depth + 1, true
-	case "depth0":
-		return l.depth, true
-	case "previtem":
-		if l.at == 0 {
-			return &Undefined{hint: "there is no previous item"}, true
-		}
-		return l.items[l.at-1], true
-	case "nextitem":
-		if l.at == n-1 {
-			return &Undefined{hint: "there is no next item"}, true
-		}
-		return l.items[l.at+1], true
+// loopAttributes are what a loop tells.
+var loopAttributes = map[string]func(l *loopValue) Value{
+	"index":     func(l *loopValue) Value { return l.at + 1 },
+	"index0":    func(l *loopValue) Value { return l.at },
+	"revindex":  func(l *loopValue) Value { return len(l.items) - l.at },
+	"revindex0": func(l *loopValue) Value { return len(l.items) - l.at - 1 },
+	"length":    func(l *loopValue) Value { return len(l.items) },
+	"first":     func(l *loopValue) Value { return l.at == 0 },
+	"last":      func(l *loopValue) Value { return l.at == len(l.items)-1 },
+	"depth":     func(l *loopValue) Value { return l.depth + 1 },
+	"depth0":    func(l *loopValue) Value { return l.depth },
+	"previtem":  func(l *loopValue) Value { return l.neighbour(-1, "there is no previous item") },
+	"nextitem":  func(l *loopValue) Value { return l.neighbour(1, "there is no next item") },
+}
+
+func (l *loopValue) neighbour(step int, hint string) Value {
+	if i := l.at + step; 0 <= i && i < len(l.items) {
+		return l.items[i]
 	}
-	return nil, false
+	return &Undefined{hint: hint}
 }
 
 // loopArguments are those of loop(items).

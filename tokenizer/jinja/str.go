@@ -10,7 +10,6 @@ import (
 type Str struct {
 	text   string
 	pieces []Piece // what is not the template's own, in order
-	markup bool    // escaped: Markup
 }
 
 // Piece is a stretch of a text.
@@ -50,7 +49,7 @@ func (s *Str) slice(i, j int) *Str {
 	if i == 0 && j == len(s.text) {
 		return s
 	}
-	out := &Str{text: s.text[i:j], markup: s.markup}
+	out := &Str{text: s.text[i:j]}
 	for _, p := range s.pieces {
 		if p.Start < j && p.End > i {
 			p.Start, p.End = max(p.Start, i)-i, min(p.End, j)-i
@@ -77,7 +76,7 @@ func (s *Str) byteOf(i int) int {
 // mapped is the string with f done to its text. The pieces are kept where f works on
 // each of them as on the whole; else all is of the first piece's origin.
 func (s *Str) mapped(f func(string) string) *Str {
-	out := &Str{text: f(s.text), markup: s.markup}
+	out := &Str{text: f(s.text)}
 	if s.pieces == nil || out.text == "" {
 		return out
 	}
@@ -160,13 +159,8 @@ func (r *rope) value() *Str {
 	return out
 }
 
-// join is a + b. One that is escaped escapes the other.
+// join is a + b.
 func (m *machine) join(a, b *Str) *Str {
-	if a.markup && !b.markup {
-		b = escape(b)
-	} else if b.markup && !a.markup {
-		a = escape(a)
-	}
 	switch {
 	case a.text == "":
 		return b
@@ -177,7 +171,7 @@ func (m *machine) join(a, b *Str) *Str {
 	r := rope{buf: make([]byte, 0, len(a.text)+len(b.text))}
 	r.str(a)
 	r.str(b)
-	return &Str{text: string(r.buf), pieces: r.pieces, markup: a.markup}
+	return &Str{text: string(r.buf), pieces: r.pieces}
 }
 
 // concat puts the texts of values together, with a separator between them.
@@ -356,17 +350,5 @@ func (m *machine) center(s *Str, gap int, fill string) *Str {
 	return m.pad(s, left, gap-left, fill)
 }
 
-// escape makes text safe for HTML, as markupsafe does.
-func escape(s *Str) *Str {
-	if s.markup {
-		return s
-	}
-	out := *s
-	if strings.ContainsAny(s.text, `&<>'"`) {
-		out = *s.mapped(htmlEscaper.Replace)
-	}
-	out.markup = true
-	return &out
-}
-
+// htmlEscaper makes text safe for HTML, as markupsafe does.
 var htmlEscaper = strings.NewReplacer("&", "&amp;", ">", "&gt;", "<", "&lt;", "'", "&#39;", `"`, "&#34;")

@@ -1,7 +1,6 @@
 package jinja
 
 import (
-	"fmt"
 	"unicode/utf8"
 )
 
@@ -27,11 +26,6 @@ func Parse(name, source string) (tpl *Template, err error) {
 	check(utf8.ValidString(source), syntaxError, "not valid UTF-8")
 	p := &parser{tokens: lex(source), names: map[string]int{}}
 	body := p.body()
-	for _, u := range p.unknown {
-		if !u.soft {
-			panic(u.err)
-		}
-	}
 	return &Template{name, body, p.names, p.generation}, nil
 }
 
@@ -111,14 +105,6 @@ type parser struct {
 	elifs      int            // open branches of an if
 	generation bool           // there are generation blocks
 
-	soft    bool // directly inside of an if: an unknown filter there is an error only where it is run
-	unknown []unknownName
-}
-
-// unknownName is a filter or test that is not known.
-type unknownName struct {
-	err  *Error
-	soft bool
 }
 
 func (p *parser) current() *token { return &p.tokens[p.at] }
@@ -227,9 +213,8 @@ func (p *parser) load(text string) int {
 }
 
 // known finds a filter or test, whose name may have dots. One that is unknown is an error
-// when the template is read, or else where it is run.
+// where it is run.
 func (p *parser) known(what string, table map[string]*builtin) *builtin {
-	line := p.current().line
 	name := p.expect(tokName).text
 	for p.skip(".") {
 		name += "." + p.expect(tokName).text
@@ -237,9 +222,7 @@ func (p *parser) known(what string, table map[string]*builtin) *builtin {
 	if b := table[name]; b != nil {
 		return b
 	}
-	err := &Error{Kind: assertionError, Line: line, Message: fmt.Sprintf("No %s named %s.", what, quote(name))}
-	p.unknown = append(p.unknown, unknownName{err, p.soft})
 	return &builtin{raw: func(*machine, *args) Value {
-		panic(raise(runtimeError, "No %s named %s found.", what, quote(name)))
+		panic(raise(assertionError, "No %s named %s.", what, quote(name)))
 	}}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/big"
+	"reflect"
 	"strconv"
 )
 
@@ -237,72 +238,37 @@ func objectName(v Value) string {
 	return typeName(v) + " object"
 }
 
+// typeNames are Python's names of the types.
+var typeNames = map[reflect.Type]string{}
+
+func init() {
+	for name, v := range map[string]Value{
+		"bool": false, "float": 0.0, "str": emptyText, "dict": &Dict{}, "Undefined": &Undefined{}, "generator": &iterator{}, "function": &function{},
+		"transformers.utils.chat_template_utils.TemplateNamespace": &Namespace{}, "jinja2.runtime.Macro": &macroValue{},
+		"jinja2.runtime.LoopContext": &loopValue{}, "jinja2.utils.Cycler": &cyclerValue{}, "jinja2.utils.Joiner": &joinerValue{},
+	} {
+		typeNames[reflect.TypeOf(v)] = name
+	}
+}
+
 // typeName is Python's name of a value's type.
 func typeName(v Value) string {
 	switch v := v.(type) {
 	case nil:
 		return "NoneType"
-	case bool:
-		return "bool"
 	case int, *big.Int:
 		return "int"
-	case float64:
-		return "float"
-	case *Str:
-		return "str"
 	case *List:
 		return v.kind.typeName()
-	case *Dict:
-		return "dict"
-	case *Undefined:
-		return "Undefined"
-	case *iterator:
-		return "generator"
-	case *Namespace:
-		return "transformers.utils.chat_template_utils.TemplateNamespace"
-	case *macroValue:
-		return "jinja2.runtime.Macro"
-	case *loopValue:
-		return "jinja2.runtime.LoopContext"
-	case *cyclerValue:
-		return "jinja2.utils.Cycler"
-	case *joinerValue:
-		return "jinja2.utils.Joiner"
-	case *function:
-		return "function"
 	}
-	return "object"
+	return typeNames[reflect.TypeOf(v)]
 }
 
 // Namespace is the one value that a template can change.
 type Namespace struct{ attrs Dict }
 
-// iterator is what Python goes through once.
-type iterator struct {
-	make  func() []Value // nil once it is made
-	items []Value        // what is left
-}
-
-// all gives what is left, and leaves nothing.
-func (it *iterator) all() []Value {
-	if it.make != nil {
-		make := it.make
-		it.make = nil
-		it.items = make()
-	}
-	items := it.items
-	it.items = nil
-	return items
-}
-
-// generator is run when it is first looked at.
-func (m *machine) generator(make func() []Value) *iterator {
-	return &iterator{make: func() []Value {
-		items := make()
-		m.items(len(items))
-		return items
-	}}
-}
+// iterator is what Python goes through once: what is left of it.
+type iterator struct{ items []Value }
 
 // function is a builtin as a value, or a method with its object.
 type function struct {

@@ -209,11 +209,8 @@ func (w *writer) scalar(v Value) string {
 }
 
 func (w *writer) quoted(s *Str) string {
-	switch {
-	case w.json:
+	if w.json {
 		return quoteJSON(s.text, w.ascii)
-	case s.markup:
-		return "Markup(" + quote(s.text) + ")"
 	}
 	return quote(s.text)
 }
