@@ -17,6 +17,12 @@ type args struct {
 // find is the place of a named argument, or -1.
 func (a *args) find(name string) int { return slices.Index(a.names, name) }
 
+// name adds a named argument.
+func (a *args) name(name string, v Value) {
+	check(a.find(name) < 0, typeError, "two values for the argument %s", name)
+	a.names, a.named = append(a.names[:len(a.names):len(a.names)], name), append(a.named, v)
+}
+
 // builtin is a filter, a test, a global function or a method. Those before the last have
 // their value as the first argument, methods their object.
 type builtin struct {

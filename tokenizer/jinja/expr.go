@@ -381,18 +381,14 @@ func (a *arguments) eval(m *machine, first Value) *args {
 	if a.star != nil {
 		out.plain = append(out.plain, m.iterate(a.star(m))...)
 	}
-	more := NewDict()
 	if a.stars != nil {
-		more = dictOrFail(a.stars(m))
+		d := dictOrFail(a.stars(m))
+		for i, k := range d.keys {
+			out.name(textOf(k).text, d.values[i])
+		}
 	}
 	if a.caller != nil {
-		more.Set("caller", &macroValue{a.caller, m.scope})
-	}
-	for i, k := range more.keys {
-		name := textOf(k).text
-		check(out.find(name) < 0, typeError, "got multiple values for keyword argument %s", quote(name))
-		out.names = append(out.names[:len(out.names):len(out.names)], name)
-		out.named = append(out.named, more.values[i])
+		out.name("caller", &macroValue{a.caller, m.scope})
 	}
 	m.line = a.line
 	return out

@@ -117,15 +117,17 @@ func floatFilter(_ *machine, a []Value) Value {
 	return a[1]
 }
 
-func intFilter(m *machine, a []Value) Value {
+func intFilter(_ *machine, a []Value) Value {
 	i, ok := toInt(a[0], integer(a[2]))
 	if f, isFloat := toFloat(a[0]); !ok && isFloat && isType[*Str](a[0]) { // as in '1.5'
 		i, ok = toInt(f, 10)
 	}
-	if ok {
-		return i
+	if u, undefined := a[0].(*Undefined); undefined {
+		panic(u.fail())
+	} else if !ok {
+		return a[1]
 	}
-	return floatFilter(m, []Value{a[0], a[1]})
+	return i
 }
 
 func formatFilter(m *machine, a *args) Value {

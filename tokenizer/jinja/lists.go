@@ -12,7 +12,7 @@ func addListFilters() {
 		"dictsort":   define("value case_sensitive=False by=key reverse=False", dictSort),
 		"first":      define("seq", first),
 		"groupby":    define("value attribute default=None case_sensitive=False", groupBy),
-		"items":      define("value", func(_ *machine, a []Value) Value { return NewList(dictOrFail(a[0]).pairs()...) }),
+		"items":      define("value", itemsFilter),
 		"join":       define("value d= attribute=None", func(m *machine, a []Value) Value { return m.concat(m.looked(a[0], a[2], false), m.str(a[1])) }),
 		"last":       define("seq", last),
 		"length":     define("_", func(_ *machine, a []Value) Value { return length(a[0]) }),
@@ -87,7 +87,7 @@ func (m *machine) each(what string, table map[string]*builtin, plain []Value, a 
 		if s, ok := plain[0].(*Str); ok && table[s.text] != nil {
 			return table[s.text].call(m, &args{append([]Value{v}, plain[1:]...), a.names, a.named})
 		}
-		panic(raise(assertionError, "No %s named %s.", what, repr0(plain[0])))
+		panic(raise(runtimeError, "No %s named %s.", what, repr0(plain[0])))
 	}
 }
 
@@ -249,6 +249,13 @@ func groupBy(m *machine, a []Value) Value {
 		group.items = append(group.items, item)
 	}
 	return NewList(out...)
+}
+
+func itemsFilter(_ *machine, a []Value) Value {
+	if isType[*Undefined](a[0]) {
+		return &iterator{}
+	}
+	return &iterator{dictOrFail(a[0]).pairs()}
 }
 
 // extreme is the first of the smallest or largest items.

@@ -1,6 +1,8 @@
 package jinja
 
 import (
+	"fmt"
+	"slices"
 	"unicode/utf8"
 )
 
@@ -212,9 +214,10 @@ func (p *parser) load(text string) int {
 	return p.name(text)
 }
 
-// known finds a filter or test, whose name may have dots. One that is unknown is an error
-// where it is run.
+// known finds a filter or test, whose name may have dots. One that is unknown is an error,
+// inside of an if only where it is run.
 func (p *parser) known(what string, table map[string]*builtin) *builtin {
+	line := p.current().line
 	name := p.expect(tokName).text
 	for p.skip(".") {
 		name += "." + p.expect(tokName).text
@@ -222,7 +225,10 @@ func (p *parser) known(what string, table map[string]*builtin) *builtin {
 	if b := table[name]; b != nil {
 		return b
 	}
+	if !slices.Contains(p.tags, "if") {
+		panic(&Error{Kind: assertionError, Line: line, Message: fmt.Sprintf("No %s named %s.", what, quote(name))})
+	}
 	return &builtin{raw: func(*machine, *args) Value {
-		panic(raise(assertionError, "No %s named %s.", what, quote(name)))
+		panic(raise(runtimeError, "No %s named %s found.", what, quote(name)))
 	}}
 }
