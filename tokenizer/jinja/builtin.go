@@ -12,6 +12,7 @@ type args struct {
 	plain []Value
 	names []string
 	named []Value
+	few   [3]Value // room for plain
 }
 
 // find is the place of a named argument, or -1.

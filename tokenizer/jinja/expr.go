@@ -368,7 +368,8 @@ func (p *parser) arguments() *arguments {
 
 // eval gives the arguments, with first before them if it is not missing.
 func (a *arguments) eval(m *machine, first Value) *args {
-	out := &args{plain: make([]Value, 0, 1+len(a.plain)), names: a.names}
+	out := &args{names: a.names}
+	out.plain = out.few[:0]
 	if first != missing {
 		out.plain = append(out.plain, first)
 	}

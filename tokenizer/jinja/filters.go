@@ -137,7 +137,7 @@ func formatFilter(m *machine, a *args) Value {
 	if len(a.names) == 0 {
 		return m.percent(m.str(a.plain[0]), newTuple(a.plain[1:]...))
 	}
-	return m.percent(m.str(a.plain[0]), m.dictOf(&args{nil, a.names, a.named}))
+	return m.percent(m.str(a.plain[0]), m.dictOf(&args{plain: nil, names: a.names, named: a.named}))
 }
 
 func indent(m *machine, a []Value) Value {

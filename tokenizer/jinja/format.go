@@ -240,7 +240,7 @@ type formatter struct {
 
 // format is Python's s.format(…), as the sandbox's string.Formatter does it.
 func (m *machine) format(a *args) Value {
-	f := &formatter{m: m, a: &args{a.plain[1:], a.names, a.named}}
+	f := &formatter{m: m, a: &args{plain: a.plain[1:], names: a.names, named: a.named}}
 	var out rope
 	f.run(&out, a.plain[0].(*Str), 2)
 	m.spend(len(out.buf))

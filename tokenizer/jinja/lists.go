@@ -85,7 +85,7 @@ func (m *machine) looked(v, attribute Value, fold bool) []Value {
 func (m *machine) each(what string, table map[string]*builtin, plain []Value, a *args) func(Value) Value {
 	return func(v Value) Value {
 		if s, ok := plain[0].(*Str); ok && table[s.text] != nil {
-			return table[s.text].call(m, &args{append([]Value{v}, plain[1:]...), a.names, a.named})
+			return table[s.text].call(m, &args{plain: append([]Value{v}, plain[1:]...), names: a.names, named: a.named})
 		}
 		panic(raise(runtimeError, "No %s named %s.", what, repr0(plain[0])))
 	}

@@ -19,6 +19,8 @@ func truth(v Value) bool {
 		return v != 0
 	case float64:
 		return v != 0
+	case *Str:
+		return v.text != ""
 	}
 	n, ok := lengthOf(v)
 	return n > 0 || !ok

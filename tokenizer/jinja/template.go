@@ -28,6 +28,9 @@ func Parse(name, source string) (tpl *Template, err error) {
 	check(utf8.ValidString(source), syntaxError, "not valid UTF-8")
 	p := &parser{tokens: lex(source), names: map[string]int{}}
 	body := p.body()
+	if p.unknown != nil {
+		panic(p.unknown)
+	}
 	return &Template{name, body, p.names, p.generation}, nil
 }
 
@@ -106,6 +109,7 @@ type parser struct {
 	loops      int            // open loops of this macro or template
 	elifs      int            // open branches of an if
 	generation bool           // there are generation blocks
+	unknown    *Error         // the first filter or test that is not known
 
 }
 
@@ -225,8 +229,8 @@ func (p *parser) known(what string, table map[string]*builtin) *builtin {
 	if b := table[name]; b != nil {
 		return b
 	}
-	if !slices.Contains(p.tags, "if") {
-		panic(&Error{Kind: assertionError, Line: line, Message: fmt.Sprintf("No %s named %s.", what, quote(name))})
+	if p.unknown == nil && !slices.Contains(p.tags, "if") {
+		p.unknown = &Error{Kind: assertionError, Line: line, Message: fmt.Sprintf("No %s named %s.", what, quote(name))}
 	}
 	return &builtin{raw: func(*machine, *args) Value {
 		panic(raise(runtimeError, "No %s named %s found.", what, quote(name)))

@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/big"
 	"reflect"
+	"slices"
 	"strconv"
 )
 
@@ -77,7 +78,7 @@ func (d *Dict) Keys() []string {
 
 // Get looks a string up.
 func (d *Dict) Get(key string) (Value, bool) {
-	if i := d.find(key); i >= 0 {
+	if i := d.findText(key); i >= 0 {
 		return d.values[i], true
 	}
 	return nil, false
@@ -88,6 +89,19 @@ func (d *Dict) Set(key string, v Value) { d.put(String(key), v) }
 
 const smallDict = 12 // keys that are looked through one by one
 
+// findText is the place of a string, or -1.
+func (d *Dict) findText(key string) int {
+	if d.index != nil {
+		return d.find(key)
+	}
+	for i, k := range d.keys {
+		if s, ok := k.(*Str); ok && s.text == key {
+			return i
+		}
+	}
+	return -1
+}
+
 // find is the place of a key by its hash, or -1.
 func (d *Dict) find(hash any) int {
 	if d.index != nil {
@@ -96,28 +110,23 @@ func (d *Dict) find(hash any) int {
 		}
 		return -1
 	}
-	text, isText := hash.(string)
-	for i, k := range d.keys {
-		if s, ok := k.(*Str); ok {
-			if isText && s.text == text {
-				return i
-			}
-		} else if !isText && mustHash(k) == hash {
-			return i
-		}
-	}
-	return -1
+	return slices.IndexFunc(d.keys, func(k Value) bool { return mustHash(k) == hash })
 }
 
 func (d *Dict) put(key, v Value) {
-	h := mustHash(key)
-	if i := d.find(h); i >= 0 {
+	i := -1
+	if s, ok := key.(*Str); ok {
+		i = d.findText(s.text)
+	} else {
+		i = d.find(mustHash(key))
+	}
+	if i >= 0 {
 		d.values[i] = v
 		return
 	}
 	d.keys, d.values = append(d.keys, key), append(d.values, v)
 	if d.index != nil {
-		d.index[h] = len(d.keys) - 1
+		d.index[mustHash(key)] = len(d.keys) - 1
 	} else if len(d.keys) > smallDict {
 		d.index = make(map[any]int, 2*len(d.keys))
 		for i, k := range d.keys {
@@ -279,7 +288,7 @@ type function struct {
 
 func (f *function) call(m *machine, a *args) Value {
 	if f.of != missing {
-		a = &args{append([]Value{f.of}, a.plain...), a.names, a.named}
+		a = &args{plain: append([]Value{f.of}, a.plain...), names: a.names, named: a.named}
 	}
 	return f.builtin.call(m, a)
 }

@@ -112,7 +112,7 @@ func (w *writer) value(v Value, depth int) {
 	}
 	switch v := v.(type) {
 	case *Str:
-		w.write(w.quoted(v))
+		w.write(w.quoted(v.text))
 	case *List:
 		w.list(v, depth)
 	case *Dict:
@@ -144,39 +144,42 @@ func (w *writer) list(l *List, depth int) {
 	case l.kind.isTuple():
 		open, shut = "(", ")"
 	}
-	w.all(open, shut, l.items, depth, func(item Value) { w.value(item, depth+1) })
+	w.all(open, shut, len(l.items), depth, func(i int) { w.value(l.items[i], depth+1) })
 }
 
 func (w *writer) dict(d *Dict, depth int) {
-	pairs := d.pairs()
+	keys := d.keys
 	if w.sorted {
-		pairs = w.m.sorted(pairs, d.keys, false)
+		keys = w.m.sorted(keys, keys, false)
 	}
-	w.all("{", "}", pairs, depth, func(pair Value) {
-		kv := pair.(*List).items
-		if _, isText := kv[0].(*Str); w.json && !isText {
-			w.write(w.quoted(String(w.scalar(kv[0]))))
+	w.all("{", "}", len(keys), depth, func(i int) {
+		v := d.values[i]
+		if w.sorted {
+			v = d.values[d.find(mustHash(keys[i]))]
+		}
+		if s, isText := keys[i].(*Str); isText && w.json {
+			w.write(w.quoted(s.text))
 		} else if w.json {
-			w.write(w.quoted(kv[0].(*Str)))
+			w.write(w.quoted(w.scalar(keys[i])))
 		} else {
-			w.value(kv[0], depth+1)
+			w.value(keys[i], depth+1)
 		}
 		w.write(w.colon)
-		w.value(kv[1], depth+1)
+		w.value(v, depth+1)
 	})
 }
 
-// all writes items between brackets.
-func (w *writer) all(open, shut string, items []Value, depth int, one func(Value)) {
+// all writes n items between brackets.
+func (w *writer) all(open, shut string, n, depth int, one func(i int)) {
 	w.write(open)
-	for i, v := range items {
+	for i := range n {
 		if i > 0 {
 			w.write(w.comma)
 		}
 		w.line(depth + 1)
-		one(v)
+		one(i)
 	}
-	if len(items) > 0 {
+	if n > 0 {
 		w.line(depth)
 	}
 	w.write(shut)
@@ -203,16 +206,18 @@ func (w *writer) scalar(v Value) string {
 	case int, *big.Int:
 		return scalarText(v)
 	case float64:
-		return strings.NewReplacer("nan", "NaN", "inf", "Infinity").Replace(floatText(v))
+		return jsonFloats.Replace(floatText(v))
 	}
 	panic(raise(typeError, "Object of type %s is not JSON serializable", typeName(v)))
 }
 
-func (w *writer) quoted(s *Str) string {
+var jsonFloats = strings.NewReplacer("nan", "NaN", "inf", "Infinity")
+
+func (w *writer) quoted(s string) string {
 	if w.json {
-		return quoteJSON(s.text, w.ascii)
+		return quoteJSON(s, w.ascii)
 	}
-	return quote(s.text)
+	return quote(s)
 }
 
 // scalarText is the repr of what holds no other values, without an address.
@@ -312,8 +317,7 @@ func quoteJSON(s string, ascii bool) string {
 	b := make([]byte, 0, len(s)+2)
 	b = append(b, '"')
 	for _, r := range s {
-		i := strings.IndexRune("\b\f\n\r\t", r)
-		switch {
+		switch i := strings.IndexRune("\b\f\n\r\t", min(r, ' ')); {
 		case r == '"' || r == '\\':
 			b = append(b, '\\', byte(r))
 		case i >= 0:
