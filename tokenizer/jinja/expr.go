@@ -260,11 +260,7 @@ func (p *parser) attribute(of expr) (expr, *arguments) {
 	line := p.next().line
 	t := p.next()
 	if t.kind == tokInteger {
-		return func(m *machine) Value {
-			v := of(m)
-			m.line = line
-			return m.item(v, t.value)
-		}, nil
+		return itemOf(of, constant(t.value), line), nil
 	}
 	checkSyntax(t.kind == tokName, t.line, "expected name or number")
 	name := String(t.text)
@@ -307,6 +303,10 @@ func (p *parser) subscript(of expr) expr {
 	if len(keys) == 1 {
 		key = keys[0]
 	}
+	return itemOf(of, key, line)
+}
+
+func itemOf(of, key expr, line int) expr {
 	return func(m *machine) Value {
 		v, k := of(m), key(m)
 		m.line = line

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -54,20 +55,11 @@ func init() {
 
 // mapText is a filter that does f to the text of its value.
 func mapText(f func(string) string) *builtin {
-	return define("s", func(m *machine, a []Value) Value {
-		s := m.str(a[0])
-		return s.mapped(f)
-	})
+	return define("s", func(m *machine, a []Value) Value { return m.str(a[0]).mapped(f) })
 }
 
 func abs(_ *machine, a []Value) Value {
-	if !isNumber(a[0]) {
-		panic(wrongType("a number", a[0]))
-	}
-	if f, ok := a[0].(float64); ok {
-		return math.Abs(f)
-	}
-	if i, _ := asBig(a[0]); i.Sign() < 0 {
+	if math.Signbit(floatOf(a[0])) {
 		return sign("-", a[0])
 	}
 	return sign("+", a[0])
@@ -91,7 +83,7 @@ func fallback(_ *machine, a []Value) Value {
 func fileSize(_ *machine, a []Value) Value {
 	size, ok := toFloat(a[0])
 	if !ok {
-		panic(wrongType("a number", a[0]))
+		size = floatOf(a[0])
 	}
 	base, units, suffix := 1000.0, "kMGTPEZY", "B"
 	if truth(a[1]) {
@@ -175,12 +167,10 @@ func replaceFilter(m *machine, a []Value) Value {
 func round(m *machine, a []Value) Value {
 	method, n := m.str(a[2]).text, integer(a[1])
 	check(slices.Contains([]string{"common", "ceil", "floor"}, method), filterError, "method must be common, ceil or floor")
-	if !isNumber(a[0]) {
-		panic(wrongType("a number", a[0]))
-	}
+	floatOf(a[0])
 	if method != "common" {
 		scale := m.binary("**", 10, n)
-		f, _ := asFloat(m.binary("*", a[0], scale))
+		f := floatOf(m.binary("*", a[0], scale))
 		i, _ := toInt(map[string]float64{"ceil": math.Ceil(f), "floor": math.Floor(f)}[method], 10)
 		return m.binary("/", i, scale)
 	}
@@ -189,7 +179,7 @@ func round(m *machine, a []Value) Value {
 	case !isFloat && n >= 0:
 		return sign("+", a[0])
 	case !isFloat:
-		f, _ = asFloat(a[0])
+		f = floatOf(a[0])
 		i, _ := toInt(math.RoundToEven(f/math.Pow10(-n))*math.Pow10(-n), 10)
 		return i
 	case math.IsNaN(f) || math.IsInf(f, 0) || n > 323:
@@ -292,70 +282,42 @@ func wordWrap(m *machine, a []Value) Value {
 	var lines []Value
 	for _, line := range s.splitLines(false) {
 		check(width > 0, valueError, "invalid width %d (must be > 0)", width)
-		lines = append(lines, m.concat(wrapText(line.(*Str), width, truth(a[2]), truth(a[4])), newline))
+		lines = append(lines, m.concat(wrapText(line.(*Str), width, truth(a[2])), newline))
 	}
 	return m.concat(lines, newline)
 }
 
-// wrapText is Python's textwrap.wrap of one line, without tabs and replaced white space.
-func wrapText(s *Str, width int, breakLong, breakHyphens bool) []Value {
-	chunks := wrapChunks(s, breakHyphens)
+// wrapText is Python's textwrap.wrap of one line, without tabs and replaced white space;
+// words are not cut at hyphens.
+func wrapText(s *Str, width int, breakLong bool) []Value {
 	var out []Value
-	for len(chunks) > 0 {
-		if len(out) > 0 && strings.TrimFunc(chunks[0].text, isSpace) == "" {
-			chunks = chunks[1:]
-			continue
+	for rest := s; rest.text != ""; {
+		if len(out) > 0 {
+			rest = rest.strip(nil, true, false)
 		}
-		var r rope
-		for used := 0; len(chunks) > 0; chunks = chunks[1:] {
-			c := chunks[0]
-			n := c.length()
-			if used+n > width && n > width && (breakLong && used < width) {
-				cut := c.byteOf(width - used)
-				r.str(c.slice(0, cut))
-				chunks[0] = c.slice(cut, len(c.text))
+		var line int // bytes
+		for used := 0; line < len(rest.text); {
+			chunk := chunkRule.FindString(rest.text[line:])
+			n := utf8.RuneCountInString(chunk)
+			if used+n > width && n > width && breakLong && used < width {
+				line += rest.slice(line, len(rest.text)).byteOf(width - used)
 				break
 			}
 			if used+n > width && (used > 0 || breakLong) {
 				break
 			}
-			r.str(c)
-			used += n
+			line, used = line+len(chunk), used+n
 		}
-		if line := r.value().strip(nil, false, true); line.text != "" {
-			out = append(out, line)
+		if one := rest.slice(0, line).strip(nil, false, true); one.text != "" {
+			out = append(out, one)
 		}
+		rest = rest.slice(line, len(rest.text))
 	}
 	return out
 }
 
-// wrapChunks are words and the white space between them; a word may be cut behind its
-// hyphens, which stand between two letters on each side.
-func wrapChunks(s *Str, hyphens bool) []*Str {
-	var out []*Str
-	start := 0
-	cut := func(i int) {
-		if i > start {
-			out = append(out, s.slice(start, i))
-			start = i
-		}
-	}
-	text := s.text
-	letter := func(i int) bool {
-		r, _ := utf8.DecodeRuneInString(text[min(max(i, 0), len(text)):])
-		return i >= 0 && unicode.IsLetter(r)
-	}
-	for i := range len(text) {
-		if i > 0 && isSpace(rune(text[i])) != isSpace(rune(text[i-1])) {
-			cut(i)
-		}
-		if hyphens && text[i] == '-' && letter(i-1) && letter(i-2) && letter(i+1) && letter(i+2) {
-			cut(i + 1)
-		}
-	}
-	cut(len(text))
-	return out
-}
+// chunkRule is white space or a word.
+var chunkRule = regexp.MustCompile(`^(?:` + space + `+|[^` + space[1:len(space)-1] + `]+)`)
 
 func xmlAttr(m *machine, a []Value) Value {
 	d := dictOrFail(a[0])

@@ -66,7 +66,7 @@ func (f *spec) number(v Value) *Str {
 	var negative bool
 	if i, ok := asBig(v); ok && (f.isBase() || f.verb == "d") {
 		negative = i.Sign() < 0
-		text = bigText(i)
+		bigText(i)                                                                      // no more digits than Python writes
 		verb := map[bool]string{false: f.verb, true: "O"}[f.verb == "o" && f.alternate] // 0o17
 		text = fmt.Sprintf("%"+f.flags("")+verb, new(big.Int).Abs(i))
 	} else {
@@ -247,47 +247,28 @@ func (m *machine) format(a *args) Value {
 	return out.value()
 }
 
+// braceRule is a doubled brace, a field, which may hold others, or a brace alone.
+var braceRule = rule(`\{\{|\}\}|\{((?:[^{}]|\{[^{}]*\})*)\}|[{}]`)
+
 // run writes a format string, whose specs may hold fields again, depth levels down.
 func (f *formatter) run(out *rope, s *Str, depth int) {
 	check(depth >= 0, valueError, "Max string recursion exceeded")
-	text, at := s.text, 0
 	for {
-		i := strings.IndexAny(text[at:], "{}")
-		if i < 0 {
-			out.str(s.slice(at, len(text)))
+		g := braceRule.FindStringSubmatchIndex(s.text)
+		if g == nil {
+			out.str(s)
 			return
 		}
-		out.str(s.slice(at, at+i))
-		brace := text[at+i]
-		at += i + 1
-		if at < len(text) && text[at] == brace {
-			out.text(string(brace))
-			at++
-			continue
+		out.str(s.slice(0, g[0]))
+		if g[2] >= 0 {
+			f.field(out, s.text[g[2]:g[3]], depth)
+		} else {
+			check(g[1] == g[0]+2, valueError, "Single '%s' encountered in format string", s.text[g[0]:g[1]])
+			out.text(s.text[g[0] : g[0]+1])
 		}
-		check(brace == '{', valueError, "Single '}' encountered in format string")
-		field := fieldOf(text[at:])
-		at += len(field) + 1
-		f.field(out, field, depth)
+		s = s.slice(g[1], len(s.text))
 		checkText(len(out.buf))
 	}
-}
-
-// fieldOf cuts a field off, up to its closing brace.
-func fieldOf(s string) string {
-	depth := 1
-	for i := range len(s) {
-		switch s[i] {
-		case '{':
-			depth++
-		case '}':
-			depth--
-		}
-		if depth == 0 {
-			return s[:i]
-		}
-	}
-	panic(raise(valueError, "expected '}' before end of string"))
 }
 
 // A field is a name, attributes and items, a conversion and a spec.

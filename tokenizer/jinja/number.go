@@ -44,6 +44,15 @@ func asFloat(v Value) (f float64, number bool) {
 	return float64(i), ok
 }
 
+// floatOf is a value that has to be a number.
+func floatOf(v Value) float64 {
+	f, ok := asFloat(v)
+	if !ok {
+		panic(wrongType("a number", v))
+	}
+	return f
+}
+
 // exact is a number without any loss; NaN is none.
 func exact(v Value) (*big.Float, bool) {
 	if f, ok := v.(float64); ok {

@@ -194,11 +194,11 @@ func (p *parser) target(namespace bool, line int) (to target) {
 	t := p.next()
 	_, isConstant := constants[t.text]
 	what := map[kind]string{"[": "list", "{": "dict", tokInteger: "const", tokFloat: "const", tokString: "const"}[t.kind]
+	if isConstant {
+		what = "const"
+	}
 	switch {
-	case what != "" || t.kind == tokName && isConstant:
-		if what == "" {
-			what = "const"
-		}
+	case what != "":
 		panic(syntaxAt(line, "can't assign to %s", quote(what)))
 	case t.kind == "(":
 		p.nest("brackets", func() { to = p.targets(namespace, "") })
@@ -207,23 +207,20 @@ func (p *parser) target(namespace bool, line int) (to target) {
 	case t.kind != tokName:
 		panic(syntaxAt(t.line, "unexpected %s", quote(t.describe())))
 	case namespace && p.skip("."):
-		return p.attributeTarget(p.load(t.text), p.expect(tokName).text, t.line)
+		id, name := p.load(t.text), p.expect(tokName).text
+		return func(m *machine, v Value) {
+			m.line = t.line
+			ns, ok := m.lookup(id).(*Namespace)
+			check(ok, runtimeError, "cannot assign attribute on non-namespace object")
+			checkAttribute(name)
+			ns.attrs.Set(name, v)
+			m.items(1)
+		}
 	case t.text == "loop" && p.loops > 0:
 		panic(&Error{Kind: assertionError, Line: line, Message: "Can't assign to special loop variable in for-loop target"})
 	}
 	id := p.name(t.text)
 	return func(m *machine, v Value) { m.scope.set(id, v) }
-}
-
-func (p *parser) attributeTarget(id int, name string, line int) target {
-	return func(m *machine, v Value) {
-		m.line = line
-		ns, ok := m.lookup(id).(*Namespace)
-		check(ok, runtimeError, "cannot assign attribute on non-namespace object")
-		checkAttribute(name)
-		ns.attrs.Set(name, v)
-		m.items(1)
-	}
 }
 
 func (p *parser) set(line int) stmt {
@@ -448,13 +445,10 @@ func (l *loopValue) neighbour(step int, hint string) Value {
 	return &Undefined{hint: hint}
 }
 
-// loopArguments are those of loop(items).
-var loopArguments = define("items", nil)
-
 // call is loop(items): the loop's text over other items.
 func (l *loopValue) call(m *machine, a *args) Value {
 	check(l.recursive, typeError, "The loop must have the 'recursive' marker to be called recursively.")
-	items := loopArguments.bind(a)[0]
+	items := define("items", nil).bind(a)[0]
 	m.enter()
 	text := m.captured(func(m *machine) flow { l.over(m, items, l.outer, l.depth+1); return onward }, held)
 	m.depth--

@@ -110,7 +110,6 @@ type parser struct {
 	elifs      int            // open branches of an if
 	generation bool           // there are generation blocks
 	unknown    *Error         // the first filter or test that is not known
-
 }
 
 func (p *parser) current() *token { return &p.tokens[p.at] }
