@@ -410,9 +410,8 @@ func (m *machine) call(f Value, a *args) Value {
 			return emptyText
 		}
 		return f.separator
-	case *Undefined:
-		panic(f.fail())
 	}
+	defined(f)
 	panic(raise(typeError, "%s object is not callable", quote(typeName(f))))
 }
 

@@ -101,22 +101,20 @@ func fileSize(_ *machine, a []Value) Value {
 }
 
 func floatFilter(_ *machine, a []Value) Value {
+	defined(a[0])
 	if f, ok := toFloat(a[0]); ok {
 		return f
-	} else if u, ok := a[0].(*Undefined); ok {
-		panic(u.fail())
 	}
 	return a[1]
 }
 
 func intFilter(_ *machine, a []Value) Value {
+	defined(a[0])
 	i, ok := toInt(a[0], integer(a[2]))
 	if f, isFloat := toFloat(a[0]); !ok && isFloat && isType[*Str](a[0]) { // as in '1.5'
 		i, ok = toInt(f, 10)
 	}
-	if u, undefined := a[0].(*Undefined); undefined {
-		panic(u.fail())
-	} else if !ok {
+	if !ok {
 		return a[1]
 	}
 	return i
@@ -133,9 +131,7 @@ func formatFilter(m *machine, a *args) Value {
 }
 
 func indent(m *machine, a []Value) Value {
-	if u, ok := a[0].(*Undefined); ok {
-		panic(u.fail())
-	}
+	defined(a[0])
 	s, margin := textOf(a[0]), m.margin(a[1])
 	lines := m.join(s, String("\n")).splitLines(false)
 	m.spend(min(len(margin.text), maxText)*len(lines) + len(s.text))
@@ -272,9 +268,7 @@ func wordCount(m *machine, a []Value) Value {
 }
 
 func wordWrap(m *machine, a []Value) Value {
-	if u, ok := a[0].(*Undefined); ok {
-		panic(u.fail())
-	}
+	defined(a[0])
 	s, width, newline := textOf(a[0]), integer(a[1]), String("\n")
 	if a[3] != nil {
 		newline = m.str(a[3])

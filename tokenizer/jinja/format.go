@@ -198,8 +198,8 @@ func (f *spec) percentFlags(flags string) {
 
 // percent writes one value.
 func (f *spec) percent(m *machine, out *rope, v Value) {
-	if u, ok := v.(*Undefined); ok && !strings.Contains("sr", f.verb) {
-		panic(u.fail())
+	if !strings.Contains("sr", f.verb) {
+		defined(v)
 	}
 	var text *Str
 	switch f.verb {

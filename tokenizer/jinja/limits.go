@@ -80,9 +80,7 @@ func check(holds bool, kind, format string, args ...any) {
 
 // wrongType is the error of a value that is not what it has to be, or not there at all.
 func wrongType(want string, found Value) *Error {
-	if u, ok := found.(*Undefined); ok {
-		return u.fail()
-	}
+	defined(found)
 	return raise(typeError, "want %s, found %s", want, typeName(found))
 }
 

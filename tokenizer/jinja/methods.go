@@ -83,9 +83,7 @@ var unsafeNames = map[string][]string{
 // methods above all that Python calls __name__.
 func unsafeOr(v Value, name *Str) Value {
 	u := &Undefined{of: v, name: name}
-	if of, ok := v.(*Undefined); ok {
-		panic(of.fail())
-	}
+	defined(v)
 	hidden := len(name.text) > 4 && strings.HasPrefix(name.text, "__") && strings.HasSuffix(name.text, "__")
 	if hidden || slices.Contains(unsafeNames[typeName(v)], name.text) {
 		u.kind = securityError
@@ -134,6 +132,18 @@ func init() {
 			"reset": define("of", func(_ *machine, a []Value) Value { a[0].(*cyclerValue).at = 0; return nil }),
 		},
 	}
+	str["format"] = &builtin{raw: func(m *machine, a *args) Value { return m.format(a) }}
+	for _, name := range []string{"encode", "expandtabs", "format_map", "isidentifier", "maketrans", "translate"} {
+		str[name] = &builtin{raw: func(*machine, *args) Value { panic(raise(runtimeError, "the method %s is not supported", name)) }}
+	}
+	addText(str)
+	addCutting(str)
+	addFinding(str)
+	addPadding(str)
+}
+
+// addText adds the methods that change letters, and those that ask what they are.
+func addText(str map[string]*builtin) {
 	for name, f := range map[string]func(s string) string{
 		"upper": upper, "lower": lower, "title": title, "capitalize": capitalize, "swapcase": swapCase, "casefold": cases.Fold().String,
 	} {
@@ -163,13 +173,6 @@ func init() {
 			return f(s)
 		})
 	}
-	str["format"] = &builtin{raw: func(m *machine, a *args) Value { return m.format(a) }}
-	for _, name := range []string{"encode", "expandtabs", "format_map", "isidentifier", "maketrans", "translate"} {
-		str[name] = &builtin{raw: func(*machine, *args) Value { panic(raise(runtimeError, "the method %s is not supported", name)) }}
-	}
-	addCutting(str)
-	addFinding(str)
-	addPadding(str)
 }
 
 func view(kind listKind, items func(d *Dict) []Value) *builtin {

@@ -100,11 +100,7 @@ func (m *machine) binary(op string, a, b Value) Value {
 	if isText && op == "%" {
 		return m.percent(s, b)
 	}
-	for _, v := range []Value{a, b} {
-		if u, ok := v.(*Undefined); ok {
-			panic(u.fail())
-		}
-	}
+	defined(a, b)
 	if isNumber(a) && isNumber(b) {
 		return arithmetic(op, a, b)
 	}
@@ -287,9 +283,7 @@ func power(x, y float64) Value {
 
 // sign is -v or +v.
 func sign(op string, v Value) Value {
-	if u, ok := v.(*Undefined); ok {
-		panic(u.fail())
-	}
+	defined(v)
 	check(isNumber(v), typeError, "bad operand type for unary %s: %s", op, quote(typeName(v)))
 	switch f, isFloat := v.(float64); {
 	case isFloat && op == "-":

@@ -150,11 +150,7 @@ func (m *machine) equalItems(x, y []Value, depth int) bool {
 // compare answers <, <=, > and >=.
 func (m *machine) compare(op string, a, b Value, depth int) bool {
 	m.deeper(depth)
-	for _, v := range []Value{a, b} {
-		if u, ok := v.(*Undefined); ok {
-			panic(u.fail())
-		}
-	}
+	defined(a, b)
 	switch x := a.(type) {
 	case *Str:
 		if y, ok := b.(*Str); ok {
@@ -236,6 +232,7 @@ func (m *machine) attribute(v Value, name *Str) Value {
 // item is v[key]: an item, or else an attribute.
 func (m *machine) item(v, key Value) Value {
 	m.step(1)
+	defined(v)
 	if s, ok := key.(*sliceValue); ok {
 		return m.slice(v, s)
 	}
@@ -246,8 +243,6 @@ func (m *machine) item(v, key Value) Value {
 				return v.values[i]
 			}
 		}
-	case *Undefined:
-		panic(v.fail())
 	case *Str, *List:
 		if i, ok := asInt(key); ok {
 			if item := m.nth(v, i); item != missing {
@@ -312,8 +307,6 @@ func (m *machine) slice(v Value, s *sliceValue) Value {
 		out.bounds = [3]int{b[0] + start*b[2], b[0] + stop*b[2], b[2] * step}
 		m.items(len(out.items))
 		return out
-	case *Undefined:
-		panic(v.fail())
 	}
 	panic(raise(typeError, "%s object is not subscriptable", quote(typeName(v))))
 }

@@ -239,6 +239,15 @@ func (u *Undefined) fail() *Error {
 	return raise(kind, "%s has no element %s", objectName(u.of), repr0(u.name))
 }
 
+// defined throws the error of a value that is not there.
+func defined(values ...Value) {
+	for _, v := range values {
+		if u, ok := v.(*Undefined); ok {
+			panic(u.fail())
+		}
+	}
+}
+
 // objectName is how jinja2's messages call a value.
 func objectName(v Value) string {
 	if v == nil {
