@@ -7,7 +7,9 @@ import (
 
 	"example.com/finetune/internal/hint"
 	"example.com/finetune/model"
+	"example.com/finetune/model/hub"
 	"example.com/finetune/simd"
+	"example.com/finetune/train/data"
 	"example.com/finetune/train/recipe"
 	"example.com/finetune/train/rundir"
 )
@@ -47,7 +49,7 @@ func find(c *recipe.Resolved) (*Found, error) {
 	case folder.Kind == rundir.Finished && c.Resume:
 		return finished(c)
 	case folder.Kind == rundir.Finished:
-		return nil, hint.New(fmt.Errorf("%s holds an adapter already", c.OutputDir), "--overwrite replaces it, --output-dir names another folder")
+		return nil, hint.New(fmt.Errorf("%s holds an adapter already", c.OutputDir), "--output-dir names another folder; --overwrite loses what is there")
 	case folder.Kind == rundir.Unfinished && !c.Resume:
 		return nil, hint.New(fmt.Errorf("%s holds an unfinished run", c.OutputDir), "--resume resumes it, --overwrite replaces it")
 	case c.Resume:
@@ -76,9 +78,9 @@ func finished(c *recipe.Resolved) (*Found, error) {
 
 // Inputs are what a run needs besides its settings.
 type Inputs struct {
-	Version      string // of the program, for finetune.json
-	BaseModel    string // base_model_name_or_path; "": the model's setting
-	ChatTemplate bool   // the rows went through one
+	Version      string  // of the program, for finetune.json
+	Base         hub.Ref // where the model comes from, and what it is called
+	ChatTemplate bool    // the rows went through one
 	Model        *model.Model
 	Pool         *simd.Pool
 	Data         *Data           // from LoadData, for this model's vocabulary
@@ -92,6 +94,7 @@ type Session struct {
 	Inputs
 	c    *recipe.Resolved
 	eval []model.Sequence // the validation rows used during training
+	held []int            // their indices
 	now  func() time.Time // time.Now; tests set it
 }
 
@@ -101,21 +104,19 @@ func NewSession(c *recipe.Resolved, in Inputs) (*Session, error) {
 	if s.Report == nil {
 		s.Report = func(any) {}
 	}
-	if s.BaseModel == "" {
-		s.BaseModel = c.Model
-	}
 	if err := c.Lora().Check(in.Model.Config); err != nil {
 		return nil, err
 	}
 	valid := in.Data.Valid
 	if valid == nil {
 		if c.EarlyStopping > 0 {
-			return nil, hint.New(errors.New("early_stopping_patience needs validation rows"), "put a valid.jsonl beside train.jsonl, or set val_split")
+			return nil, hint.New(errors.New("early_stopping_patience needs validation rows"), fmt.Sprintf("put a valid.jsonl beside train.jsonl, of any number of rows; val_split takes some from %d training rows on", data.SplitFrom))
 		}
 		return s, nil
 	}
 	var err error
-	s.eval, err = valid.Sequences(chooseEval(&c.Recipe, valid))
+	s.held = chooseEval(&c.Recipe, valid)
+	s.eval, err = valid.Sequences(s.held)
 	return s, err
 }
 
