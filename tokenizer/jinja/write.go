@@ -341,10 +341,11 @@ func FromJSON(data []byte, origin int) (Value, error) {
 	if err != nil {
 		return nil, err
 	}
-	return fromTree(v, origin)
+	return FromTree(v, origin)
 }
 
-func fromTree(v jsontree.Value, origin int) (Value, error) {
+// FromTree is FromJSON of what was read already.
+func FromTree(v jsontree.Value, origin int) (Value, error) {
 	switch v.Kind() {
 	case jsontree.Bool:
 		return v.Raw() == "true", nil
@@ -365,7 +366,7 @@ func fromTree(v jsontree.Value, origin int) (Value, error) {
 		l := &List{origin: origin, items: make([]Value, v.Len())}
 		for i, item := range v.Items() {
 			var err error
-			if l.items[i], err = fromTree(item, origin); err != nil {
+			if l.items[i], err = FromTree(item, origin); err != nil {
 				return nil, err
 			}
 		}
@@ -373,7 +374,7 @@ func fromTree(v jsontree.Value, origin int) (Value, error) {
 	case jsontree.Object:
 		d := &Dict{origin: origin}
 		for key, member := range v.Members() {
-			value, err := fromTree(member, origin)
+			value, err := FromTree(member, origin)
 			if err != nil {
 				return nil, err
 			}
