@@ -1,9 +1,10 @@
 // Package jinja renders the templates that language models bring along, byte for
-// byte as jinja2 does under Python: one lexer, one parser, one interpreter. It
-// knows the language, its filters, tests and methods, and Python's notions of
-// values; it does not know chats, tokens or models.
+// byte as jinja2 does under Python: a lexer, and a parser that gives functions to run,
+// so that each rule of the language stands beside its meaning. It knows the language,
+// its filters, tests and methods, and Python's notions of values; it does not know
+// chats, tokens or models.
 //
-//	source ─ lex ─ parse ─ nodes ─ Render(variables) ─ Text
+//	source ─ lex ─ parse ─ functions ─ Render(variables) ─ Text
 //
 // # Decisions
 //
@@ -22,22 +23,31 @@
 // A template comes from anywhere and is not trusted. Steps, bytes and depth are
 // counted against a Budget, each loop and each operation by the size of what it
 // touches, so that no template hangs, fills the memory or overflows a stack; the
-// count does not depend on the machine. Nothing here panics on a template's mistake.
+// count does not depend on the machine.
 //
-// An error says what Python or jinja2 would say, with the name of the template and
-// the line.
+// Errors are thrown inside of the package, as in text/template, and come out of Parse
+// and Render as an *Error: the kind by Python's name, the line, and a message. The
+// message is jinja2's own for syntax errors, for what is undefined, unsafe or unknown,
+// and for raise_exception; for wrong types and values it is ours.
 //
 // # Differences to jinja2
 //
 // Refused by name: include, import, extends, autoescape with anything but false, lipsum,
-// urlize, the methods encode, maketrans and translate, \N{...} in strings, and powers
-// that are complex numbers. random gives the first item, since a rendering is to depend
-// on its input alone; pprint does not break lines; blocks are rendered where they stand.
+// urlize, the methods encode, expandtabs, format_map, isidentifier, maketrans and
+// translate, \N{...} in strings, and powers that are complex numbers. There are no
+// methods and attributes of integers and ranges, and no dict.fromkeys. % knows no * for
+// sizes and no %a, format no types c and n and no !a, strftime_now no %U, %W, %V, %G, %C
+// and %f. wordwrap does not cut words at hyphens, batch wants a positive number, pprint
+// does not break lines, random gives the first item, since a rendering is to depend on its
+// input alone, and blocks are rendered where they stand.
+//
+// Nothing is escaped by itself: there is no Markup, safe gives the text as it is, and
+// escape escapes again what was escaped. Generators are run at once. An unknown filter is
+// an error of Parse, anywhere inside of an if one of Render. A value of a wrong type is a
+// TypeError where Python misses a method, and an undefined one is always an
+// UndefinedError. Every name of the form __name__ is unsafe if it is no key.
 //
 // Characters are classified by this Go's version of Unicode. The spelling of functions
-// and generators has no addresses. Generators are run when they are first looked at, not
-// item by item. Markup (safe, escape) escapes what is added to it by +, and by no other
-// operation. A slice that is wrong is an error even where jinja2 folds constants and finds
-// it undefined. A list that is indented is an error as in Python, which makes the list
-// longer before it fails.
+// and generators has no addresses. Powers of floats are those of Go's math.Pow, quotients
+// of integers beyond 2^53 and roundings of them to tens are those of floats.
 package jinja

@@ -2,169 +2,100 @@ package jinja
 
 import "slices"
 
+// expr is an expression, ready to run.
+type expr func(m *machine) Value
+
 // constants are names with a fixed value.
-var constants = map[string]bool{"true": true, "false": true, "True": true, "False": true, "none": true, "None": true}
+var constants = map[string]Value{"true": true, "True": true, "false": false, "False": false, "none": nil, "None": nil}
 
-// tupleRule says what a list of expressions with commas may hold.
-type tupleRule struct {
-	conditions  bool   // a if b else c
-	parentheses bool   // it stands in some: () is a tuple
-	targets     bool   // names and attributes of namespaces only
-	namespace   bool   // of namespaces too
-	end         string // a word that ends it
+func constant(v Value) expr { return func(*machine) Value { return v } }
+
+func (m *machine) evalAll(all []expr) []Value {
+	out := make([]Value, len(all))
+	for i, e := range all {
+		out[i] = e(m)
+	}
+	return out
 }
 
-// tuple reads one expression, or several with commas, which are a tuple.
-func (p *parser) tuple(r tupleRule) (expr, error) {
+func listOf(kind listKind, items []expr) expr {
+	return func(m *machine) Value {
+		m.items(len(items))
+		return &List{items: m.evalAll(items), kind: kind}
+	}
+}
+
+// tuple reads one expression, or several with commas, which are a tuple. Conditions are
+// those of a if b else c; in parentheses there may be nothing; a word may end it.
+func (p *parser) tuple(conditions, parentheses bool, end string) expr {
 	var items []expr
-	line, several := p.current().line, false
-	for {
-		if p.is(tokVarEnd) || p.is(tokBlockEnd) || p.is(")") || r.end != "" && p.isWord(r.end) {
-			break
-		}
-		var e expr
-		var err error
-		if r.targets {
-			e, err = p.primary(r.namespace)
-		} else {
-			e, err = p.expression(r.conditions)
-		}
-		if err != nil {
-			return nil, err
-		}
-		items = append(items, e)
-		if !p.skip(",") {
-			break
-		}
-		several = true
+	several := p.commas(end, func() { items = append(items, p.expression(conditions)) })
+	if !several && items != nil {
+		return items[0]
 	}
-	if !several {
-		if items != nil {
-			return items[0], nil
-		}
-		if !r.parentheses {
-			t := p.current()
-			return nil, p.fail(t.line, "Expected an expression, got %s", quote(t.describe()))
-		}
+	if t := p.current(); items == nil && !parentheses {
+		panic(syntaxAt(t.line, "Expected an expression, got %s", quote(t.describe())))
 	}
-	return &listNode{items: items, tuple: true, line: line}, nil
+	return listOf(tuple, items)
 }
 
-// target reads what is assigned to.
-func (p *parser) target(r tupleRule) (target, error) {
-	r.targets = true
-	line := p.current().line
-	e, err := p.tuple(r)
-	if err != nil {
-		return nil, err
-	}
-	return p.assignable(e, line)
-}
-
-func (p *parser) assignable(e expr, line int) (target, error) {
-	switch e := e.(type) {
-	case *nameNode:
-		if e.name == "loop" && p.loops > 0 {
-			return nil, &Error{Kind: assertionError, Line: line, Message: "Can't assign to special loop variable in for-loop target"}
-		}
-		return &nameTarget{e.id}, nil
-	case *attrTarget:
-		return e, nil
-	case *listNode:
-		if !e.tuple {
-			return nil, p.fail(line, "can't assign to 'list'")
-		}
-		t := &tupleTarget{}
-		for _, item := range e.items {
-			one, err := p.assignable(item, line)
-			if err != nil {
-				return nil, p.fail(line, "can't assign to 'tuple'")
+func (p *parser) expression(conditions bool) (e expr) {
+	p.nest("brackets", func() {
+		line := p.current().line
+		e = p.or()
+		for n := 0; conditions && p.skipWord("if"); n++ {
+			then, test := e, p.or()
+			otherwise := constant(&Undefined{hint: "the inline if-expression on line " + repr0(line) + " evaluated to false and no else section was defined."})
+			if p.skipWord("else") {
+				otherwise = p.expression(true)
 			}
-			t.items = append(t.items, one)
-		}
-		return t, nil
-	case *dictNode:
-		return nil, p.fail(line, "can't assign to 'dict'")
-	}
-	return nil, p.fail(line, "can't assign to 'const'")
-}
-
-func (p *parser) expression(conditions bool) (expr, error) {
-	if err := p.nest("brackets"); err != nil {
-		return nil, err
-	}
-	defer func() { p.depth-- }()
-	line, unknown := p.current().line, len(p.unknown)
-	e, err := p.or()
-	for n := 0; err == nil && conditions && p.skipWord("if"); n++ {
-		c := &condNode{then: e, line: line}
-		if c.test, err = p.or(); err != nil {
-			return nil, err
-		}
-		if p.skipWord("else") {
-			if c.otherwise, err = p.expression(true); err != nil {
-				return nil, err
+			p.chain(n)
+			e = func(m *machine) Value {
+				if truth(test(m)) {
+					return then(m)
+				}
+				return otherwise(m)
 			}
 		}
-		for i := range p.unknown[unknown:] {
-			p.unknown[unknown+i].soft = true
-		}
-		if e, err = c, p.chain(n); err != nil {
-			return nil, err
-		}
-	}
-	return e, err
+	})
+	return e
 }
 
-// chain limits how many operators of one kind follow each other: each is a level of
-// the tree.
-func (p *parser) chain(n int) error {
-	if n >= maxChain {
-		return p.fail(p.current().line, "more than %d operators in a row are not supported", maxChain)
-	}
-	return nil
-}
+func (p *parser) or() expr  { return p.logic("or", true, p.and) }
+func (p *parser) and() expr { return p.logic("and", false, p.not) }
 
-func (p *parser) or() (expr, error) {
-	e, err := p.and()
-	for n := 0; err == nil && p.skipWord("or"); n++ {
-		var right expr
-		if right, err = p.and(); err == nil {
-			e, err = &logicNode{left: e, right: right, or: true}, p.chain(n)
+// logic reads operands with a word between them. The first whose truth decides is the value.
+func (p *parser) logic(word string, decides bool, operand func() expr) expr {
+	e := operand()
+	for n := 0; p.skipWord(word); n++ {
+		left, right := e, operand()
+		p.chain(n)
+		e = func(m *machine) Value {
+			if v := left(m); truth(v) == decides {
+				return v
+			}
+			return right(m)
 		}
 	}
-	return e, err
+	return e
 }
 
-func (p *parser) and() (expr, error) {
-	e, err := p.not()
-	for n := 0; err == nil && p.skipWord("and"); n++ {
-		var right expr
-		if right, err = p.not(); err == nil {
-			e, err = &logicNode{left: e, right: right}, p.chain(n)
-		}
-	}
-	return e, err
-}
-
-func (p *parser) not() (expr, error) {
+func (p *parser) not() (e expr) {
 	if !p.skipWord("not") {
 		return p.compare()
 	}
-	if err := p.nest("brackets"); err != nil {
-		return nil, err
-	}
-	e, err := p.not()
-	p.depth--
-	return &notNode{e}, err
+	p.nest("brackets", func() {
+		operand := p.not()
+		e = func(m *machine) Value { return !truth(operand(m)) }
+	})
+	return e
 }
 
-func (p *parser) compare() (expr, error) {
-	first, err := p.sum()
-	if err != nil {
-		return nil, err
-	}
-	n := &compareNode{first: first, line: p.current().line}
+// compare reads comparisons, of which a chain holds if each does.
+func (p *parser) compare() expr {
+	first, line := p.sum(), p.current().line
+	var ops []string
+	var operands []expr
 	for {
 		op := string(p.current().kind)
 		switch {
@@ -172,411 +103,377 @@ func (p *parser) compare() (expr, error) {
 			p.next()
 		case p.skipWord("in"):
 			op = "in"
-		case p.isWord("not") && p.wordAhead(1, "in"):
+		case p.isWord("not") && p.tokens[p.at+1].kind == tokName && p.tokens[p.at+1].text == "in":
 			p.next()
 			p.next()
 			op = "not in"
+		case ops == nil:
+			return first
 		default:
-			if n.ops == nil {
-				return first, nil
+			return func(m *machine) Value {
+				left := first(m)
+				for i, op := range ops {
+					right := operands[i](m)
+					if m.line = line; !m.relation(op, left, right) {
+						return false
+					}
+					left = right
+				}
+				return true
 			}
-			return n, nil
 		}
-		e, err := p.sum()
-		if err != nil {
-			return nil, err
-		}
-		n.ops, n.rest = append(n.ops, op), append(n.rest, e)
+		ops, operands = append(ops, op), append(operands, p.sum())
 	}
 }
 
 // binary reads operators of one rank, from left to right.
-func (p *parser) binary(operand func() (expr, error), ops ...kind) (expr, error) {
-	e, err := operand()
-	for n := 0; err == nil && slices.Contains(ops, p.current().kind); n++ {
-		op := p.next()
-		var right expr
-		if right, err = operand(); err == nil {
-			e, err = &binaryNode{op: string(op.kind), left: e, right: right, line: op.line}, p.chain(n)
+func (p *parser) binary(operand func() expr, ops ...kind) expr {
+	e := operand()
+	for n := 0; slices.Contains(ops, p.current().kind); n++ {
+		t := p.next()
+		left, right := e, operand()
+		p.chain(n)
+		e = func(m *machine) Value {
+			a, b := left(m), right(m)
+			m.line = t.line
+			m.step(1)
+			return m.binary(string(t.kind), a, b)
 		}
 	}
-	return e, err
+	return e
 }
 
-func (p *parser) sum() (expr, error) { return p.binary(p.concat, "+", "-") }
+func (p *parser) sum() expr     { return p.binary(p.concat, "+", "-") }
+func (p *parser) product() expr { return p.binary(p.power, "*", "/", "//", "%") }
+func (p *parser) power() expr   { return p.binary(func() expr { return p.unary(true) }, "**") }
 
-func (p *parser) concat() (expr, error) {
-	first, err := p.product()
-	if err != nil || !p.is("~") {
-		return first, err
+func (p *parser) concat() expr {
+	first, line := p.product(), p.current().line
+	if !p.is("~") {
+		return first
 	}
-	n := &concatNode{items: []expr{first}, line: p.current().line}
+	items := []expr{first}
 	for p.skip("~") {
-		e, err := p.product()
-		if err != nil {
-			return nil, err
-		}
-		n.items = append(n.items, e)
+		items = append(items, p.product())
 	}
-	return n, nil
+	return func(m *machine) Value {
+		values := m.evalAll(items)
+		m.line = line
+		return m.concat(values, emptyText)
+	}
 }
 
-func (p *parser) product() (expr, error) { return p.binary(p.power, "*", "/", "//", "%") }
-
-func (p *parser) power() (expr, error) {
-	return p.binary(func() (expr, error) { return p.unary(true) }, "**")
-}
-
-func (p *parser) unary(filters bool) (expr, error) {
-	var e expr
-	var err error
+func (p *parser) unary(filters bool) (e expr) {
 	if t := p.current(); t.kind == "-" || t.kind == "+" {
 		p.next()
-		if err = p.nest("brackets"); err != nil {
-			return nil, err
-		}
-		e, err = p.unary(false)
-		p.depth--
-		e = &signNode{op: string(t.kind), value: e, line: t.line}
+		p.nest("brackets", func() {
+			operand := p.unary(false)
+			e = func(m *machine) Value {
+				v := operand(m)
+				m.line = t.line
+				return sign(string(t.kind), v)
+			}
+		})
 	} else {
-		e, err = p.primary(false)
+		e = p.primary()
 	}
-	if err == nil {
-		e, err = p.postfix(e)
+	if e, _ = p.postfix(e); filters {
+		e = p.filtersAndTests(e)
 	}
-	if err == nil && filters {
-		e, err = p.filterExpr(e)
-	}
-	return e, err
+	return e
 }
 
-func (p *parser) primary(namespace bool) (expr, error) {
+func (p *parser) primary() (e expr) {
 	t := p.next()
 	switch t.kind {
 	case tokName:
-		if constants[t.text] {
-			c := &constNode{}
-			if t.text[0]|32 != 'n' {
-				c.value = t.text[0]|32 == 't'
-			}
-			return c, nil
+		if v, ok := constants[t.text]; ok {
+			return constant(v)
 		}
-		if namespace && p.skip(".") {
-			attr, err := p.expect(tokName)
-			if err != nil {
-				return nil, err
+		id, name := p.load(t.text), String(t.text)
+		return func(m *machine) Value {
+			if v := m.lookup(id); v != missing {
+				return v
 			}
-			return &attrTarget{id: p.load(t.text), attr: attr.text, line: t.line}, nil
+			return &Undefined{of: missing, name: name}
 		}
-		return &nameNode{id: p.load(t.text), name: t.text, line: t.line}, nil
 	case tokString:
 		text := t.text
 		for p.is(tokString) {
 			text += p.next().text
 		}
-		return &constNode{String(text)}, nil
+		return constant(String(text))
 	case tokInteger, tokFloat:
-		return &constNode{t.value}, nil
+		return constant(t.value)
 	case "(":
-		if err := p.nest("brackets"); err != nil {
-			return nil, err
-		}
-		e, err := p.tuple(tupleRule{conditions: true, parentheses: true})
-		p.depth--
-		if err == nil {
-			_, err = p.expect(")")
-		}
-		return e, err
+		p.nest("brackets", func() { e = p.tuple(true, true, "") })
+		p.expect(")")
+		return e
 	case "[":
-		return p.list(t.line)
+		var items []expr
+		p.list("]", true, func() { items = append(items, p.expression(true)) })
+		return listOf(list, items)
 	case "{":
 		return p.dict(t.line)
 	}
-	return nil, p.fail(t.line, "unexpected %s", quote(t.describe()))
+	panic(syntaxAt(t.line, "unexpected %s", quote(t.describe())))
 }
 
-func (p *parser) list(line int) (expr, error) {
-	n := &listNode{line: line}
-	for !p.is("]") {
-		if n.items != nil {
-			if _, err := p.expect(","); err != nil {
-				return nil, err
-			}
-			if p.is("]") {
-				break
-			}
+func (p *parser) dict(line int) expr {
+	var keys, values []expr
+	p.list("}", true, func() {
+		keys = append(keys, p.expression(true))
+		p.expect(":")
+		values = append(values, p.expression(true))
+	})
+	return func(m *machine) Value {
+		d := NewDict()
+		for i := range keys {
+			k, v := keys[i](m), values[i](m)
+			m.line = line
+			d.put(k, v)
 		}
-		e, err := p.expression(true)
-		if err != nil {
-			return nil, err
-		}
-		n.items = append(n.items, e)
+		m.items(2 * len(d.keys))
+		return d
 	}
-	_, err := p.expect("]")
-	return n, err
 }
 
-func (p *parser) dict(line int) (expr, error) {
-	n := &dictNode{line: line}
-	for !p.is("}") {
-		if n.keys != nil {
-			if _, err := p.expect(","); err != nil {
-				return nil, err
-			}
-			if p.is("}") {
-				break
-			}
-		}
-		key, err := p.expression(true)
-		if err != nil {
-			return nil, err
-		}
-		if _, err = p.expect(":"); err != nil {
-			return nil, err
-		}
-		value, err := p.expression(true)
-		if err != nil {
-			return nil, err
-		}
-		n.keys, n.values = append(n.keys, key), append(n.values, value)
-	}
-	_, err := p.expect("}")
-	return n, err
-}
-
-// postfix reads attributes, items and calls.
-func (p *parser) postfix(e expr) (expr, error) {
-	var err error
-	for n := 0; err == nil; n++ {
-		t := p.current()
-		switch t.kind {
+// postfix reads attributes, items and calls; call are the arguments if one is the last.
+func (p *parser) postfix(e expr) (_ expr, call *arguments) {
+	for n := 0; ; n++ {
+		switch p.current().kind {
 		case ".":
-			e, err = p.attribute(e)
+			e, call = p.attribute(e)
 		case "[":
-			e, err = p.subscript(e)
+			e, call = p.subscript(e), nil
 		case "(":
-			e, err = p.callExpr(e)
+			e, call = p.call(e)
 		default:
-			return e, nil
+			return e, call
 		}
-		if err == nil {
-			err = p.chain(n)
-		}
+		p.chain(n)
 	}
-	return nil, err
 }
 
-func (p *parser) attribute(of expr) (expr, error) {
+// attribute reads of.name or of.0, and a call of it, which makes no value of a method.
+func (p *parser) attribute(of expr) (expr, *arguments) {
 	line := p.next().line
 	t := p.next()
-	switch t.kind {
-	case tokName:
-		return &attrNode{of: of, name: String(t.text), line: line}, nil
-	case tokInteger:
-		return &itemNode{of: of, key: &constNode{t.value}, line: line}, nil
+	if t.kind == tokInteger {
+		return itemOf(of, constant(t.value), line), nil
 	}
-	return nil, p.fail(t.line, "expected name or number")
+	checkSyntax(t.kind == tokName, t.line, "expected name or number")
+	name := String(t.text)
+	if !p.is("(") {
+		return func(m *machine) Value {
+			v := of(m)
+			m.line = line
+			return m.attribute(v, name)
+		}, nil
+	}
+	a := p.arguments()
+	return func(m *machine) Value {
+		m.step(1)
+		v := of(m)
+		if method := methodOf(v, name.text); method != nil {
+			given := a.eval(m, v)
+			return method.call(m, given)
+		}
+		m.line = line
+		f := m.attribute(v, name)
+		return m.call(f, a.eval(m, missing))
+	}, a
 }
 
-func (p *parser) subscript(of expr) (expr, error) {
+func (p *parser) call(f expr) (expr, *arguments) {
+	a := p.arguments()
+	return func(m *machine) Value {
+		m.step(1)
+		v := f(m)
+		return m.call(v, a.eval(m, missing))
+	}, a
+}
+
+// subscript reads of[key].
+func (p *parser) subscript(of expr) expr {
 	line := p.next().line
 	var keys []expr
-	for !p.is("]") {
-		if keys != nil {
-			if _, err := p.expect(","); err != nil {
-				return nil, err
-			}
-		}
-		key, err := p.subscribed()
-		if err != nil {
-			return nil, err
-		}
-		keys = append(keys, key)
-	}
-	p.next()
+	p.list("]", false, func() { keys = append(keys, p.key()) })
+	key := listOf(tuple, keys)
 	if len(keys) == 1 {
-		return &itemNode{of: of, key: keys[0], line: line}, nil
+		key = keys[0]
 	}
-	return &itemNode{of: of, key: &listNode{items: keys, tuple: true, line: line}, line: line}, nil
+	return itemOf(of, key, line)
 }
 
-// subscribed reads what stands in brackets: an expression, or a slice of up to three.
-func (p *parser) subscribed() (expr, error) {
-	s := &sliceNode{}
-	for i := range s.parts {
-		if !p.is(":") && !p.is("]") && !p.is(",") {
-			e, err := p.expression(true)
-			if err != nil {
-				return nil, err
-			}
+func itemOf(of, key expr, line int) expr {
+	return func(m *machine) Value {
+		v, k := of(m), key(m)
+		m.line = line
+		return m.item(v, k)
+	}
+}
+
+// sliceValue is the key of a slice.
+type sliceValue struct{ parts [3]Value }
+
+// key reads what stands in brackets: an expression, or a slice of up to three.
+func (p *parser) key() expr {
+	parts := [3]expr{constant(nil), constant(nil), constant(nil)}
+	for i := range parts {
+		if !p.is(":") && (i == 0 || !p.is("]") && !p.is(",")) {
+			parts[i] = p.expression(true)
 			if i == 0 && !p.is(":") {
-				return e, nil
+				return parts[0]
 			}
-			s.parts[i] = e
-		} else if i == 0 && !p.is(":") { // nothing before a comma
-			return p.expression(true)
 		}
 		if i == 2 || !p.skip(":") {
 			break
 		}
 	}
-	return s, nil
+	return func(m *machine) Value { return &sliceValue{[3]Value{parts[0](m), parts[1](m), parts[2](m)}} }
 }
 
-func (p *parser) callExpr(f expr) (expr, error) {
-	n := &callNode{f: f, line: p.current().line}
-	var err error
-	n.args, err = p.arguments()
-	return n, err
+// arguments are those of a call, as they are written.
+type arguments struct {
+	plain, named []expr
+	names        []string
+	star, stars  expr
+	caller       *macro // of a call block
+	line         int
 }
 
-func (p *parser) arguments() (arguments, error) {
-	var a arguments
-	line := p.next().line
-	invalid := func() error { return p.fail(line, "invalid syntax for function call expression") }
-	for comma := false; !p.is(")"); comma = true {
-		if comma {
-			if _, err := p.expect(","); err != nil {
-				return a, err
-			}
-			if p.is(")") {
-				break
-			}
-		}
-		var err error
+func (p *parser) arguments() *arguments {
+	a := &arguments{line: p.next().line}
+	p.list(")", true, func() {
+		invalid := a.stars != nil
 		switch {
 		case p.skip("*"):
-			if a.star != nil || a.stars != nil {
-				return a, invalid()
-			}
-			a.star, err = p.expression(true)
+			invalid = invalid || a.star != nil
+			a.star = p.expression(true)
 		case p.skip("**"):
-			if a.stars != nil {
-				return a, invalid()
-			}
-			a.stars, err = p.expression(true)
+			a.stars = p.expression(true)
 		case p.is(tokName) && p.tokens[p.at+1].kind == "=":
-			if a.stars != nil {
-				return a, invalid()
-			}
 			a.names = append(a.names, p.next().text)
 			p.next()
-			var e expr
-			e, err = p.expression(true)
-			a.named = append(a.named, e)
+			a.named = append(a.named, p.expression(true))
 		default:
-			if a.star != nil || a.stars != nil || a.names != nil {
-				return a, invalid()
-			}
-			var e expr
-			e, err = p.expression(true)
-			a.plain = append(a.plain, e)
+			invalid = invalid || a.star != nil || a.names != nil
+			a.plain = append(a.plain, p.expression(true))
 		}
-		if err != nil {
-			return a, err
-		}
-	}
-	p.next()
-	return a, nil
+		checkSyntax(!invalid, a.line, "invalid syntax for function call expression")
+	})
+	return a
 }
 
-// filterExpr reads filters, tests, and calls of what they give.
-func (p *parser) filterExpr(e expr) (expr, error) {
-	var err error
-	for n := 0; err == nil; n++ {
+// eval gives the arguments, with first before them if it is not missing.
+func (a *arguments) eval(m *machine, first Value) *args {
+	out := &args{names: a.names}
+	out.plain = out.few[:0]
+	if first != missing {
+		out.plain = append(out.plain, first)
+	}
+	for _, e := range a.plain {
+		out.plain = append(out.plain, e(m))
+	}
+	if a.named != nil {
+		out.named = m.evalAll(a.named)
+	}
+	if a.star != nil {
+		out.plain = append(out.plain, m.iterate(a.star(m))...)
+	}
+	if a.stars != nil {
+		d := dictOrFail(a.stars(m))
+		for i, k := range d.keys {
+			out.name(textOf(k).text, d.values[i])
+		}
+	}
+	if a.caller != nil {
+		out.name("caller", &macroValue{a.caller, m.scope})
+	}
+	m.line = a.line
+	return out
+}
+
+// call calls a value.
+func (m *machine) call(f Value, a *args) Value {
+	switch f := f.(type) {
+	case *function:
+		return f.call(m, a)
+	case *macroValue:
+		return f.call(m, a)
+	case *loopValue:
+		return f.call(m, a)
+	case *joinerValue:
+		if !f.used {
+			f.used = true
+			return emptyText
+		}
+		return f.separator
+	}
+	defined(f)
+	panic(raise(typeError, "%s object is not callable", quote(typeName(f))))
+}
+
+// filtersAndTests reads filters, tests, and calls of what they give.
+func (p *parser) filtersAndTests(e expr) expr {
+	for n := 0; ; n++ {
 		switch {
 		case p.is("|"):
-			e, err = p.filters(e, false)
+			e = p.filters(e, false)
 		case p.isWord("is"):
-			e, err = p.test(e)
+			e = p.test(e)
 		case p.is("("):
-			e, err = p.callExpr(e)
+			e, _ = p.call(e)
 		default:
-			return e, nil
+			return e
 		}
-		if err == nil {
-			err = p.chain(n)
-		}
+		p.chain(n)
 	}
-	return nil, err
-}
-
-// dotted reads a name with dots.
-func (p *parser) dotted() (string, error) {
-	t, err := p.expect(tokName)
-	if err != nil {
-		return "", err
-	}
-	name := t.text
-	for p.skip(".") {
-		if t, err = p.expect(tokName); err != nil {
-			return "", err
-		}
-		name += "." + t.text
-	}
-	return name, nil
 }
 
 // filters reads filters in a row; with inline the first has no bar before it.
-func (p *parser) filters(e expr, inline bool) (expr, error) {
-	for n := 0; inline || p.is("|"); n++ {
-		if !inline {
-			p.next()
-		}
+func (p *parser) filters(e expr, inline bool) expr {
+	for n := 0; inline || p.skip("|"); n++ {
 		inline = false
-		line := p.current().line
-		name, err := p.dotted()
-		if err != nil {
-			return nil, err
-		}
-		f := &filterNode{value: e, name: name, line: line}
+		of, line, a := e, p.current().line, &arguments{line: p.current().line}
+		filter := p.known("filter", filters)
 		if p.is("(") {
-			if f.args, err = p.arguments(); err != nil {
-				return nil, err
-			}
+			a = p.arguments()
 		}
-		if f.filter = filters[name]; f.filter == nil {
-			p.unknown = append(p.unknown, unknownName{"filter", name, line, p.soft})
-		}
-		e = f
-		if err := p.chain(n); err != nil {
-			return nil, err
+		p.chain(n)
+		e = func(m *machine) Value {
+			given := a.eval(m, of(m))
+			m.line = line
+			m.step(1)
+			return filter.call(m, given)
 		}
 	}
-	return e, nil
+	return e
 }
 
-func (p *parser) test(e expr) (expr, error) {
+func (p *parser) test(of expr) expr {
 	line := p.next().line
-	negated := p.skipWord("not")
-	name, err := p.dotted()
-	if err != nil {
-		return nil, err
-	}
-	t := &testNode{value: e, name: name, line: line, negated: negated, test: tests[name]}
-	if t.test == nil {
-		p.unknown = append(p.unknown, unknownName{"test", name, line, p.soft})
-	}
+	negated, a := p.skipWord("not"), &arguments{line: line}
+	test := p.known("test", tests)
 	switch next := p.current(); next.kind {
 	case "(":
-		if t.args, err = p.arguments(); err != nil {
-			return nil, err
-		}
+		a = p.arguments()
 	case tokName, tokString, tokInteger, tokFloat, "[", "{":
-		if next.kind == tokName && slices.Contains([]string{"else", "or", "and"}, next.text) {
+		if p.isWord("else") || p.isWord("or") || p.isWord("and") {
 			break
 		}
-		if next.kind == tokName && next.text == "is" {
-			return nil, p.fail(next.line, "You cannot chain multiple tests with is")
-		}
-		arg, err := p.primary(false)
-		if err == nil {
-			arg, err = p.postfix(arg)
-		}
-		if err != nil {
-			return nil, err
-		}
-		t.args.plain = []expr{arg}
+		checkSyntax(!p.isWord("is"), next.line, "You cannot chain multiple tests with is")
+		argument, _ := p.postfix(p.primary())
+		a.plain = []expr{argument}
 	}
-	return t, nil
+	return func(m *machine) Value {
+		given := a.eval(m, of(m))
+		m.line = line
+		v := test.call(m, given)
+		if negated {
+			return !truth(v)
+		}
+		return v
+	}
 }

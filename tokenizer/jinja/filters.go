@@ -1,234 +1,207 @@
 package jinja
 
 import (
+	"fmt"
+	"math"
 	"net/url"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 )
 
-// filters by name: here those of texts and numbers, in sequences.go those of lists.
+// filters by name: here those of texts and numbers, in lists.go those of lists.
 var filters map[string]*builtin
 
 func init() {
 	filters = map[string]*builtin{
-		"abs":            native("abs", 1, 1, abs),
-		"attr":           define("do_attr/1 obj name", attr),
-		"capitalize":     define("do_capitalize s", mapText(capitalize)),
-		"center":         define("do_center value width=80", centerFilter),
-		"default":        define("do_default value default_value boolean=False", fallback),
-		"escape":         define("escape s", func(m *machine, a []Value) (Value, error) { s, err := m.str(a[0]); return escaped(s, err) }),
-		"filesizeformat": define("do_filesizeformat value binary=False", fileSize),
-		"float":          define("do_float value default=0.0", floatFilter),
-		"forceescape":    define("do_forceescape value", func(m *machine, a []Value) (Value, error) { s, err := m.str(a[0]); return escaped(s, err) }),
-		"format":         anything("do_format", formatFilter),
-		"indent":         define("do_indent s width=4 first=False blank=False", indent),
-		"int":            define("do_int value default=0 base=10", intFilter),
-		"lower":          define("do_lower s", mapText(lower)),
-		"pprint":         define("do_pprint value", func(m *machine, a []Value) (Value, error) { return m.repr(a[0]) }),
-		"replace":        define("do_replace/1 s old new count=None", replaceFilter),
-		"round":          define("do_round value precision=0 method=common", round),
-		"safe":           define("do_mark_safe value", safe),
-		"string":         define("soft_str s", func(m *machine, a []Value) (Value, error) { return m.str(a[0]) }),
-		"striptags":      define("do_striptags value", stripTags),
-		"title":          define("do_title s", mapText(titleWords)),
-		"tojson":         define("tojson x ensure_ascii=False indent=None separators=None sort_keys=False", toJSON),
-		"trim":           define("do_trim value chars=None", trim),
-		"truncate":       define("do_truncate/1 s length=255 killwords=False end=... leeway=None", truncate),
-		"upper":          define("do_upper s", mapText(upper)),
-		"urlencode":      define("do_urlencode value", urlEncode),
-		"urlize":         define("do_urlize/1 value trim_url_limit=None nofollow=False target=None rel=None extra_schemes=None", urlize),
-		"wordcount":      define("do_wordcount s", wordCount),
-		"wordwrap":       define("do_wordwrap/1 s width=79 break_long_words=True wrapstring=None break_on_hyphens=True", wordWrap),
-		"xmlattr":        define("do_xmlattr/1 d autospace=True", xmlAttr),
+		"abs":        define("_", abs),
+		"attr":       define("obj name", attr),
+		"capitalize": mapText(capitalize),
+		"center": define("value width=80", func(m *machine, a []Value) Value {
+			return m.center(m.str(a[0]), integer(a[1])-m.str(a[0]).length(), " ")
+		}),
+		"default":        define("value default_value= boolean=False", fallback),
+		"escape":         mapText(htmlEscaper.Replace),
+		"filesizeformat": define("value binary=False", fileSize),
+		"float":          define("value default=0.0", floatFilter),
+		"format":         {raw: formatFilter},
+		"indent":         define("s width=4 first=False blank=False", indent),
+		"int":            define("value default=0 base=10", intFilter),
+		"lower":          mapText(lower),
+		"pprint":         define("value", func(m *machine, a []Value) Value { return m.repr(a[0]) }),
+		"replace":        define("s old new count=None", replaceFilter),
+		"round":          define("value precision=0 method=common", round),
+		"string":         mapText(func(s string) string { return s }),
+		"striptags":      mapText(stripTags),
+		"title":          mapText(titleWords),
+		"tojson":         define("x ensure_ascii=False indent=None separators=None sort_keys=False", toJSON),
+		"trim":           define("value chars=None", func(m *machine, a []Value) Value { return stripped(m, m.str(a[0]), a[1], true, true) }),
+		"truncate":       define("s length=255 killwords=False end=... leeway=None", truncate),
+		"upper":          mapText(upper),
+		"urlencode":      define("value", urlEncode),
+		"urlize": {raw: func(*machine, *args) Value {
+			panic(raise(runtimeError, "the filter urlize is not supported: it writes HTML"))
+		}},
+		"wordcount": define("s", wordCount),
+		"wordwrap":  define("s width=79 break_long_words=True wrapstring=None break_on_hyphens=True", wordWrap),
+		"xmlattr":   define("d autospace=True", xmlAttr),
 	}
-	filters["default"].params[1] = parameter{"default_value", emptyText, true}
-	filters["d"], filters["e"] = filters["default"], filters["escape"]
-	addSequenceFilters()
+	filters["d"], filters["e"], filters["forceescape"], filters["safe"] = filters["default"], filters["escape"], filters["escape"], filters["string"]
+	addListFilters()
 }
 
 // mapText is a filter that does f to the text of its value.
-func mapText(f func(string) string) func(m *machine, a []Value) (Value, error) {
-	return func(m *machine, a []Value) (Value, error) {
-		s, err := m.str(a[0])
-		if err != nil {
-			return nil, err
-		}
-		return s.mapped(f), m.spend(len(s.text))
-	}
+func mapText(f func(string) string) *builtin {
+	return define("s", func(m *machine, a []Value) Value { return m.str(a[0]).mapped(f) })
 }
 
-func escaped(s *Str, err error) (Value, error) {
-	if err != nil {
-		return nil, err
+func abs(_ *machine, a []Value) Value {
+	if math.Signbit(floatOf(a[0])) {
+		return sign("-", a[0])
 	}
-	return escape(s), nil
+	return sign("+", a[0])
 }
 
-func safe(m *machine, a []Value) (Value, error) {
-	s, err := m.str(a[0])
-	if err != nil {
-		return nil, err
+func attr(m *machine, a []Value) Value {
+	name := textOf(a[1])
+	if v, found := ownAttribute(a[0], name.text); found {
+		return v
 	}
-	out := *s
-	out.markup = true
-	return &out, nil
+	return unsafeOr(a[0], name)
 }
 
-func attr(m *machine, a []Value) (Value, error) {
-	name, ok := a[1].(*Str)
-	if !ok {
-		return nil, raise(typeError, "attribute name must be string, not %s", quote(typeName(a[1])))
-	}
-	v, found, err := m.ownAttribute(a[0], name.text)
-	if found || err != nil {
-		return v, err
-	}
-	if u, ok := a[0].(*Undefined); ok {
-		return nil, u.fail()
-	}
-	return &Undefined{of: a[0], any: true, name: name}, nil
-}
-
-func centerFilter(m *machine, a []Value) (Value, error) {
-	s, err := m.str(a[0])
-	if err != nil {
-		return nil, err
-	}
-	width, err := integer(a[1])
-	if err != nil {
-		return nil, err
-	}
-	return m.center(s, width, " ")
-}
-
-func fallback(_ *machine, a []Value) (Value, error) {
+func fallback(_ *machine, a []Value) Value {
 	if _, ok := a[0].(*Undefined); ok || truth(a[2]) && !truth(a[0]) {
-		return a[1], nil
+		return a[1]
 	}
-	return a[0], nil
+	return a[0]
 }
 
-func formatFilter(m *machine, a *args) (Value, error) {
-	if len(a.plain) == 0 {
-		return nil, raise(typeError, "do_format() missing 1 required positional argument: 'value'")
+func fileSize(_ *machine, a []Value) Value {
+	size, ok := toFloat(a[0])
+	if !ok {
+		size = floatOf(a[0])
 	}
-	s, err := m.str(a.plain[0])
-	if err != nil {
-		return nil, err
+	base, units, suffix := 1000.0, "kMGTPEZY", "B"
+	if truth(a[1]) {
+		base, units, suffix = 1024, "KMGTPEZY", "iB"
+	}
+	if size == 1 {
+		return String("1 Byte")
+	} else if size < base {
+		return String(fmt.Sprintf("%d Bytes", int(size)))
+	}
+	for size /= base; len(units) > 1 && size >= base; size /= base {
+		units = units[1:]
+	}
+	return String(fmt.Sprintf("%.1f %c%s", size, units[0], suffix))
+}
+
+func floatFilter(_ *machine, a []Value) Value {
+	defined(a[0])
+	if f, ok := toFloat(a[0]); ok {
+		return f
+	}
+	return a[1]
+}
+
+func intFilter(_ *machine, a []Value) Value {
+	defined(a[0])
+	i, ok := toInt(a[0], integer(a[2]))
+	if f, isFloat := toFloat(a[0]); !ok && isFloat && isType[*Str](a[0]) { // as in '1.5'
+		i, ok = toInt(f, 10)
+	}
+	if !ok {
+		return a[1]
+	}
+	return i
+}
+
+func formatFilter(m *machine, a *args) Value {
+	if len(a.plain) == 0 || len(a.plain) > 1 && len(a.names) > 0 {
+		panic(raise(filterError, "can't handle positional and keyword arguments at the same time"))
 	}
 	if len(a.names) == 0 {
-		return m.percent(s, newTuple(a.plain[1:]...))
+		return m.percent(m.str(a.plain[0]), newTuple(a.plain[1:]...))
 	}
-	if len(a.plain) > 1 {
-		return nil, raise(filterError, "can't handle positional and keyword arguments at the same time")
-	}
-	d := NewDict()
-	for i, name := range a.names {
-		d.Set(name, a.named[i])
-	}
-	return m.percent(s, d)
+	return m.percent(m.str(a.plain[0]), m.dictOf(&args{plain: nil, names: a.names, named: a.named}))
 }
 
-func indent(m *machine, a []Value) (Value, error) {
-	pad, ok := a[1].(*Str)
-	if !ok {
-		n, err := integer(a[1])
-		if err != nil {
-			return nil, raise(typeError, "can't multiply sequence by non-int of type %s", quote(typeName(a[1])))
-		}
-		if err := m.spend(min(max(n, 0), maxText+1)); err != nil {
-			return nil, err
-		}
-		pad = String(strings.Repeat(" ", max(n, 0)))
-	}
-	s, ok := a[0].(*Str)
-	if !ok {
-		return nil, notIndented(m, a[0])
-	}
-	var with rope
-	with.str(s)
-	with.text("\n")
-	lines := splitLines(with.value(), false)
-	if err := m.spend(min(len(pad.text), maxText)*len(lines) + len(s.text)); err != nil {
-		return nil, err
-	}
+func indent(m *machine, a []Value) Value {
+	defined(a[0])
+	s, margin := textOf(a[0]), m.margin(a[1])
+	lines := m.join(s, String("\n")).splitLines(false)
+	m.spend(min(len(margin.text), maxText)*len(lines) + len(s.text))
 	var r rope
 	if truth(a[2]) {
-		r.str(pad)
+		r.str(margin)
 	}
 	for i, line := range lines {
 		if i > 0 {
 			r.text("\n")
 			if line.(*Str).text != "" || truth(a[3]) {
-				r.str(pad)
+				r.str(margin)
 			}
 		}
 		r.str(line.(*Str))
 	}
-	return r.value(), nil
+	return r.value()
 }
 
-// notIndented is the error of s += newline where s is no text.
-func notIndented(m *machine, v Value) error {
-	switch v := v.(type) {
-	case *Undefined:
-		return v.fail()
-	case *List:
-		if v.kind == list { // += makes a list longer by characters
-			return noAttribute(v, "splitlines")
-		}
-		if v.kind.isTuple() {
-			_, err := m.add(v, emptyText)
-			return err
-		}
-	}
-	return unsupported("+=", v, emptyText)
-}
-
-func replaceFilter(m *machine, a []Value) (Value, error) {
-	var texts [3]*Str
-	for i := range texts {
-		var err error
-		if texts[i], err = m.str(a[i]); err != nil {
-			return nil, err
-		}
-	}
+func replaceFilter(m *machine, a []Value) Value {
 	n := -1
 	if a[3] != nil {
-		var err error
-		if n, err = integer(a[3]); err != nil {
-			return nil, err
-		}
+		n = integer(a[3])
 	}
-	return m.replace(texts[0], texts[1], texts[2], n)
+	return m.replace(m.str(a[0]), m.str(a[1]), m.str(a[2]), n)
 }
 
-func stripTags(m *machine, a []Value) (Value, error) {
-	s, err := m.str(a[0])
-	if err != nil {
-		return nil, err
+// round rounds half to even, or up or down.
+func round(m *machine, a []Value) Value {
+	method, n := m.str(a[2]).text, integer(a[1])
+	check(slices.Contains([]string{"common", "ceil", "floor"}, method), filterError, "method must be common, ceil or floor")
+	floatOf(a[0])
+	if method != "common" {
+		scale := m.binary("**", 10, n)
+		f := floatOf(m.binary("*", a[0], scale))
+		i, _ := toInt(map[string]float64{"ceil": math.Ceil(f), "floor": math.Floor(f)}[method], 10)
+		return m.binary("/", i, scale)
 	}
-	if err := m.spend(2 * len(s.text)); err != nil {
-		return nil, err
+	f, isFloat := a[0].(float64)
+	switch {
+	case !isFloat && n >= 0:
+		return sign("+", a[0])
+	case !isFloat:
+		f = floatOf(a[0])
+		i, _ := toInt(math.RoundToEven(f/math.Pow10(-n))*math.Pow10(-n), 10)
+		return i
+	case math.IsNaN(f) || math.IsInf(f, 0) || n > 323:
+		return f
+	case n < 0:
+		return math.RoundToEven(f/math.Pow10(-n)) * math.Pow10(-n)
 	}
-	return s.mapped(func(s string) string {
-		for _, pair := range [][2]string{{"<!--", "-->"}, {"<", ">"}} {
-			for {
-				i := strings.Index(s, pair[0])
-				if i < 0 {
-					break
-				}
-				j := strings.Index(s[i:], pair[1])
-				if j < 0 {
-					break
-				}
-				s = s[:i] + s[i+j+len(pair[1]):]
+	f, _ = strconv.ParseFloat(strconv.FormatFloat(f, 'f', n, 64), 64)
+	return f
+}
+
+func stripTags(s string) string {
+	for _, pair := range [][2]string{{"<!--", "-->"}, {"<", ">"}} {
+		var b strings.Builder
+		for {
+			i := strings.Index(s, pair[0])
+			j := strings.Index(s[max(i, 0):], pair[1])
+			if i < 0 || j < 0 {
+				break
 			}
+			b.WriteString(s[:i])
+			s = s[i+j+len(pair[1]):]
 		}
-		return htmlUnescaper.Replace(strings.Join(strings.FieldsFunc(s, isSpace), " "))
-	}), nil
+		s = b.String() + s
+	}
+	return htmlUnescaper.Replace(strings.Join(strings.FieldsFunc(s, isSpace), " "))
 }
 
 var htmlUnescaper = strings.NewReplacer("&lt;", "<", "&gt;", ">", "&#39;", "'", "&#34;", `"`, "&quot;", `"`, "&amp;", "&", "&nbsp;", "\u00a0")
@@ -237,211 +210,119 @@ var htmlUnescaper = strings.NewReplacer("&lt;", "<", "&gt;", ">", "&#39;", "'", 
 // opening bracket.
 func titleWords(s string) string {
 	var b strings.Builder
-	for s != "" {
-		i := strings.IndexFunc(s, func(r rune) bool { return isSpace(r) || strings.ContainsRune("-({[<", r) })
-		if i < 0 {
-			i = len(s)
-		}
-		if i > 0 {
-			_, size := utf8.DecodeRuneInString(s)
-			b.WriteString(upper(s[:size]) + lower(s[size:i]))
+	begins := true
+	for _, r := range s {
+		if begins {
+			b.WriteString(upper(string(r)))
 		} else {
-			_, i = utf8.DecodeRuneInString(s)
-			b.WriteString(s[:i])
+			b.WriteString(lower(string(r)))
 		}
-		s = s[i:]
+		begins = isSpace(r) || strings.ContainsRune("-({[<", r)
 	}
 	return b.String()
 }
 
-func trim(m *machine, a []Value) (Value, error) {
-	s, err := m.str(a[0])
-	if err != nil || a[1] == nil {
-		if err == nil {
-			s = strip(s, nil, true, true)
-		}
-		return s, err
-	}
-	chars, ok := a[1].(*Str)
-	if !ok {
-		return nil, raise(typeError, "strip arg must be None or str")
-	}
-	return strip(s, chars, true, true), m.step(len(chars.text) + 1)
-}
-
-func truncate(m *machine, a []Value) (Value, error) {
-	size, err := integer(a[1])
-	if err != nil {
-		return nil, raise(typeError, "'>=' not supported between instances of %s and 'int'", quote(typeName(a[1])))
-	}
-	end, err := textOf(a[3], func() error { return raise(typeError, "object of type %s has no len()", quote(typeName(a[3]))) })
-	if err != nil {
-		return nil, err
-	}
-	leeway := 5
+func truncate(m *machine, a []Value) Value {
+	size, end, leeway := integer(a[1]), textOf(a[3]), 5
 	if a[4] != nil {
-		if leeway, err = integer(a[4]); err != nil {
-			return nil, err
-		}
+		leeway = integer(a[4])
 	}
-	tail, _ := runes(end.text)
-	if size < tail {
-		return nil, raise("AssertionError", "expected length >= %d, got %d", tail, size)
+	check(size >= end.length() && leeway >= 0, "AssertionError", "truncate: want a length of at least %d and no negative leeway", end.length())
+	if length(a[0]) <= size+leeway {
+		return a[0]
 	}
-	if leeway < 0 {
-		return nil, raise("AssertionError", "expected leeway >= 0, got %d", leeway)
-	}
-	if n, err := length(a[0]); err != nil || n <= size+leeway {
-		return a[0], err
-	}
-	s, ok := a[0].(*Str)
-	if !ok {
-		return nil, noAttribute(a[0], "rsplit")
-	}
-	cut := s.slice(0, byteOf(s.text, size-tail))
-	if !truth(a[2]) {
-		if i := strings.LastIndexByte(cut.text, ' '); i >= 0 {
-			cut = cut.slice(0, i)
-		}
+	s := textOf(a[0])
+	cut := s.slice(0, s.byteOf(size-end.length()))
+	if i := strings.LastIndexByte(cut.text, ' '); i >= 0 && !truth(a[2]) {
+		cut = cut.slice(0, i)
 	}
 	return m.join(cut, end)
 }
 
-// quoteURL is urllib's quote of a text; for a query a space is +, and / is not kept.
-func quoteURL(s string, query bool) string {
-	s = url.QueryEscape(s)
-	if query {
-		return s
+// urlEncode quotes a text, or the pairs of a dict or list as a query.
+func urlEncode(m *machine, a []Value) Value {
+	quoted := func(v Value) string {
+		s := m.str(v).text
+		m.spend(3 * len(s))
+		return url.QueryEscape(s)
 	}
-	return strings.ReplaceAll(strings.ReplaceAll(s, "+", "%20"), "%2F", "/")
-}
-
-func urlEncode(m *machine, a []Value) (Value, error) {
-	plain := func(v Value, query bool) (string, error) {
-		s, err := m.str(v)
-		if err != nil {
-			return "", err
-		}
-		return quoteURL(s.text, query), m.spend(3 * len(s.text))
-	}
-	var pairs []Value
-	var err error
+	pairs := a[0]
 	switch v := a[0].(type) {
 	case *Dict:
-		for i, k := range v.keys {
-			pairs = append(pairs, newTuple(k, v.values[i]))
-		}
+		pairs = NewList(v.pairs()...)
 	case *List, *Undefined, *iterator:
-		pairs, err = m.iterate(v)
 	default:
-		text, err := plain(v, false)
-		return String(text), err
-	}
-	if err != nil {
-		return nil, err
+		return String(strings.NewReplacer("+", "%20", "%2F", "/").Replace(quoted(v)))
 	}
 	var out []string
-	for _, pair := range pairs {
-		kv, err := m.iterate(pair)
-		if err != nil {
-			return nil, raise(typeError, "cannot unpack non-iterable %s object", typeName(pair))
-		}
-		if len(kv) != 2 {
-			if len(kv) < 2 {
-				return nil, raise(valueError, "not enough values to unpack (expected 2, got %d)", len(kv))
-			}
-			return nil, raise(valueError, "too many values to unpack (expected 2)")
-		}
-		k, err := plain(kv[0], true)
-		if err != nil {
-			return nil, err
-		}
-		v, err := plain(kv[1], true)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, k+"="+v)
+	for _, pair := range m.iterate(pairs) {
+		k, v := m.pair(pair)
+		out = append(out, quoted(k)+"="+quoted(v))
 	}
-	return String(strings.Join(out, "&")), nil
+	return String(strings.Join(out, "&"))
 }
 
-func urlize(*machine, []Value) (Value, error) {
-	return nil, raise(runtimeError, "the filter urlize is not supported: it writes HTML")
+func wordCount(m *machine, a []Value) Value {
+	s := m.str(a[0]).text
+	return len(strings.FieldsFunc(s, func(r rune) bool { return r != '_' && !unicode.IsLetter(r) && !unicode.IsNumber(r) }))
 }
 
-func wordCount(m *machine, a []Value) (Value, error) {
-	s, err := m.str(a[0])
-	if err != nil {
-		return nil, err
-	}
-	word := func(r rune) bool { return r == '_' || unicode.IsLetter(r) || unicode.IsNumber(r) }
-	return len(strings.FieldsFunc(s.text, func(r rune) bool { return !word(r) })), m.step(len(s.text))
-}
-
-func wordWrap(m *machine, a []Value) (Value, error) {
-	s, ok := a[0].(*Str)
-	if !ok {
-		if u, ok := a[0].(*Undefined); ok {
-			return nil, u.fail()
-		}
-		return nil, noAttribute(a[0], "splitlines")
-	}
-	width, err := integer(a[1])
-	if err != nil {
-		return nil, err
-	}
-	newline := String("\n")
+func wordWrap(m *machine, a []Value) Value {
+	defined(a[0])
+	s, width, newline := textOf(a[0]), integer(a[1]), String("\n")
 	if a[3] != nil {
-		if newline, err = m.str(a[3]); err != nil {
-			return nil, err
-		}
-	}
-	if err := m.items(4 * len(s.text)); err != nil {
-		return nil, err
+		newline = m.str(a[3])
 	}
 	var lines []Value
-	for _, line := range splitLines(s, false) {
-		if width <= 0 {
-			return nil, raise(valueError, "invalid width %d (must be > 0)", width)
-		}
-		wrapped, err := m.concat(wrapText(line.(*Str), width, truth(a[2]), truth(a[4])), newline)
-		if err != nil {
-			return nil, err
-		}
-		lines = append(lines, wrapped)
+	for _, line := range s.splitLines(false) {
+		check(width > 0, valueError, "invalid width %d (must be > 0)", width)
+		lines = append(lines, m.concat(wrapText(line.(*Str), width, truth(a[2])), newline))
 	}
 	return m.concat(lines, newline)
 }
 
-func xmlAttr(m *machine, a []Value) (Value, error) {
-	d, ok := a[0].(*Dict)
-	if !ok {
-		if u, ok := a[0].(*Undefined); ok {
-			return nil, u.fail()
+// wrapText is Python's textwrap.wrap of one line, without tabs and replaced white space;
+// words are not cut at hyphens.
+func wrapText(s *Str, width int, breakLong bool) []Value {
+	var out []Value
+	for rest := s; rest.text != ""; {
+		if len(out) > 0 {
+			rest = rest.strip(nil, true, false)
 		}
-		return nil, noAttribute(a[0], "items")
+		var line int // bytes
+		for used := 0; line < len(rest.text); {
+			chunk := chunkRule.FindString(rest.text[line:])
+			n := utf8.RuneCountInString(chunk)
+			if used+n > width && n > width && breakLong && used < width {
+				line += rest.slice(line, len(rest.text)).byteOf(width - used)
+				break
+			}
+			if used+n > width && (used > 0 || breakLong) {
+				break
+			}
+			line, used = line+len(chunk), used+n
+		}
+		if one := rest.slice(0, line).strip(nil, false, true); one.text != "" {
+			out = append(out, one)
+		}
+		rest = rest.slice(line, len(rest.text))
 	}
+	return out
+}
+
+// chunkRule is white space or a word.
+var chunkRule = regexp.MustCompile(`^(?:` + space + `+|[^` + space[1:len(space)-1] + `]+)`)
+
+func xmlAttr(m *machine, a []Value) Value {
+	d := dictOrFail(a[0])
 	var parts []Value
 	for i, k := range d.keys {
 		if _, ok := d.values[i].(*Undefined); ok || d.values[i] == nil {
 			continue
 		}
-		key, ok := k.(*Str)
-		if !ok {
-			return nil, raise(typeError, "expected string or bytes-like object, got %s", quote(typeName(k)))
-		}
-		if strings.ContainsAny(key.text, " \t\n\r\f\v/>=") {
-			return nil, raise(valueError, "Invalid character in attribute name: %s", quote(key.text))
-		}
-		value, err := m.str(d.values[i])
-		if err != nil {
-			return nil, err
-		}
-		one, err := m.concat([]Value{escape(key), String(`="`), escape(value), String(`"`)}, nil)
-		if err != nil {
-			return nil, err
-		}
-		parts = append(parts, one)
+		key := textOf(k)
+		check(!strings.ContainsAny(key.text, " \t\n\r\f\v/>="), valueError, "Invalid character in attribute name: %s", quote(key.text))
+		parts = append(parts, m.concat([]Value{key, String(`="`), m.str(d.values[i]).mapped(htmlEscaper.Replace), String(`"`)}, emptyText))
 	}
 	if len(parts) > 0 && truth(a[1]) {
 		parts = slices.Insert(parts, 0, Value(emptyText))

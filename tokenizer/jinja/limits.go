@@ -12,12 +12,13 @@ const (
 	maxNesting = 100     // brackets, or blocks, in one another
 	maxChain   = 500     // operators in a row
 	maxCalls   = 200     // macros, and recursive loops, in one another: Python ends near there too
-	maxWalk    = 900     // lists in one another, written, compared or sorted: Python's recursion limit
+	maxDepth   = 900     // lists in one another, written, compared or sorted: Python's recursion limit
 	maxText    = 1 << 24 // bytes of one string: millions of tokens
 	maxItems   = 1 << 20 // items of one list
 	maxRange   = 100_000 // jinja2's sandbox has the same
 	maxBits    = 1 << 16 // of an integer
 	maxDigits  = 4300    // of an integer that is written or read: Python has the same
+	itemBytes  = 16      // of an item of a list
 
 	// DefaultSteps are about two seconds of work.
 	DefaultSteps = 1 << 24
@@ -45,10 +46,11 @@ type Error struct {
 func (e *Error) Error() string { return fmt.Sprintf("%s: line %d: %s", e.Name, e.Line, e.Message) }
 
 // Is makes errors.Is know ErrLimit.
-func (e *Error) Is(target error) bool { return target == ErrLimit && e.Kind == "limit" }
+func (e *Error) Is(target error) bool { return target == ErrLimit && e.Kind == limitError }
 
 // The kinds of errors that are raised here, by Python's names.
 const (
+	limitError     = "limit"
 	syntaxError    = "TemplateSyntaxError"
 	assertionError = "TemplateAssertionError"
 	runtimeError   = "TemplateRuntimeError"
@@ -64,78 +66,81 @@ const (
 	divisionError  = "ZeroDivisionError"
 )
 
-func raise(kind, format string, args ...any) error {
+// raise makes an error, which is thrown: panic(raise(…)). Parse and Render catch it.
+func raise(kind, format string, args ...any) *Error {
 	return &Error{Kind: kind, Message: fmt.Sprintf(format, args...)}
 }
 
-func limit(format string, args ...any) error { return raise("limit", format, args...) }
-
-// raised says whether an error is one of these kinds, as Python's except does.
-func raised(err error, kinds ...string) bool {
-	var e *Error
-	if !errors.As(err, &e) {
-		return false
+// check throws an error where something does not hold.
+func check(holds bool, kind, format string, args ...any) {
+	if !holds {
+		panic(raise(kind, format, args...))
 	}
-	for _, k := range kinds {
-		if e.Kind == k {
-			return true
-		}
-	}
-	return false
 }
 
-// named completes an error with the template's name.
-func named(err error, name string) error {
-	var e *Error
-	if errors.As(err, &e) && e.Name == "" {
-		e.Name = name
+// wrongType is the error of a value that is not what it has to be, or not there at all.
+func wrongType(want string, found Value) *Error {
+	defined(found)
+	return raise(typeError, "want %s, found %s", want, typeName(found))
+}
+
+// catch is deferred by what the package exports: an *Error that was thrown inside becomes
+// the error of the function. Other panics are mistakes of this package and go on.
+func catch(err *error, name string, line *int) {
+	switch e := recover().(type) {
+	case nil:
+	case *Error:
+		if e.Name = name; e.Line == 0 {
+			e.Line = max(*line, 1)
+		}
+		*err = e
+	default:
+		panic(e)
 	}
-	return err
 }
 
 // step counts n steps of work.
-func (m *machine) step(n int) error {
+func (m *machine) step(n int) {
 	if m.budget.Steps -= n; m.budget.Steps < 0 {
-		return limit("does not come to an end: still running after all its steps")
+		panic(raise(limitError, "does not come to an end: still running after all its steps"))
 	}
-	return nil
 }
 
 // spend counts bytes of values.
-func (m *machine) spend(bytes int) error {
-	if bytes > maxText {
-		return limit("makes a text of more than %d MiB", maxText>>20)
-	}
+func (m *machine) spend(bytes int) {
+	checkText(bytes)
 	if m.budget.Bytes -= bytes; m.budget.Bytes < 0 {
-		return limit("does not come to an end: has made more than %d MiB of values", DefaultBytes>>20)
+		panic(raise(limitError, "does not come to an end: has made more than %d MiB of values", DefaultBytes>>20))
 	}
-	return m.step(bytes>>4 + 1)
+	m.step(bytes>>4 + 1)
 }
-
-const itemBytes = 16
 
 // items counts a list of n items.
-func (m *machine) items(n int) error {
+func (m *machine) items(n int) {
 	if n > maxItems {
-		return limit("makes a list of more than %d items", maxItems)
+		panic(raise(limitError, "makes a list of more than %d items", maxItems))
 	}
-	return m.spend(n * itemBytes)
+	m.spend(n * itemBytes)
 }
 
-// enter and leave stand around the body of a macro or of a recursive loop.
-func (m *machine) enter() error {
+// checkText is for the length of a text that is being made.
+func checkText(bytes int) {
+	if bytes > maxText {
+		panic(raise(limitError, "makes a text of more than %d MiB", maxText>>20))
+	}
+}
+
+// enter stands before the body of a macro or of a recursive loop.
+func (m *machine) enter() {
 	if m.depth++; m.depth > maxCalls {
-		return limit("macros call each other more than %d deep", maxCalls)
+		panic(raise(limitError, "macros call each other more than %d deep", maxCalls))
 	}
-	return m.step(1)
+	m.step(1)
 }
 
-func (m *machine) leave() { m.depth-- }
-
-// deeper counts lists in one another where a value is gone through.
-func deeper(depth int) error {
-	if depth > maxWalk {
-		return raise("RecursionError", "maximum recursion depth exceeded")
+// deeper counts a step of going through a value, depth lists down.
+func (m *machine) deeper(depth int) {
+	if m.step(1); depth > maxDepth {
+		panic(raise("RecursionError", "maximum recursion depth exceeded"))
 	}
-	return nil
 }

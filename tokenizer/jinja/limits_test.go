@@ -48,12 +48,10 @@ func TestHostileTemplates(t *testing.T) {
 		{"indented by text", "{% set s = 'x\n' * 10000 %}{{ s | indent(s) }}", "makes a text of more than 16 MiB"},
 		{"formatted", "{{ '%9999999999s' | format(1) }}", "makes a text of more than 16 MiB"},
 		{"formatted with digits", "{{ '%.99999999f' % 1 }}", "makes a text of more than 16 MiB"},
-		{"formatted by an argument", "{{ '%*d' % (99999999, 1) }}", "makes a text of more than 16 MiB"},
 		{"formatted by a spec", "{{ '{:99999999}'.format(1) }}{{ '{:.99999999}'.format(1.5) }}", "makes a text of more than 16 MiB"},
 		{"formatted often", "{% set s = 'x' * 1000000 %}{{ ('{}' * 100).format(s" + strings.Repeat(", s", 99) + ") }}", "makes a text of more than 16 MiB"},
 		{"padded", "{{ 'x'.center(99999999) }}", "makes a text of more than 16 MiB"},
 		{"filled with zeros", "{{ 'x'.zfill(99999999) }}", "makes a text of more than 16 MiB"},
-		{"tabs", "{{ '\t'.expandtabs(99999999) }}", "makes a text of more than 16 MiB"},
 		{"much text", "{% for a in range(100000) %}{% for b in range(100000) %}" + strings.Repeat("x", 10000) + "{% endfor %}{% endfor %}", "writes more than 16 MiB"},
 		{"many lists", "{% set s = 'x' * 1000000 %}{% set n = namespace(l=[]) %}{% for i in range(1000) %}{% set n.l = n.l + [s | list] %}{% endfor %}", "makes a list of more than"},
 		{"many slices", "{% set l = range(100000) | list %}{% for i in range(100000) %}{% set k = l[1:] %}{% endfor %}", "does not come to an end"},
@@ -146,10 +144,12 @@ func FuzzTemplate(f *testing.F) {
 		f.Fatal("no golden files")
 	}
 	for _, path := range golden {
-		var cases []goldenCase
-		readJSON(f, path, &cases)
-		for i := 0; i < len(cases); i += 17 {
-			f.Add(cases[i].Source)
+		var groups map[string][]goldenCase
+		readJSON(f, path, &groups)
+		for _, cases := range groups {
+			for i := 0; i < len(cases); i += 17 {
+				f.Add(cases[i].source)
+			}
 		}
 	}
 	vars := variables(f)

@@ -1,8 +1,9 @@
 package jinja
 
 import (
-	"math"
+	"cmp"
 	"math/big"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -10,7 +11,7 @@ import (
 // truth is Python's bool(v).
 func truth(v Value) bool {
 	switch v := v.(type) {
-	case nil, *Undefined:
+	case nil:
 		return false
 	case bool:
 		return v
@@ -20,268 +21,159 @@ func truth(v Value) bool {
 		return v != 0
 	case *Str:
 		return v.text != ""
-	case *List:
-		return len(v.items) > 0
-	case *Dict:
-		return len(v.keys) > 0
-	case *loopValue:
-		return len(v.items) > 0
 	}
-	return true // a *big.Int is never 0
+	n, ok := lengthOf(v)
+	return n > 0 || !ok
 }
 
-// asInt is the int of a bool or int.
-func asInt(v Value) (int, bool) {
-	switch v := v.(type) {
-	case bool:
-		if v {
-			return 1, true
-		}
-		return 0, true
-	case int:
-		return v, true
+// dictOrFail is a value that has to be a dict.
+func dictOrFail(v Value) *Dict {
+	d, ok := v.(*Dict)
+	if !ok {
+		panic(wrongType("a dict", v))
 	}
-	return 0, false
+	return d
 }
 
-// asBig is any integer, bools among them.
-func asBig(v Value) (*big.Int, bool) {
-	if b, ok := v.(*big.Int); ok {
-		return b, true
+// textOf is a value that has to be a string.
+func textOf(v Value) *Str {
+	s, ok := v.(*Str)
+	if !ok {
+		panic(wrongType("a string", v))
 	}
-	i, ok := asInt(v)
-	return big.NewInt(int64(i)), ok
-}
-
-// asFloat is the float of any number; an integer that is too large is not ok.
-func asFloat(v Value) (f float64, number bool, err error) {
-	switch v := v.(type) {
-	case float64:
-		return v, true, nil
-	case *big.Int:
-		f, _ := new(big.Float).SetInt(v).Float64()
-		if math.IsInf(f, 0) {
-			return 0, true, raise(overflowError, "int too large to convert to float")
-		}
-		return f, true, nil
-	}
-	i, ok := asInt(v)
-	return float64(i), ok, nil
-}
-
-func isNumber(v Value) bool {
-	switch v.(type) {
-	case bool, int, float64, *big.Int:
-		return true
-	}
-	return false
-}
-
-// normBig is the value of an integer: an int where it fits.
-func normBig(i *big.Int) Value {
-	if i.IsInt64() {
-		return int(i.Int64())
-	}
-	return i
+	return s
 }
 
 // length is Python's len(v).
-func length(v Value) (int, error) {
+func length(v Value) int {
+	n, ok := lengthOf(v)
+	if !ok {
+		panic(raise(typeError, "object of type %s has no len()", quote(typeName(v))))
+	}
+	return n
+}
+
+func lengthOf(v Value) (n int, ok bool) {
 	switch v := v.(type) {
 	case *Str:
-		return utf8.RuneCountInString(v.text), nil
+		return v.length(), true
 	case *List:
-		return len(v.items), nil
+		return len(v.items), true
 	case *Dict:
-		return len(v.keys), nil
-	case *Undefined:
-		return 0, nil
+		return len(v.keys), true
 	case *loopValue:
-		return len(v.items), nil
+		return len(v.items), true
 	}
-	return 0, raise(typeError, "object of type %s has no len()", quote(typeName(v)))
+	return 0, isType[*Undefined](v)
 }
 
 // iterate gives the items of what can be gone through.
-func (m *machine) iterate(v Value) ([]Value, error) {
+func (m *machine) iterate(v Value) []Value {
 	switch v := v.(type) {
 	case *List:
-		return v.items, nil
+		return v.items
 	case *Dict:
-		return v.keys, nil
+		return v.keys
 	case *Str:
 		return m.characters(v)
 	case *Undefined:
-		return nil, nil
+		return nil
 	case *iterator:
-		return v.all()
+		items := v.items
+		v.items = nil
+		return items
 	}
-	return nil, raise(typeError, "%s object is not iterable", quote(typeName(v)))
+	panic(raise(typeError, "%s object is not iterable", quote(typeName(v))))
 }
 
-func (m *machine) characters(s *Str) ([]Value, error) {
-	if err := m.items(2 * len(s.text)); err != nil {
-		return nil, err
+// relation does an operator of comparison.
+func (m *machine) relation(op string, left, right Value) bool {
+	switch op {
+	case "==":
+		return m.equal(left, right, 0)
+	case "!=":
+		return !m.equal(left, right, 0)
+	case "in":
+		return m.contains(right, left)
+	case "not in":
+		return !m.contains(right, left)
 	}
-	out := make([]Value, 0, len(s.text))
-	for i := 0; i < len(s.text); {
-		_, size := utf8.DecodeRuneInString(s.text[i:])
-		out = append(out, s.slice(i, i+size))
-		i += size
-	}
-	return out, nil
+	return m.compare(op, left, right, 0)
 }
 
-// equal is Python's a == b.
-func (m *machine) equal(a, b Value, depth int) (bool, error) {
-	if err := m.step(1); err != nil {
-		return false, err
-	}
-	if err := deeper(depth); err != nil {
-		return false, err
-	}
+// equal is Python's a == b, depth lists down.
+func (m *machine) equal(a, b Value, depth int) bool {
+	m.deeper(depth)
 	switch x := a.(type) {
 	case *Str:
 		y, ok := b.(*Str)
-		return ok && x.text == y.text, nil
+		return ok && x.text == y.text
 	case nil:
-		return b == nil, nil
+		return b == nil
 	case *Undefined:
 		_, ok := b.(*Undefined)
-		return ok, nil
+		return ok
 	case bool, int, float64, *big.Int:
-		if !isNumber(b) {
-			return false, nil
-		}
 		order, ok := compareNumbers(a, b)
-		return ok && order == 0, nil
+		return ok && order == 0
 	case *List:
 		y, ok := b.(*List)
 		if !ok || x.kind != y.kind && !(x.kind.isTuple() && y.kind.isTuple()) || len(x.items) != len(y.items) {
-			return false, nil
-		}
-		if x.kind == valuesView {
-			return x == y, nil
+			return false
 		}
 		return m.equalItems(x.items, y.items, depth)
 	case *Dict:
 		y, ok := b.(*Dict)
 		if !ok || len(x.keys) != len(y.keys) {
-			return false, nil
+			return false
 		}
-		return m.equalDicts(x, y, depth)
-	}
-	return a == b, nil
-}
-
-func (m *machine) equalItems(x, y []Value, depth int) (bool, error) {
-	for i := range x {
-		if same, err := m.equal(x[i], y[i], depth+1); !same || err != nil {
-			return false, err
-		}
-	}
-	return true, nil
-}
-
-func (m *machine) equalDicts(x, y *Dict, depth int) (bool, error) {
-	for i, k := range x.keys {
-		h, err := hashable(k)
-		if err != nil {
-			return false, err
-		}
-		j := y.find(h)
-		if j < 0 {
-			return false, nil
-		}
-		if same, err := m.equal(x.values[i], y.values[j], depth+1); !same || err != nil {
-			return false, err
-		}
-	}
-	return true, nil
-}
-
-// compareNumbers is not ok where one of them is no number or NaN.
-func compareNumbers(a, b Value) (order int, ok bool) {
-	if x, ok := asInt(a); ok {
-		if y, ok := asInt(b); ok {
-			switch {
-			case x < y:
-				return -1, true
-			case x > y:
-				return 1, true
+		for i, k := range x.keys {
+			j := y.find(mustHash(k))
+			if j < 0 || !m.equal(x.values[i], y.values[j], depth+1) {
+				return false
 			}
-			return 0, true
 		}
+		return true
 	}
-	x, ok := bigFloat(a)
-	if !ok {
-		return 0, false
-	}
-	y, ok := bigFloat(b)
-	if !ok {
-		return 0, false
-	}
-	return x.Cmp(y), true
+	return a == b
 }
 
-// bigFloat is a number without any loss.
-func bigFloat(v Value) (*big.Float, bool) {
-	if f, ok := v.(float64); ok {
-		if math.IsNaN(f) {
-			return nil, false
+func (m *machine) equalItems(x, y []Value, depth int) bool {
+	for i := range x {
+		if !m.equal(x[i], y[i], depth+1) {
+			return false
 		}
-		return new(big.Float).SetFloat64(f), true
 	}
-	i, ok := asBig(v)
-	if !ok {
-		return nil, false
-	}
-	return new(big.Float).SetPrec(uint(max(64, i.BitLen()))).SetInt(i), true
+	return true
 }
 
 // compare answers <, <=, > and >=.
-func (m *machine) compare(op string, a, b Value, depth int) (bool, error) {
-	if err := m.step(1); err != nil {
-		return false, err
-	}
-	if err := deeper(depth); err != nil {
-		return false, err
-	}
-	for _, v := range []Value{a, b} {
-		if u, ok := v.(*Undefined); ok {
-			return false, u.fail()
-		}
-	}
+func (m *machine) compare(op string, a, b Value, depth int) bool {
+	m.deeper(depth)
+	defined(a, b)
 	switch x := a.(type) {
 	case *Str:
 		if y, ok := b.(*Str); ok {
-			return holds(op, strings.Compare(x.text, y.text)), nil
+			return holds(op, strings.Compare(x.text, y.text))
 		}
 	case *List:
 		y, ok := b.(*List)
-		if ok && (x.kind == list && y.kind == list || x.kind.isTuple() && y.kind.isTuple()) {
-			return m.compareItems(op, x.items, y.items, depth)
+		if !ok || x.kind.isView() || x.kind == rangeList || x.kind != y.kind {
+			break
 		}
+		for i := range min(len(x.items), len(y.items)) {
+			if !m.equal(x.items[i], y.items[i], depth+1) {
+				return m.compare(op, x.items[i], y.items[i], depth+1)
+			}
+		}
+		return holds(op, len(x.items)-len(y.items))
 	default:
 		if isNumber(a) && isNumber(b) {
 			order, ok := compareNumbers(a, b)
-			return ok && holds(op, order), nil
+			return ok && holds(op, order)
 		}
 	}
-	return false, raise(typeError, "'%s' not supported between instances of %s and %s", op, quote(typeName(a)), quote(typeName(b)))
-}
-
-func (m *machine) compareItems(op string, x, y []Value, depth int) (bool, error) {
-	for i := range min(len(x), len(y)) {
-		same, err := m.equal(x[i], y[i], depth+1)
-		if err != nil {
-			return false, err
-		}
-		if !same {
-			return m.compare(op, x[i], y[i], depth+1)
-		}
-	}
-	return holds(op, len(x)-len(y)), nil
+	panic(raise(typeError, "'%s' not supported between instances of %s and %s", op, quote(typeName(a)), quote(typeName(b))))
 }
 
 func holds(op string, order int) bool {
@@ -296,29 +188,170 @@ func holds(op string, order int) bool {
 	return order >= 0
 }
 
+// compareNumbers is not ok where one of them is no number or NaN.
+func compareNumbers(a, b Value) (order int, ok bool) {
+	if x, ok := asInt(a); ok {
+		if y, ok := asInt(b); ok {
+			return cmp.Compare(x, y), true
+		}
+	}
+	x, okx := exact(a)
+	y, oky := exact(b)
+	if !okx || !oky {
+		return 0, false
+	}
+	return x.Cmp(y), true
+}
+
 // contains is Python's item in v.
-func (m *machine) contains(v, item Value) (bool, error) {
+func (m *machine) contains(v, item Value) bool {
 	switch v := v.(type) {
 	case *Str:
-		s, ok := item.(*Str)
-		if !ok {
-			return false, raise(typeError, "'in <string>' requires string as left operand, not %s", typeName(item))
-		}
-		return strings.Contains(v.text, s.text), m.step(len(v.text)>>6 + 1)
+		m.step(len(v.text)>>6 + 1)
+		return strings.Contains(v.text, textOf(item).text)
 	case *Dict:
-		h, err := hashable(item)
-		return err == nil && v.find(h) >= 0, err
-	case *List, *Undefined, *iterator:
-		items, err := m.iterate(v)
-		if err != nil {
-			return false, err
+		return v.find(mustHash(item)) >= 0
+	}
+	return slices.ContainsFunc(m.iterate(v), func(x Value) bool { return m.equal(x, item, 0) })
+}
+
+// attribute is v.name: an attribute, or else an item.
+func (m *machine) attribute(v Value, name *Str) Value {
+	m.step(1)
+	if a, found := ownAttribute(v, name.text); found {
+		return a
+	}
+	if d, ok := v.(*Dict); ok {
+		if item, ok := d.Get(name.text); ok {
+			return item
 		}
-		for _, x := range items {
-			if same, err := m.equal(x, item, 0); same || err != nil {
-				return same, err
+	}
+	return unsafeOr(v, name)
+}
+
+// item is v[key]: an item, or else an attribute.
+func (m *machine) item(v, key Value) Value {
+	m.step(1)
+	defined(v)
+	if s, ok := key.(*sliceValue); ok {
+		return m.slice(v, s)
+	}
+	switch v := v.(type) {
+	case *Dict:
+		if h, ok := hash(key); ok {
+			if i := v.find(h); i >= 0 {
+				return v.values[i]
 			}
 		}
-		return false, nil
+	case *Str, *List:
+		if i, ok := asInt(key); ok {
+			if item := m.nth(v, i); item != missing {
+				return item
+			}
+		}
 	}
-	return false, raise(typeError, "argument of type %s is not iterable", quote(typeName(v)))
+	if name, ok := key.(*Str); ok {
+		if a, found := ownAttribute(v, name.text); found {
+			return a
+		}
+		return unsafeOr(v, name)
+	}
+	return &Undefined{of: v, name: key}
+}
+
+// nth is an item of a string or list, from the end where i is negative; missing if there
+// is none.
+func (m *machine) nth(v Value, i int) Value {
+	n := length(v)
+	if i < 0 {
+		i += n
+	}
+	if i < 0 || i >= n {
+		return missing
+	}
+	if l, ok := v.(*List); ok {
+		if l.kind.isView() {
+			return missing
+		}
+		return l.items[i]
+	}
+	s := v.(*Str)
+	m.step(len(s.text) >> 6)
+	at := i
+	if n < len(s.text) {
+		at = s.byteOf(i)
+	}
+	_, size := utf8.DecodeRuneInString(s.text[at:])
+	return s.slice(at, at+size)
+}
+
+// slice is v[start:stop:step].
+func (m *machine) slice(v Value, s *sliceValue) Value {
+	switch v := v.(type) {
+	case *Str:
+		start, stop, step := s.indices(v.length())
+		return m.sliceText(v, start, stop, step)
+	case *List:
+		if v.kind.isView() {
+			break
+		}
+		start, stop, step := s.indices(len(v.items))
+		out := &List{kind: v.kind, origin: v.origin}
+		if v.kind == groupTuple {
+			out.kind = tuple
+		}
+		for i := start; step > 0 && i < stop || step < 0 && i > stop; i += step {
+			out.items = append(out.items, v.items[i])
+		}
+		b := v.bounds
+		out.bounds = [3]int{b[0] + start*b[2], b[0] + stop*b[2], b[2] * step}
+		m.items(len(out.items))
+		return out
+	}
+	panic(raise(typeError, "%s object is not subscriptable", quote(typeName(v))))
+}
+
+func (m *machine) sliceText(s *Str, start, stop, step int) Value {
+	m.spend(len(s.text) >> 2)
+	if step == 1 {
+		i := s.byteOf(start)
+		return s.slice(i, i+s.slice(i, len(s.text)).byteOf(max(stop-start, 0)))
+	}
+	all := m.characters(s)
+	var r rope
+	for i := start; step > 0 && i < stop || step < 0 && i > stop; i += step {
+		r.str(all[i].(*Str))
+	}
+	return r.value()
+}
+
+// indices are those of Python's slice.indices, with a step that overflows nothing.
+func (s *sliceValue) indices(n int) (start, stop, step int) {
+	part := func(i, otherwise int) int {
+		if s.parts[i] == nil {
+			return otherwise
+		}
+		return min(max(integer(s.parts[i]), -1<<40), 1<<40)
+	}
+	if step = part(2, 1); step == 0 {
+		panic(raise(valueError, "slice step cannot be zero"))
+	}
+	low, high := 0, n
+	if step < 0 {
+		low, high = -1, n-1
+	}
+	bound := func(i, otherwise int) int {
+		if s.parts[i] == nil {
+			return otherwise
+		}
+		at := part(i, 0)
+		if at < 0 {
+			at += n
+		}
+		return min(max(at, low), high)
+	}
+	if step > 0 {
+		return bound(0, 0), bound(1, n), step
+	}
+	return bound(0, n-1), bound(1, -1), step
 }
