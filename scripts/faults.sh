@@ -44,7 +44,7 @@ outcome() {
 	esac
 }
 
-# settle KIND DIR REFERENCE goes on with the run in DIR and notes what came of the fault. An adapter of the run in other
+# settle KIND DIR REFERENCE resumes the run in DIR and notes what came of the fault. An adapter of the run in other
 # stays whole until then.
 settle() {
 	local kind=$1 dir=$2 reference=$3 first
@@ -183,7 +183,7 @@ newest() { find out/checkpoints -name 'step-*' | sort | tail -1; }
 for _ in 1 2 3; do
 	for file in state.safetensors state.json manifest.json; do
 		spoil "a bit of the newest checkpoint" "flip \$(newest)/$file"
-		grep -q 'warning: passed over: checkpoint: ' log || { note "a bit of the newest checkpoint" "LOST: no warning"; lost=$((lost + 1)); }
+		grep -q 'warning: skipped: checkpoint: ' log || { note "a bit of the newest checkpoint" "LOST: no warning"; lost=$((lost + 1)); }
 	done
 done
 for file in state.safetensors state.json manifest.json; do

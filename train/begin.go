@@ -4,37 +4,36 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"time"
 
-	"example.com/finetune/internal/files"
 	"example.com/finetune/loraone"
 	"example.com/finetune/loraone/spectrum"
 	"example.com/finetune/simd"
+	"example.com/finetune/train/rundir"
 )
 
-// begin brings the run to its first step, from a checkpoint or from nothing.
-func (r *run) begin(ctx context.Context) error {
+// prepare brings the run to its first step, from a checkpoint or from nothing.
+func (r *run) prepare(ctx context.Context, found *Found) error {
 	if err := r.hashBase(); err != nil {
 		return err
 	}
-	path, st, passed, err := findCheckpoint(r.c)
+	var st *state
+	path, skipped, err := rundir.Newest(found.checkpoints, func(path string) (err error) {
+		st, err = readState(path)
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	for _, err := range passed {
-		r.s.Report(Warning{fmt.Sprintf("skipped: %v", err)})
+	for _, err := range skipped {
+		r.Report(Warning{fmt.Sprintf("skipped: %v", err)})
 	}
-	if r.c.Packing {
-		r.s.Report(Warning{"packing has nothing to do: sequences lie end to end without padding anyway"})
+	if longest, made := r.Data.Train.Stats.Longest, r.Model.Config.MaxPositionEmbeddings; longest > made {
+		r.Report(Warning{fmt.Sprintf("the longest row has %d tokens; the model was made for %d (max_position_embeddings): a lower max_length cuts it", longest, made)})
 	}
-	if longest, made := r.s.Data.Train.Stats.Longest, r.s.Model.Config.MaxPositionEmbeddings; longest > made {
-		r.s.Report(Warning{fmt.Sprintf("the longest row has %d tokens; the model was made for %d (max_position_embeddings): a lower max_length cuts it", longest, made)})
-	}
-	r.s.Report(Planned{Plan: r.s.Plan, MappedBytes: r.s.Model.MappedBytes(), ResumedFrom: path})
-	r.started, r.saved = r.s.now(), r.s.now()
-	if st != nil {
+	r.Report(Planned{Plan: r.Plan, MappedBytes: r.Model.MappedBytes(), ResumedFrom: path})
+	r.started, r.saved.at = r.now(), r.now()
+	if path != "" {
 		return r.restore(path, st)
 	}
 	return r.fresh(ctx)
@@ -42,13 +41,13 @@ func (r *run) begin(ctx context.Context) error {
 
 // restore takes over a checkpoint.
 func (r *run) restore(path string, st *state) error {
-	if err := sameSettings(r.c, st.Settings); err != nil {
+	if err := r.c.Resumes(&st.Recipe); err != nil {
 		return err
 	}
 	if err := sameInputs(path, st, &r.st); err != nil {
 		return err
 	}
-	adapters, err := loraone.New(r.s.Model.Config, r.c.Lora(), st.Ranks)
+	adapters, err := loraone.New(r.Model.Config, r.c.Lora(), st.Ranks)
 	if err != nil {
 		return fmt.Errorf("checkpoint: %s: %w", path, err)
 	}
@@ -61,65 +60,60 @@ func (r *run) restore(path string, st *state) error {
 	}
 	r.st, r.best = *st, best
 	r.started = r.started.Add(-time.Duration(st.Seconds * float64(time.Second)))
-	if _, err := keepAdapter(r.c.OutputDir); err != nil {
+	settings, err := r.c.YAML()
+	if err != nil {
 		return err
 	}
-	dir := r.path(checkpointsDir)
-	if err := settle(dir, path, st.Step); err != nil {
+	own, short, err := r.dir.Resume(path, st.Step, r.c.SaveTotalLimit, st.Metrics, settings)
+	if err != nil {
 		return err
 	}
-	if err := prune(dir, r.c.SaveTotalLimit); err != nil { // what an interruption has left
-		return err
+	if short {
+		r.Report(Warning{"metrics.jsonl is shorter than the checkpoint says: lines are missing"})
 	}
-	if ownCheckpoint(r.c.OutputDir, path) {
-		r.last = filepath.Join(dir, stepName(st.Step))
-	}
-	if err := r.writeSettings(settingsFile); err != nil {
-		return err
-	}
-	if err := removeFrom(r.c.OutputDir, beginningFile); err != nil {
-		return err
-	}
-	return r.openMetrics()
+	r.saved.path, r.saved.revision = own, r.st.revision
+	return nil
 }
 
 // adopt makes adapters those of the run.
 func (r *run) adopt(a *loraone.Adapters) (err error) {
 	a.Attach(r.engine)
 	r.adapters = a
-	r.updater, err = newUpdater(r.c, r.batches.total, a, r.s.Pool)
+	r.updater, err = newUpdater(&r.c.Recipe, r.batches.total, a, r.Pool)
 	return err
 }
 
 // fresh evaluates the base and starts the adapters.
 func (r *run) fresh(ctx context.Context) error {
-	if err := r.clear(); err != nil {
+	settings, err := r.c.YAML()
+	if err != nil {
+		return err
+	}
+	if err := r.dir.Begin(settings); err != nil {
 		return err
 	}
 	if r.st.Validated {
-		loss, err := r.evalLoss(ctx)
-		if err != nil {
-			return r.early(err)
+		if r.st.Losses.Base, err = r.evalLoss(ctx); err != nil {
+			return err
 		}
-		r.st.BaseLoss = loss
 	}
-	indices := r.batches.initial(r.s.Plan.InitSamples)
+	indices := r.batches.initial(r.Plan.InitSamples)
 	r.engine.SetCompute(simd.ComputeF32) // the initial gradient, whatever compute says
-	defer r.engine.SetCompute(r.c.compute())
-	seqs, err := r.s.Data.Train.Sequences(indices)
+	defer r.engine.SetCompute(simd.Compute(r.c.Compute))
+	seqs, err := r.Data.Train.Sequences(indices)
 	if err != nil {
 		return err
 	}
 	adapters, report, err := loraone.Start(ctx, r.engine, r.c.Lora(), seqs, loraone.StartOptions{
-		Gamma: r.c.InitGamma, Seed: r.c.Seed, MaterialisedBytes: r.s.Plan.MaterialisedBytes,
-		Progress: func(done, total int) { r.s.Report(InitProgress{done, total}) },
+		Gamma: r.c.InitGamma, Seed: r.c.Seed, MaterialisedBytes: r.Plan.MaterialisedBytes,
+		Progress: func(done, total int) { r.Report(InitProgress{done, total}) },
 	})
 	var bad *spectrum.NonFiniteError
 	if errors.As(err, &bad) {
 		return r.nonFinite(0, err, indices[bad.Sequence:bad.Sequence+1])
 	}
 	if err != nil {
-		return r.early(err)
+		return err
 	}
 	if err := r.unchanged(); err != nil {
 		return err
@@ -136,55 +130,7 @@ func (r *run) warnOfNoGradient(report *loraone.StartReport) {
 	}
 	for _, m := range report.Modules {
 		if m.Norm == 0 {
-			r.s.Report(Warning{fmt.Sprintf("no gradient reaches %s: it gets the ordinary LoRA start", m.Name)})
+			r.Report(Warning{fmt.Sprintf("no gradient reaches %s: it gets the ordinary LoRA start", m.Name)})
 		}
 	}
-}
-
-// early is an interruption before there is anything to save.
-func (r *run) early(err error) error {
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return &InterruptedError{}
-	}
-	return err
-}
-
-// clear makes the folder that of a new run. The settings take it over in one step,
-// whatever of the run before is still there.
-func (r *run) clear() error {
-	if err := r.writeSettings(beginningFile); err != nil {
-		return err
-	}
-	kept, err := keepAdapter(r.c.OutputDir)
-	if err != nil {
-		return err
-	}
-	if err := clearOutput(r.c.OutputDir, kept); err != nil {
-		return err
-	}
-	if err := os.Rename(r.path(beginningFile), r.path(settingsFile)); err != nil {
-		return err
-	}
-	return r.openMetrics()
-}
-
-func (r *run) writeSettings(name string) error {
-	text, err := r.c.YAML()
-	if err != nil {
-		return err
-	}
-	return files.Write(r.path(name), text)
-}
-
-// openMetrics goes on with metrics.jsonl where the state is.
-func (r *run) openMetrics() error {
-	m, short, err := openMetrics(r.path(metricsFile), r.st.Metrics)
-	if err != nil {
-		return err
-	}
-	if short {
-		r.s.Report(Warning{"metrics.jsonl is shorter than the checkpoint says: lines are missing"})
-	}
-	r.metrics = m
-	return files.SyncDir(r.c.OutputDir)
 }

@@ -59,21 +59,3 @@ type (
 	// Warning is a remark that needs no answer.
 	Warning struct{ Text string }
 )
-
-// A Result is what a run came to. The losses are those of the validation rows;
-// without any they are 0 and Validated is false.
-type Result struct {
-	Dir       string // the adapter's folder
-	Finished  bool   // it was finished before, nothing was done
-	Steps     int
-	BestStep  int // the step whose adapter was saved
-	Validated bool
-	BaseLoss  float64 // of the model alone
-	StartLoss float64 // after the start, before the first step
-	BestLoss  float64
-	LastLoss  float64
-	TrainLoss float64 // over the steps of the last log line
-	Stopped   bool    // early, for want of improvement
-	Tokens    int
-	Seconds   float64
-}

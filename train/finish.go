@@ -3,39 +3,40 @@ package train
 import (
 	"fmt"
 	"math"
-	"os"
+	"path/filepath"
+	"runtime"
 	"slices"
 
-	"example.com/finetune/internal/files"
 	"example.com/finetune/internal/hint"
 	"example.com/finetune/loraone"
 	"example.com/finetune/loraone/peft"
 	"example.com/finetune/simd"
+	"example.com/finetune/train/report"
+	"example.com/finetune/train/rundir"
 )
 
-// finish writes the output folder. All of it is written under other names and
-// verified before any of it takes its place: first what describes the adapter, then
-// the adapter. Until then an adapter that stands there is whole, and whatever fails,
-// the last checkpoint is that of the last step.
+// finish leaves the adapter in the output folder. All of it is written under other
+// names and verified before any of it takes its place. Whatever fails, the last
+// checkpoint is that of the last step.
 func (r *run) finish() (*Result, error) {
 	p, err := r.publish()
 	if err != nil {
 		return nil, hint.New(fmt.Errorf("saving the adapter: %w", err), "nothing is lost: --resume finishes the run from its last checkpoint")
 	}
-	return p.result(r.c.OutputDir), nil
+	return &Result{Dir: r.c.OutputDir, Summary: p.Summary}, nil
 }
 
-func (r *run) publish() (*Provenance, error) {
+func (r *run) publish() (*rundir.Provenance, error) {
 	st := &r.st
 	if st.Validated {
 		r.restoreBest()
 		if st.BestStep == 0 {
-			r.s.Report(Warning{"no step made the validation loss lower than the start: the start itself is saved; a lower learning_rate may help"})
+			r.Report(Warning{"no step made the validation loss lower than the start: the start itself is saved; a lower learning_rate may help"})
 		}
 	} else {
 		st.BestStep = st.Step
 	}
-	adapter, err := peft.Prepare(r.c.OutputDir, r.adapters, r.s.baseName())
+	adapter, err := peft.Prepare(r.c.OutputDir, r.adapters, r.BaseModel)
 	if err != nil {
 		return nil, err
 	}
@@ -45,28 +46,10 @@ func (r *run) publish() (*Provenance, error) {
 	}
 	p := r.provenance()
 	pages, err := r.pages(p)
-	defer pages.abort()
 	if err != nil {
 		return nil, err
 	}
-	if err := pages.commit(); err != nil {
-		return nil, err
-	}
-	if err := adapter.Publish(); err != nil {
-		return nil, err
-	}
-	return p, r.settled()
-}
-
-// settled takes away the mark of an earlier run's adapter.
-func (r *run) settled() error {
-	if !has(r.c.OutputDir, unfinishedFile) {
-		return nil
-	}
-	if err := os.Remove(r.path(unfinishedFile)); err != nil {
-		return err
-	}
-	return files.SyncDir(r.c.OutputDir)
+	return p, r.dir.Publish(pages, adapter.Publish)
 }
 
 // restoreBest puts the best adapter so far back into the modules.
@@ -90,15 +73,15 @@ const (
 // probe reads the adapter in dir as everybody will, and compares what the model says
 // with it to what it says with the adapter as it was trained.
 func (r *run) probe(dir string) error {
-	first, err := r.s.Data.Train.Sequence(0)
+	first, err := r.Data.Train.Sequence(0)
 	if err != nil {
 		return err
 	}
 	ids := first.IDs[:min(probeTokens, len(first.IDs))]
 	r.engine.SetCompute(simd.ComputeF32) // in bf16 the last bit of a sum can move the first of the next
-	defer r.engine.SetCompute(r.c.compute())
+	defer r.engine.SetCompute(simd.Compute(r.c.Compute))
 	want := r.engine.Logits(ids).Data
-	loaded, err := peft.Load(dir, r.s.Model.Config)
+	loaded, err := peft.Load(dir, r.Model.Config)
 	if err != nil {
 		return fmt.Errorf("reading back: %w", err)
 	}
@@ -138,59 +121,44 @@ func (r *run) nudged(a *loraone.Adapters, ids []int32) []float32 {
 	return r.engine.Logits(ids).Data
 }
 
-// pages returns the files that describe the adapter, written and not in their place.
-func (r *run) pages(p *Provenance) (drafts, error) {
-	var d drafts
-	lines, err := ReadMetrics(r.path(metricsFile))
+// pages returns the files that describe the adapter.
+func (r *run) pages(p *rundir.Provenance) ([]rundir.Page, error) {
+	lines, err := rundir.ReadMetrics(r.dir.Path(rundir.MetricsFile))
 	if err != nil { // a report, which the adapter does not depend on
-		r.s.Report(Warning{fmt.Sprintf("%s is not drawn: %v", plotFile, err)})
+		r.Report(Warning{fmt.Sprintf("%s is not drawn: %v", rundir.PlotFile, err)})
 	}
-	text, err := encodeJSON(p)
+	text, err := rundir.EncodeJSON(p)
 	if err != nil {
-		return d, err
+		return nil, err
 	}
-	list := []struct {
-		name string
-		text []byte
-	}{{plotFile, Plot(lines, r.st.BestStep)}, {cardFile, card(r.c, p, r.s.Data)}, {provenanceFile, text}}
-	if has(r.c.OutputDir, cardFile) && !ownCard(r.c.OutputDir) {
-		r.s.Report(Warning{fmt.Sprintf("%s is not of a run and stays as it is: no model card is written", r.path(cardFile))})
-		list = slices.Delete(list, 1, 2)
+	pages := []rundir.Page{
+		{Name: rundir.PlotFile, Text: report.Plot(lines, r.st.BestStep)},
+		{Name: rundir.CardFile, Text: report.Card(&r.c.Config, p, r.Data.Split)},
+		{Name: rundir.ProvenanceFile, Text: text},
 	}
-	for _, page := range list {
-		if err := d.add(r.path(page.name), page.text); err != nil {
-			return d, err
-		}
+	if r.dir.ForeignCard() {
+		r.Report(Warning{fmt.Sprintf("%s is not of a run and stays as it is: no model card is written", r.dir.Path(rundir.CardFile))})
+		pages = slices.Delete(pages, 1, 2)
 	}
-	return d, nil
+	return pages, nil
 }
 
-// drafts are files that take their names together.
-type drafts []*files.Draft
-
-func (d *drafts) add(path string, text []byte) error {
-	f, err := files.Create(path)
-	if err != nil {
-		return err
+// provenance gathers what finetune.json says.
+func (r *run) provenance() *rundir.Provenance {
+	p := &rundir.Provenance{Version: r.Version, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH, Kernels: simd.Kernels()}
+	p.Base.Name, p.Base.Dir, p.Base.Files, p.Base.ChatTemplate = r.BaseModel, r.Model.Dir, r.st.Base, r.ChatTemplate
+	if abs, err := filepath.Abs(p.Base.Dir); err == nil {
+		p.Base.Dir = abs
 	}
-	*d = append(*d, f)
-	if _, err = f.Write(text); err != nil {
-		return err
+	p.Data.Files, p.Data.Sequences, p.Data.Train = r.Data.Files, r.st.Data, r.Data.Train.Stats
+	if r.st.Validated {
+		p.Data.Validation = &r.Data.Valid.Stats
 	}
-	return f.Sync() // a full disk shows here, not in commit
-}
-
-func (d drafts) commit() error {
-	for _, f := range d {
-		if err := f.Commit(); err != nil {
-			return err
-		}
+	st := &r.st
+	p.Recipe, p.Parameters, p.Init = st.Recipe, r.adapters.Parameters(), st.Init
+	p.Summary = rundir.Summary{
+		Steps: st.Step, BestStep: st.BestStep, Validated: st.Validated, Losses: st.Losses, TrainLoss: st.Logged,
+		StoppedEarly: st.stopped(r.c.EarlyStopping), Tokens: st.Tokens, Seconds: st.Seconds,
 	}
-	return nil
-}
-
-func (d drafts) abort() {
-	for _, f := range d {
-		f.Abort()
-	}
+	return p
 }

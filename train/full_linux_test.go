@@ -1,12 +1,13 @@
 package train
 
 import (
-	"context"
 	"errors"
 	"path/filepath"
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"example.com/finetune/train/rundir"
 )
 
 // smallDisk mounts a file system of the given size, until the test ends.
@@ -30,33 +31,28 @@ func smallDisk(t *testing.T, size string) string {
 func TestDiskFull(t *testing.T) {
 	o := newOffice(t)
 	whole := o.config(filepath.Join(t.TempDir(), "out"))
-	if _, err := o.session(t, whole).Run(context.Background()); err != nil {
-		t.Fatal(err)
-	}
-	want := content(t, filepath.Join(whole.OutputDir, adapterWeightsFile))
+	o.run(t, whole)
+	want := content(t, filepath.Join(whole.OutputDir, rundir.AdapterWeights))
 	for size, saved := range map[string]int{"20k": 0, "48k": 1, "90k": 2} { // a checkpoint is 28 KB and more
 		dir := smallDisk(t, size)
 		c := o.config(filepath.Join(dir, "out"))
 		c.SaveTotalLimit = 9
-		_, err := o.session(t, c).Run(context.Background())
+		err := o.fails(t, c)
 		if !errors.Is(err, unix.ENOSPC) {
 			t.Errorf("%s: got %v, want %v", size, err, unix.ENOSPC)
 			continue
 		}
-		if has(c.OutputDir, adapterConfigFile) || has(c.OutputDir, adapterWeightsFile) {
+		if len(glob(t, c.OutputDir, "adapter*")) > 0 {
 			t.Errorf("%s: something that looks like an adapter is left", size)
 		}
 		if err := unix.Mount("", dir, "", unix.MS_REMOUNT, "size=10m"); err != nil {
 			t.Fatal(err)
 		}
 		c.Resume = true
-		path, _, passed, err := findCheckpoint(&c)
-		if err != nil || len(passed) > 0 || (path == "") != (saved == 0) {
-			t.Errorf("%s: checkpoint %q, %v, %v", size, path, passed, err)
+		if found, err := look(t, c); err != nil || found.Resumes() != (saved > 0) {
+			t.Errorf("%s: %+v, %v", size, found, err)
 		}
-		if _, err := o.session(t, c).Run(context.Background()); err != nil {
-			t.Errorf("%s: resumed: %v", size, err)
-		} else if content(t, filepath.Join(c.OutputDir, adapterWeightsFile)) != want {
+		if o.run(t, c); content(t, filepath.Join(c.OutputDir, rundir.AdapterWeights)) != want {
 			t.Errorf("%s: the resumed run has another adapter", size)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"example.com/finetune/model"
 	"example.com/finetune/simd"
 	"example.com/finetune/train/optim"
+	"example.com/finetune/train/recipe"
 )
 
 // curveBound is the spec's: PyTorch's own float32 is within 1e-6 relative of the
@@ -19,29 +20,29 @@ const curveBound = 1e-5
 func TestCurvesMatchPyTorch(t *testing.T) {
 	golden.Each(t, "../model", func(t *testing.T, c *golden.Case) {
 		for name, want := range c.Train.Runs {
-			s := Default()
-			s.Optimizer = optim.AdamW.Name
+			s := recipe.Default()
+			s.Optimizer = recipe.Optimizer(optim.AdamW.Name)
 			if name == "loraone-preconditioned" {
-				s.Optimizer = optim.ScaledAdamW.Name
+				s.Optimizer = recipe.Optimizer(optim.ScaledAdamW.Name)
 			}
 			s.LearningRate, s.WarmupSteps, s.MaxGradNorm, s.WeightDecay, s.PreconditionReg = c.Train.LR, c.Train.Warmup, c.Train.Clip, c.Train.WD, c.Train.Lam
 			t.Run(name, func(t *testing.T) { followCurve(t, c, name != "lora", s, want) })
 		}
 		p := c.Preconditioned
-		s := Default()
-		s.Optimizer = optim.PreconditionedAdamW.Name
+		s := recipe.Default()
+		s.Optimizer = recipe.Optimizer(optim.PreconditionedAdamW.Name)
 		s.LearningRate, s.WarmupSteps, s.MaxGradNorm, s.WeightDecay = p.Rate, p.Warmup, p.Clip, p.WD
 		t.Run(optim.PreconditionedAdamW.Name, func(t *testing.T) { followCurve(t, c, true, s, p.Curve) })
 	})
 }
 
 // followCurve trains as a golden run did, from the spectral start or LoRA's.
-func followCurve(t *testing.T, c *golden.Case, spectral bool, s Config, want golden.Curve) {
+func followCurve(t *testing.T, c *golden.Case, spectral bool, s recipe.Config, want golden.Curve) {
 	p := simd.NewPool(2)
 	defer p.Close()
 	e := model.NewEngine(c.Load(t), p)
 	a := startCurve(t, c, spectral, e)
-	o, err := newUpdater(&s, len(want.Loss), a, p)
+	o, err := newUpdater(&s.Recipe, len(want.Loss), a, p)
 	if err != nil {
 		t.Fatal(err)
 	}

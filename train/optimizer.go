@@ -7,20 +7,21 @@ import (
 	"example.com/finetune/loraone"
 	"example.com/finetune/simd"
 	"example.com/finetune/train/optim"
+	"example.com/finetune/train/recipe"
 )
 
 // An updater turns a batch's summed gradients into an update of the adapters: divide
 // by the targets, clip by the global norm, and take the optimizer's step.
 type updater struct {
-	c         *Config
+	c         *recipe.Recipe
 	schedule  schedule
 	pool      *simd.Pool
 	adapters  *loraone.Adapters
 	optimizer *optim.Optimizer
 }
 
-func newUpdater(c *Config, total int, a *loraone.Adapters, p *simd.Pool) (*updater, error) {
-	o, err := optim.New(c.optimizer(), c.updates(), a.Modules, p)
+func newUpdater(c *recipe.Recipe, total int, a *loraone.Adapters, p *simd.Pool) (*updater, error) {
+	o, err := optim.New(c.Optimizer.Kind(), c.Updates(), a.Modules, p)
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 	"example.com/finetune/model"
 	"example.com/finetune/simd"
 	"example.com/finetune/train/optim"
+	"example.com/finetune/train/recipe"
 )
 
 // layer returns a 3×4 layer of rank 2 with small numbers in everything.
@@ -24,13 +25,13 @@ func layer(name string) *loraone.Layer {
 }
 
 // updaterOf returns an updater of some layers for ten steps.
-func updaterOf(t testing.TB, c *Config, p *simd.Pool, layers ...*loraone.Layer) *updater {
+func updaterOf(t testing.TB, c *recipe.Config, p *simd.Pool, layers ...*loraone.Layer) *updater {
 	t.Helper()
 	var modules []loraone.Module
 	for _, l := range layers {
 		modules = append(modules, l)
 	}
-	u, err := newUpdater(c, 10, loraone.Of(nil, modules), p)
+	u, err := newUpdater(&c.Recipe, 10, loraone.Of(nil, modules), p)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +48,7 @@ func values(u *updater) [][]float32 {
 }
 
 func TestOptimizerStepInFloat64(t *testing.T) {
-	c := Default()
+	c := recipe.Default()
 	c.Optimizer, c.LearningRate, c.LRSchedulerType, c.WarmupSteps, c.WeightDecay, c.MaxGradNorm = "adamw", 0.1, "constant", 0, 0.1, 0.05
 	p := simd.NewPool(1)
 	defer p.Close()
@@ -106,8 +107,8 @@ func TestOptimizerLeavesParametersAfterAnError(t *testing.T) {
 		{optim.ScaledAdamW.Name, 3e38, 0, "the preconditioned gradient of second is not finite", "too large"},
 		{optim.AdamW.Name, nan, 0, "the gradient of second is not finite", "a NaN"},
 	} {
-		c := Default()
-		c.Optimizer, c.MaxGradNorm = x.optimizer, 0
+		c := recipe.Default()
+		c.Optimizer, c.MaxGradNorm = recipe.Optimizer(x.optimizer), 0
 		first, second := layer("first"), layer("second")
 		o := updaterOf(t, &c, p, first, second)
 		a, m := append([]float32{}, first.A...), append([]float32{}, o.optimizer.State()[0].Value...)
@@ -132,8 +133,8 @@ func TestOptimizerStepOnMoreThreads(t *testing.T) {
 	for _, name := range []string{optim.PreconditionedAdamW.Name, optim.AdamW.Name, optim.ScaledAdamW.Name} {
 		var want []float32
 		for _, threads := range []int{1, 3} {
-			c := Default()
-			c.Optimizer = name
+			c := recipe.Default()
+			c.Optimizer = recipe.Optimizer(name)
 			p := simd.NewPool(threads)
 			layers := []*loraone.Layer{layer("a"), layer("b"), layer("c")}
 			o := updaterOf(t, &c, p, layers...)

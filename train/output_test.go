@@ -8,7 +8,8 @@ import (
 	"testing"
 
 	"example.com/finetune/loraone"
-	"example.com/finetune/train/optim"
+	"example.com/finetune/train/recipe"
+	"example.com/finetune/train/rundir"
 )
 
 // described are the adapter and what describes it.
@@ -46,10 +47,8 @@ func TestOverwriteKeepsTheOldUntilTheNewIsThere(t *testing.T) {
 	}
 	c.Overwrite = true
 	diverging := c
-	diverging.Optimizer, diverging.LearningRate = optim.AdamW.Name, 1e30
-	if _, err := o.session(t, diverging).Run(context.Background()); err == nil {
-		t.Fatal("no error at a rate of 1e30")
-	}
+	diverging.Optimizer, diverging.LearningRate = "adamw", 1e30
+	o.fails(t, diverging)
 	kept("a diverging run")
 
 	c.Seed = 7
@@ -61,20 +60,18 @@ func TestOverwriteKeepsTheOldUntilTheNewIsThere(t *testing.T) {
 	o.stop(t, c, func(e any) bool { s, ok := e.(Stepped); return ok && s.Step == 8 })
 	kept("interrupted in the middle")
 	c.Overwrite = false
-	_, err := CheckOutput(&c)
-	expect(t, "no flag", err, "holds an unfinished run", "--resume goes on with it, --overwrite replaces it", false)
+	_, err := look(t, c)
+	expect(t, "no flag", err, "holds an unfinished run", "--resume resumes it, --overwrite replaces it")
 
 	c.Resume = true
-	if found, err := CheckOutput(&c); err != nil || found != Checkpoint {
+	if found, err := look(t, c); err != nil || !found.Resumes() {
 		t.Errorf("%v, %v", found, err)
 	}
 	o.run(t, c)
 	checkNames(t, c.OutputDir)
 	sameFile(t, "resumed", fresh.OutputDir, c.OutputDir, "adapter_model.safetensors")
 	sameFile(t, "resumed", fresh.OutputDir, c.OutputDir, "metrics.jsonl")
-	if result := o.run(t, c); !result.Finished {
-		t.Errorf("once more: %+v", result)
-	}
+	finishing(t, o.session(t, c), Already)
 }
 
 // TestKilledWhileTakingOver stops an overwriting run while it clears the folder: it
@@ -90,7 +87,7 @@ func TestKilledWhileTakingOver(t *testing.T) {
 	o.run(t, c)
 	old := snapshot(t, c.OutputDir)
 	c.Seed = 7
-	text, err := c.resolved().YAML()
+	text, err := resolved(t, c).YAML()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,12 +95,12 @@ func TestKilledWhileTakingOver(t *testing.T) {
 	if err := os.RemoveAll(filepath.Join(c.OutputDir, "checkpoints", "step-000014")); err != nil {
 		t.Fatal(err)
 	}
-	if got := SettingsFile(c.OutputDir); filepath.Base(got) != ".run.yaml.new" {
-		t.Errorf("settings from %s", got)
-	}
-	_, err = CheckOutput(&c)
-	expect(t, "no flag", err, "holds an unfinished run", "--resume goes on with it, --overwrite replaces it", false)
+	_, err = look(t, c)
+	expect(t, "no flag", err, "holds an unfinished run", "--resume resumes it, --overwrite replaces it")
 	c.Resume = true
+	if got, err := rundir.Look(c.OutputDir); err != nil || filepath.Base(got.Settings) != ".run.yaml.new" {
+		t.Errorf("settings from %+v, %v", got, err)
+	}
 	o.stop(t, c, func(e any) bool { s, ok := e.(Stepped); return ok && s.Step == 2 })
 	for name, text := range snapshot(t, c.OutputDir) {
 		if text != old[name] {
@@ -126,17 +123,19 @@ func TestFailedVerification(t *testing.T) {
 	old := snapshot(t, c.OutputDir)
 	c.Overwrite = true
 	s := o.session(t, c)
-	r, err := s.newRun()
+	dir, err := rundir.Open(c.OutputDir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := r.train(context.Background()); err != nil {
-		t.Fatal(err)
+	r := s.newRun(dir)
+	s.Report = func(e any) {
+		if saved, ok := e.(Saved); ok && saved.Step == 4 {
+			r.adapters.Modules[1].(*loraone.Layer).A[5]++ // and no Sync
+		}
 	}
-	r.adapters.Modules[1].(*loraone.Layer).A[5]++ // and no Sync
-	_, err = r.finish()
-	expect(t, "another adapter", err, "saving the adapter: reading back: logits of up to ", "nothing is lost: --resume finishes the run from its last checkpoint", false)
-	if err := r.close(); err != nil {
+	_, err = r.train(context.Background(), new(Found))
+	expect(t, "another adapter", err, "saving the adapter: reading back: logits of up to ", "nothing is lost: --resume finishes the run from its last checkpoint")
+	if err := dir.Close(); err != nil {
 		t.Fatal(err)
 	}
 	for name, text := range snapshot(t, c.OutputDir) {
@@ -151,7 +150,7 @@ func TestFailedVerification(t *testing.T) {
 }
 
 // finishes resumes c and wants neither a step nor an evaluation.
-func (o *office) finishes(t testing.TB, c Config) {
+func (o *office) finishes(t testing.TB, c recipe.Config) {
 	t.Helper()
 	s := o.session(t, c)
 	s.Report = func(e any) {
@@ -224,8 +223,8 @@ func TestGoingBack(t *testing.T) {
 	other.OutputDir = filepath.Join(dir, "other")
 	o.run(t, other)
 	sameText(t, "elsewhere", want, content(t, filepath.Join(other.OutputDir, "adapter_model.safetensors")))
-	_, err := o.session(t, other).Run(context.Background())
-	expect(t, "over another run", err, "holds an adapter already", "--overwrite replaces it, --output-dir names another folder", false)
+	err := o.fails(t, other)
+	expect(t, "over another run", err, "holds an adapter already", "--overwrite replaces it, --output-dir names another folder")
 }
 
 // TestNothingIsWrittenThroughLinks plants links under every name of a run.

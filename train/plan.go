@@ -1,9 +1,11 @@
 package train
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"runtime"
+	"time"
 
 	"github.com/dustin/go-humanize"
 
@@ -12,6 +14,7 @@ import (
 	"example.com/finetune/loraone/spectrum"
 	"example.com/finetune/model"
 	"example.com/finetune/train/data"
+	"example.com/finetune/train/recipe"
 )
 
 // A Plan says how long a run will be. It needs the data and the model's
@@ -33,19 +36,19 @@ type Plan struct {
 
 // NewPlan returns the plan of training with c. valid may be nil. held is what the
 // process has allocated already. A budget that nothing fits into is an error.
-func NewPlan(c *Config, m *model.Config, train, valid *data.Set, held int64) (Plan, error) {
-	b := newBatches(c, train.Len())
+func NewPlan(c *recipe.Resolved, m *model.Config, train, valid *data.Set, held int64) (Plan, error) {
+	b := newBatches(&c.Recipe, train.Len())
 	p := Plan{
-		Steps: b.total, StepsPerEpoch: b.perEpoch, Warmup: newSchedule(c, b.total).warmup,
+		Steps: b.total, StepsPerEpoch: b.perEpoch, Warmup: newSchedule(&c.Recipe, b.total).warmup,
 		Parameters: c.Lora().Parameters(m), Tokens: train.Stats.Tokens,
 	}
 	if valid != nil && valid.Len() > 0 {
-		p.EvalEvery = evalEvery(c, b.total)
-		p.EvalRows = len(chooseEval(c, valid))
+		p.EvalEvery = evalEvery(c.EvalSteps, b.total)
+		p.EvalRows = len(chooseEval(&c.Recipe, valid))
 		p.EvalTokens = valid.Stats.Tokens * p.EvalRows / valid.Stats.Kept
 	}
-	if c.method().Need(loraone.Gradient) {
-		p.InitSamples = c.InitSamples.of(train.Len())
+	if c.Init.Method().Need(loraone.Gradient) {
+		p.InitSamples = c.InitSamples.Of(train.Len())
 		p.InitTokens = train.Stats.Tokens * p.InitSamples / train.Stats.Kept
 	}
 	err := p.fit(c, m, longest(train, valid), held)
@@ -64,7 +67,7 @@ const leastMaterialisedBytes = spectrum.DefaultMaterialisedBytes / 4
 
 // fit chooses the layout of the engine's memory, and then how much of the initial
 // gradient is in memory at a time: every step is longer with a smaller layout.
-func (p *Plan) fit(c *Config, m *model.Config, longest int, held int64) error {
+func (p *Plan) fit(c *recipe.Resolved, m *model.Config, longest int, held int64) error {
 	lora, n := c.Lora(), int64(p.Parameters)
 	adapters := lora.TrainingBytes(m, max(longest, model.MostTokens)) + 4*2*n // two moments at most
 	other := func(materialised int64) int64 {
@@ -102,17 +105,92 @@ func longest(train, valid *data.Set) int {
 }
 
 // evalEvery returns after how many steps to evaluate.
-func evalEvery(c *Config, total int) int {
-	if c.EvalSteps > 0 {
-		return c.EvalSteps
+func evalEvery(steps, total int) int {
+	if steps > 0 {
+		return steps
 	}
 	return max(1, (total+9)/10)
 }
 
 // threads returns how many will compute.
-func threads(c *Config) int {
+func threads(c *recipe.Resolved) int {
 	if c.Threads > 0 {
 		return c.Threads
 	}
 	return runtime.GOMAXPROCS(0)
+}
+
+// A Pace is how fast a run goes on a machine, in tokens a second: of a step,
+// forward and backward, and of an evaluation.
+type Pace struct{ Training, Evaluation float64 }
+
+// Left returns the time from the end of step to the end of the run at a pace, or
+// 0 where the pace is not known.
+func (p Plan) Left(step int, pace Pace) time.Duration {
+	seconds := 0.0
+	if pace.Training > 0 {
+		seconds += float64(p.Tokens) / float64(p.StepsPerEpoch) * float64(p.Steps-step) / pace.Training
+	}
+	if p.EvalEvery > 0 && pace.Evaluation > 0 {
+		done, all := step/p.EvalEvery, (p.Steps+p.EvalEvery-1)/p.EvalEvery // the last step is always evaluated
+		seconds += float64(all-done) * float64(p.EvalTokens) / pace.Evaluation
+	}
+	return time.Duration(seconds * float64(time.Second))
+}
+
+// Start returns the time from the mapping of the weights to the first step at a
+// pace: evaluations of the base and of the start, and the initial gradient between.
+func (p Plan) Start(pace Pace) time.Duration {
+	seconds := 0.0
+	if p.EvalEvery > 0 && pace.Evaluation > 0 {
+		seconds += 2 * float64(p.EvalTokens) / pace.Evaluation
+	}
+	if pace.Training > 0 {
+		seconds += float64(p.InitPasses*p.InitTokens) / pace.Training
+	}
+	return time.Duration(seconds * float64(time.Second))
+}
+
+// Trial measures the pace of the run on its first batch. Nothing is written.
+func (s *Session) Trial(ctx context.Context) (Pace, error) {
+	r := s.newRun(nil)
+	adapters, err := loraone.New(s.Model.Config, s.c.Lora(), nil)
+	if err != nil {
+		return Pace{}, err
+	}
+	adapters.Attach(r.engine)
+	r.adapters = adapters
+	err = s.Model.Guard(func() error {
+		indices := r.batches.batch(0)
+		for range 2 { // the first finds no page of the weights in memory and no buffer made
+			start := time.Now()
+			loss, err := r.backward(indices)
+			if err != nil {
+				return err
+			}
+			r.clock.trained, r.clock.training = loss.tokens, time.Since(start)
+		}
+		if len(r.eval) == 0 {
+			return nil
+		}
+		_, err := r.lossOf(ctx, r.eval[:min(len(r.eval), len(indices))])
+		return err
+	})
+	return r.clock.pace(), err
+}
+
+// A stopwatch adds up what a pace is of.
+type stopwatch struct {
+	trained, evaluated   int // tokens
+	training, evaluation time.Duration
+}
+
+func (w *stopwatch) pace() (p Pace) {
+	if w.training > 0 {
+		p.Training = float64(w.trained) / w.training.Seconds()
+	}
+	if w.evaluation > 0 {
+		p.Evaluation = float64(w.evaluated) / w.evaluation.Seconds()
+	}
+	return p
 }

@@ -2,13 +2,17 @@ package train
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"example.com/finetune/internal/files"
 	"example.com/finetune/model"
+	"example.com/finetune/train/recipe"
+	"example.com/finetune/train/rundir"
 )
 
 // TestResumedRunIsTheSame interrupts a run at many places; going on gives the
@@ -44,11 +48,11 @@ func TestResumedRunIsTheSame(t *testing.T) {
 	} {
 		cfg := o.config(filepath.Join(dir, name))
 		stopped := o.interrupt(t, cfg, c.when)
-		if stopped.Step != c.step || filepath.Base(stopped.Path) != fmt.Sprintf("step-%06d", c.step) {
+		if stopped.Step != c.step || filepath.Base(stopped.Checkpoint) != fmt.Sprintf("step-%06d", c.step) {
 			t.Errorf("%s: %+v, want step %d", name, stopped, c.step)
 		}
 		cfg.Resume = true
-		if found, err := CheckOutput(&cfg); err != nil || found != Checkpoint {
+		if found, err := look(t, cfg); err != nil || !found.Resumes() {
 			t.Errorf("%s: found %v, %v", name, found, err)
 		}
 		o.run(t, cfg)
@@ -95,7 +99,7 @@ func TestDamagedMetrics(t *testing.T) {
 			t.Errorf("%s: warned %q, want %q", what, warned, c.want)
 		}
 		sameFile(t, what, whole, config.OutputDir, "adapter_model.safetensors")
-		if _, err := ReadMetrics(path); err != nil && what != "damaged" {
+		if _, err := rundir.ReadMetrics(path); err != nil && what != "damaged" {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
@@ -108,13 +112,13 @@ func TestEarlyStoppingComesBack(t *testing.T) {
 	o := newOffice(t)
 	put(t, filepath.Join(o.data, "valid.jsonl"), `{"prompt": "ab", "completion": "QZJ"}`+"\n") // what is learned is no help
 	dir := t.TempDir()
-	config := func(name string) Config {
+	config := func(name string) recipe.Config {
 		c := o.config(filepath.Join(dir, name))
 		c.LearningRate, c.LRSchedulerType, c.MaxSteps, c.EvalSteps, c.EarlyStopping = 0.02, "constant", 60, 1, 4
 		return c
 	}
 	whole := o.run(t, config("whole"))
-	if !whole.Stopped || whole.Steps < 4 {
+	if !whole.StoppedEarly || whole.Steps < 4 {
 		t.Fatalf("%+v", whole)
 	}
 	c := config("stopped")
@@ -122,7 +126,7 @@ func TestEarlyStoppingComesBack(t *testing.T) {
 		o.interrupt(t, c, func(e any) bool { s, ok := e.(Evaluated); return ok && s.Step == step })
 		c.Resume = true
 	}
-	if result := o.run(t, c); result.Steps != whole.Steps || result.BestStep != whole.BestStep || result.BestLoss != whole.BestLoss {
+	if result := o.run(t, c); result.Steps != whole.Steps || result.BestStep != whole.BestStep || result.Best != whole.Best {
 		t.Errorf("%+v, want %+v", result, whole)
 	}
 	sameFile(t, "interrupted", filepath.Join(dir, "whole"), c.OutputDir, "adapter_model.safetensors")
@@ -134,7 +138,7 @@ func TestInterruptedBeforeAnythingIsSaved(t *testing.T) {
 	o.layout = model.Layout{MicroBatch: 1, Logits: 64}
 	c := o.config(filepath.Join(t.TempDir(), "out"))
 	stopped := o.interrupt(t, c, func(e any) bool { p, ok := e.(EvalProgress); return ok && p.Done < p.Total })
-	if stopped.Path != "" || stopped.Step != 0 {
+	if stopped.Checkpoint != "" || stopped.Step != 0 {
 		t.Errorf("%+v", stopped)
 	}
 	c.Resume = true // one command for a loop: it starts from the beginning
@@ -157,11 +161,11 @@ func TestResumePassesOverDamage(t *testing.T) {
 	} {
 		c := o.config(filepath.Join(dir, name))
 		o.interrupt(t, c, func(e any) bool { s, ok := e.(Stepped); return ok && s.Step == 11 })
-		list, err := checkpoints(filepath.Join(c.OutputDir, "checkpoints"))
-		if err != nil || len(list) != 2 {
-			t.Fatalf("%s: checkpoints %v, %v", name, list, err)
+		found, err := rundir.Look(c.OutputDir)
+		if err != nil || len(found.Checkpoints) != 2 {
+			t.Fatalf("%s: checkpoints %v, %v", name, found, err)
 		}
-		if err := damage(list[0].path); err != nil {
+		if err := damage(found.Checkpoints[0].Path); err != nil {
 			t.Fatal(err)
 		}
 		c.Resume = true
@@ -201,22 +205,21 @@ func TestResumeRefusesAnotherRun(t *testing.T) {
 	dir := t.TempDir()
 	c := o.config(filepath.Join(dir, "out"))
 	o.interrupt(t, c, func(e any) bool { s, ok := e.(Stepped); return ok && s.Step == 2 })
-	refused := func(what string, c Config, want, hint string) {
+	refused := func(what string, c recipe.Config, want, hint string) {
 		t.Helper()
-		_, err := o.session(t, c).Run(context.Background())
-		expect(t, what, err, want, hint, false)
+		expect(t, what, o.fails(t, c), want, hint)
 	}
-	refused("no resume", c, "holds an unfinished run", "--resume goes on with it, --overwrite replaces it")
+	refused("no resume", c, "holds an unfinished run", "--resume resumes it, --overwrite replaces it")
 	c.Resume = true
 	other := c
 	other.LearningRate = 1e-4
-	refused("another rate", other, "learning_rate was 0.005 when this run started and is 0.0001 now", "start with --learning-rate 0.005 to go on, or with --overwrite to begin again")
+	refused("another rate", other, "learning_rate was 0.005 when this run started and is 0.0001 now", "resume with --learning-rate 0.005, or begin again with --overwrite")
 	other = c
-	other.TargetModules = Names{"q_proj"}
-	refused("other modules", other, "target_modules was q_proj,v_proj when this run started and is q_proj now", "start with --target-modules q_proj,v_proj to go on, or with --overwrite to begin again")
+	other.TargetModules = recipe.Names{"q_proj"}
+	refused("other modules", other, "target_modules was q_proj,v_proj when this run started and is q_proj now", "resume with --target-modules q_proj,v_proj, or begin again with --overwrite")
 	other = c
 	other.MaxLength = 63
-	refused("another length", other, "max_length was 64", "start with --max-length 64 to go on, or with --overwrite to begin again")
+	refused("another length", other, "max_length was 64", "resume with --max-length 64, or begin again with --overwrite")
 	other = c
 	other.Model = tinyModel(t, 2)
 	refused("another model", other, "model.safetensors of the base model is not the file that ", "put the old file back, or begin again with --overwrite")
@@ -226,20 +229,36 @@ func TestResumeRefusesAnotherRun(t *testing.T) {
 	put(t, filepath.Join(other.Data, "valid.jsonl"), `{"text": "the"}`+"\n")
 	refused("other rows", other, "train.jsonl is not the file that ", "put the old file back, or begin again with --overwrite")
 	other = c
-	other.Map = Columns{"prompt": "completion", "completion": "prompt"}
+	other.Map = recipe.Columns{"prompt": "completion", "completion": "prompt"}
 	refused("other tokens", other, "the rows have other tokens than those that ", "tokenizer, chat_template, map and date must be as they were; --overwrite begins again")
 	other = c
 	other.Resume, other.ResumeFrom = false, filepath.Join(dir, "absent")
-	refused("no such checkpoint", other, "holds an unfinished run", "--resume goes on with it, --overwrite replaces it")
+	refused("no such checkpoint", other, "holds an unfinished run", "--resume resumes it, --overwrite replaces it")
 	other.OutputDir = filepath.Join(dir, "another")
 	refused("no such checkpoint", other, "checkpoint: open ", "")
 	state := filepath.Join(c.OutputDir, "checkpoints", "step-000002", "state.json")
-	text := strings.Replace(content(t, state), fmt.Sprintf(`"version": %d`, stateVersion), `"version": 99`, 1)
+	text := strings.Replace(content(t, state), fmt.Sprintf(`"version": %d`, stateLayout), `"version": 99`, 1)
 	put(t, state, text)
-	if err := seal(filepath.Dir(state)); err != nil {
+	seal(t, filepath.Dir(state))
+	refused("another layout", c, "step-000002: layout 99, this version reads 2 to 4", "--resume-from names another checkpoint in "+filepath.Join(c.OutputDir, "checkpoints"))
+}
+
+// seal writes the manifest of a checkpoint anew.
+func seal(t testing.TB, dir string) {
+	t.Helper()
+	sums := map[string]string{}
+	for _, name := range []string{"state.json", "state.safetensors"} {
+		sum, err := files.SHA256(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		sums[name] = sum
+	}
+	text, err := json.Marshal(sums)
+	if err != nil {
 		t.Fatal(err)
 	}
-	refused("another layout", c, "step-000002: layout 99, this version reads 3", "--resume-from names another checkpoint in "+filepath.Join(c.OutputDir, "checkpoints"))
+	put(t, filepath.Join(dir, "manifest.json"), string(text))
 }
 
 func content(t testing.TB, path string) string {
@@ -258,19 +277,19 @@ func TestResumeBeginsWhereNothingIsGood(t *testing.T) {
 	dir := t.TempDir()
 	whole := filepath.Join(dir, "whole")
 	o.run(t, o.config(whole))
-	for name, made := range map[string]func(c Config){
-		"nothing":       func(Config) {},
-		"empty folders": func(c Config) { mkdir(t, filepath.Join(c.OutputDir, "checkpoints")) },
-		"half a start": func(c Config) {
+	for name, made := range map[string]func(c recipe.Config){
+		"nothing":       func(recipe.Config) {},
+		"empty folders": func(c recipe.Config) { mkdir(t, filepath.Join(c.OutputDir, "checkpoints")) },
+		"half a start": func(c recipe.Config) {
 			mkdir(t, filepath.Join(c.OutputDir, "checkpoints", ".step-new"))
 			put(t, filepath.Join(c.OutputDir, "metrics.jsonl"), `{"step":`)
 			put(t, filepath.Join(c.OutputDir, ".run.yaml.tmp-0123abcd"), "model")
 		},
-		"half an adapter": func(c Config) {
+		"half an adapter": func(c recipe.Config) {
 			mkdir(t, filepath.Join(c.OutputDir, ".adapter.new"))
 			put(t, filepath.Join(c.OutputDir, "adapter_model.safetensors"), "torn")
 		},
-		"damage alone": func(c Config) {
+		"damage alone": func(c recipe.Config) {
 			o.interrupt(t, c, func(e any) bool { s, ok := e.(Stepped); return ok && s.Step == 2 })
 			if err := os.Remove(filepath.Join(c.OutputDir, "checkpoints", "step-000002", "manifest.json")); err != nil {
 				t.Fatal(err)
@@ -314,19 +333,19 @@ func TestFinishedRuns(t *testing.T) {
 	c := o.config(filepath.Join(t.TempDir(), "out"))
 	c.MaxSteps = 3
 	first := o.run(t, c)
-	_, err := o.session(t, c).Run(context.Background())
-	expect(t, "again", err, "holds an adapter already", "--overwrite replaces it, --output-dir names another folder", false)
+	err := o.fails(t, c)
+	expect(t, "again", err, "holds an adapter already", "--overwrite replaces it, --output-dir names another folder")
 	again := c
 	again.Resume = true
-	second := o.run(t, again)
-	if !second.Finished || second.BestLoss != first.BestLoss || second.Steps != 3 {
+	second := finishing(t, o.session(t, again), Already)
+	if second.Best != first.Best || second.Steps != 3 {
 		t.Errorf("resumed: %+v, first %+v", second, first)
 	}
 	again.LoraR = 2
-	_, err = o.session(t, again).Run(context.Background())
-	expect(t, "other settings", err, "lora_r was 4 when this run started and is 2 now", "start with --lora-r 4 to go on, or with --overwrite to begin again", false)
+	err = o.fails(t, again)
+	expect(t, "other settings", err, "lora_r was 4 when this run started and is 2 now", "resume with --lora-r 4, or begin again with --overwrite")
 	c.Overwrite, c.MaxSteps = true, 2
-	if third := o.run(t, c); third.Steps != 2 || third.Finished {
+	if third := o.run(t, c); third.Steps != 2 {
 		t.Errorf("overwritten: %+v", third)
 	}
 	if err := os.Remove(filepath.Join(c.OutputDir, "finetune.json")); err != nil {
@@ -334,13 +353,13 @@ func TestFinishedRuns(t *testing.T) {
 	}
 	again = c
 	again.Overwrite, again.Resume = false, true
-	_, err = o.session(t, again).Run(context.Background())
-	expect(t, "an adapter of others", err, "holds an adapter of another program", "--output-dir names another folder", false)
+	err = o.fails(t, again)
+	expect(t, "an adapter of others", err, "holds an adapter of another program", "--output-dir names another folder")
 }
 
 func TestOutputFolderMustBeOne(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "file")
 	put(t, path, "")
-	_, err := CheckOutput(&Config{OutputDir: path})
-	expect(t, "a file", err, "is not a folder", "", false)
+	_, err := rundir.Look(path)
+	expect(t, "a file", err, "is not a folder", "")
 }

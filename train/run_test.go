@@ -16,7 +16,8 @@ import (
 	"example.com/finetune/loraone"
 	"example.com/finetune/model"
 	"example.com/finetune/train/data"
-	"example.com/finetune/train/optim"
+	"example.com/finetune/train/recipe"
+	"example.com/finetune/train/rundir"
 )
 
 func TestRunWritesItsFolder(t *testing.T) {
@@ -40,21 +41,18 @@ func TestRunWritesItsFolder(t *testing.T) {
 		}
 		kinds = append(kinds, strings.TrimPrefix(fmt.Sprintf("%T", event), "train."))
 	}
-	result, err := s.Run(context.Background())
-	if err != nil {
-		t.Fatal(err)
-	}
+	result := finishing(t, s, Finished)
 	want := "Planned Evaluated Stepped Stepped Stepped Saved Stepped Evaluated Stepped Stepped Saved Stepped Stepped Evaluated Stepped Saved Stepped Stepped Stepped Saved Evaluated Stepped Stepped Evaluated Saved"
 	if got := strings.Join(kinds, " "); got != want {
 		t.Errorf("events\n got %s\nwant %s", got, want)
 	}
-	if !(result.BestLoss < result.StartLoss && result.StartLoss < result.BaseLoss) || result.Steps != 14 || !result.Validated || result.Finished {
+	if !(result.Best < result.Start && result.Start < result.Base) || result.Steps != 14 || !result.Validated {
 		t.Errorf("result %+v", result)
 	}
 	checkNames(t, c.OutputDir)
-	list, err := checkpoints(filepath.Join(c.OutputDir, "checkpoints"))
-	if err != nil || len(list) != 2 || filepath.Base(list[0].path) != "step-000014" || filepath.Base(list[1].path) != "step-000012" {
-		t.Errorf("checkpoints %v, %v", list, err)
+	found, err := rundir.Look(c.OutputDir)
+	if err != nil || len(found.Checkpoints) != 2 || found.Checkpoints[0].Step != 14 || found.Checkpoints[1].Step != 12 {
+		t.Errorf("checkpoints %v, %v", found, err)
 	}
 	checkMetrics(t, c.OutputDir, result)
 	checkProvenance(t, c, result)
@@ -77,7 +75,7 @@ func checkNames(t *testing.T, dir string) {
 
 func checkMetrics(t *testing.T, dir string, result *Result) {
 	t.Helper()
-	lines, err := ReadMetrics(filepath.Join(dir, "metrics.jsonl"))
+	lines, err := rundir.ReadMetrics(filepath.Join(dir, "metrics.jsonl"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,14 +94,14 @@ func checkMetrics(t *testing.T, dir string, result *Result) {
 	if !slices.Equal(steps, []int{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14}) || !slices.Equal(evals, []int{0, 4, 8, 12, 14}) {
 		t.Errorf("steps %v, evaluations %v", steps, evals)
 	}
-	if first := lines[0]; first.Step != 0 || *first.BaseEvalLoss != result.BaseLoss || *first.EvalLoss != result.StartLoss {
+	if first := lines[0]; first.Step != 0 || *first.BaseEvalLoss != result.Base || *first.EvalLoss != result.Start {
 		t.Errorf("first line %+v", first)
 	}
 }
 
-func checkProvenance(t *testing.T, c Config, result *Result) {
+func checkProvenance(t *testing.T, c recipe.Config, result *Result) {
 	t.Helper()
-	p, err := ReadProvenance(c.OutputDir)
+	p, err := rundir.ReadProvenance(c.OutputDir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,17 +109,17 @@ func checkProvenance(t *testing.T, c Config, result *Result) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(p.Base.Files) != 1 || p.Base.Files[0] != (fileHash{"model.safetensors", sum}) || p.Base.Dir != c.Model || p.Version != "test" {
+	if len(p.Base.Files) != 1 || p.Base.Files[0] != (rundir.FileHash{Name: "model.safetensors", SHA256: sum}) || p.Base.Dir != c.Model || p.Version != "test" {
 		t.Errorf("base %+v", p.Base)
 	}
-	if len(p.Init.Modules) != 4 || p.BestEvalLoss != result.BestLoss || p.Data.Train.Kept != 27 || p.Data.Validation.Kept != 8 || len(p.Data.Files) != 2 {
+	if len(p.Init.Modules) != 4 || p.Best != result.Best || p.Data.Train.Kept != 27 || p.Data.Validation.Kept != 8 || len(p.Data.Files) != 2 {
 		t.Errorf("provenance %+v", p)
 	}
-	var back Config
+	back := recipe.Default()
 	if err := back.ReadYAML(filepath.Join(c.OutputDir, "run.yaml")); err != nil {
 		t.Fatal(err)
 	}
-	if err := sameSettings(&back, p.Settings); err != nil {
+	if err := back.Resumes(&p.Recipe); err != nil {
 		t.Error(err)
 	}
 	card, err := os.ReadFile(filepath.Join(c.OutputDir, "README.md"))
@@ -197,16 +195,16 @@ func TestRunWithoutValidationAndWithPlainLoRA(t *testing.T) {
 	c.Data = filepath.Join(o.data, "train.jsonl")
 	c.Init, c.Optimizer, c.LRSchedulerType, c.MaxSteps, c.LoggingSteps = "lora", "adamw", "cosine", 5, 2
 	result := o.run(t, c)
-	if result.Validated || result.Steps != 5 || result.BestStep != 5 || result.BaseLoss != 0 || !(result.TrainLoss > 0) {
+	if result.Validated || result.Steps != 5 || result.BestStep != 5 || result.Base != 0 || !(result.TrainLoss > 0) {
 		t.Errorf("result %+v", result)
 	}
-	lines, err := ReadMetrics(filepath.Join(c.OutputDir, "metrics.jsonl"))
+	lines, err := rundir.ReadMetrics(filepath.Join(c.OutputDir, "metrics.jsonl"))
 	if err != nil || len(lines) != 3 || lines[0].Step != 2 || lines[2].Step != 5 {
 		t.Errorf("metrics %+v, %v", lines, err)
 	}
 	c.EarlyStopping, c.Overwrite = 1, true
-	_, err = o.session(t, c).Run(context.Background())
-	expect(t, "early stopping", err, "early_stopping_patience needs validation rows", "put a valid.jsonl beside train.jsonl, or set val_split", false)
+	_, err = o.open(t, c)
+	expect(t, "early stopping", err, "early_stopping_patience needs validation rows", "put a valid.jsonl beside train.jsonl, or set val_split")
 }
 
 func TestPlainLoRAStartsAtTheBase(t *testing.T) {
@@ -214,21 +212,18 @@ func TestPlainLoRAStartsAtTheBase(t *testing.T) {
 	c := o.config(filepath.Join(t.TempDir(), "out"))
 	c.Init, c.MaxSteps = "lora", 2
 	result := o.run(t, c)
-	if result.StartLoss != result.BaseLoss {
-		t.Errorf("start %v, base %v", result.StartLoss, result.BaseLoss)
+	if result.Start != result.Base {
+		t.Errorf("start %v, base %v", result.Start, result.Base)
 	}
 	s := o.session(t, c) // the shortcut of evaluate holds in bits
-	r, err := s.newRun()
-	if err != nil {
-		t.Fatal(err)
-	}
+	r := s.newRun(nil)
 	adapters, _, err := loraone.Start(t.Context(), r.engine, c.Lora(), nil, loraone.StartOptions{Seed: c.Seed})
 	if err != nil {
 		t.Fatal(err)
 	}
 	adapters.Attach(r.engine)
-	if loss, err := r.evalLoss(context.Background()); err != nil || loss != result.BaseLoss {
-		t.Errorf("with B = 0: %v, %v, want %v", loss, err, result.BaseLoss)
+	if loss, err := r.evalLoss(context.Background()); err != nil || loss != result.Base {
+		t.Errorf("with B = 0: %v, %v, want %v", loss, err, result.Base)
 	}
 }
 
@@ -245,11 +240,8 @@ func TestBestStepIsSavedAndStopsEarly(t *testing.T) {
 			warned = true
 		}
 	}
-	result, err := s.Run(context.Background())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !result.Stopped || result.Steps >= 40 || result.Steps != result.BestStep+2 || !(result.BestLoss < result.LastLoss) {
+	result := finishing(t, s, Finished)
+	if !result.StoppedEarly || result.Steps >= 40 || result.Steps != result.BestStep+2 || !(result.Best < result.Last) {
 		t.Errorf("result %+v", result)
 	}
 	if warned != (result.BestStep == 0) {
@@ -260,10 +252,10 @@ func TestBestStepIsSavedAndStopsEarly(t *testing.T) {
 func TestDivergenceStopsBeforeTheAdapterIsTouched(t *testing.T) {
 	o := newOffice(t)
 	c := o.config(filepath.Join(t.TempDir(), "out"))
-	c.Optimizer = optim.AdamW.Name // the default survives any rate, by its damping
+	c.Optimizer = "adamw" // the default survives any rate, by its damping
 	c.LearningRate, c.SaveSteps, c.EvalSteps = 1e30, 1, 100
-	_, err := o.session(t, c).Run(context.Background())
-	expect(t, "a rate of 1e30", err, "step 2: ", "a lower learning_rate (1e+30) or max_grad_norm; the checkpoints before it are good", false)
+	err := o.fails(t, c)
+	expect(t, "a rate of 1e30", err, "step 2: ", "a lower learning_rate (1e+30) or max_grad_norm; the checkpoints before it are good")
 	if err == nil || !strings.Contains(err.Error(), "train.jsonl:") || !strings.Contains(err.Error(), "not finite") {
 		t.Errorf("no row named: %v", err)
 	}
@@ -273,19 +265,23 @@ func TestDivergenceStopsBeforeTheAdapterIsTouched(t *testing.T) {
 		t.Errorf("%+v, %v", bad, err)
 	}
 	noAdapter(t, c.OutputDir)
-	path, st, passed, err := findCheckpoint(&Config{OutputDir: c.OutputDir, Resume: true})
-	if err != nil || st == nil || st.Step != 1 || len(passed) > 0 {
-		t.Errorf("the last good state: %s %+v %v %v", path, st, passed, err)
+	c.Resume = true
+	found, err := look(t, c)
+	if err != nil || !found.Resumes() {
+		t.Fatalf("%+v, %v", found, err)
+	}
+	if st, err := readState(found.checkpoints[0].Path); err != nil || st.Step != 1 {
+		t.Errorf("the last good state: %+v, %v", st, err)
 	}
 }
 
 func TestVocabularyIsChecked(t *testing.T) {
 	d := &Data{Train: &data.Set{MaxID: 264, MaxIDAt: data.Origin{File: "train.jsonl", Line: 7}}}
-	if err := d.CheckVocabulary(265); err != nil {
+	if err := d.checkVocabulary(265); err != nil {
 		t.Error(err)
 	}
-	expect(t, "an id too large", d.CheckVocabulary(264), "train.jsonl:7: token id 264, but the model's vocab_size is 264",
-		"tokenizer.json and config.json are of different models, or the chat template uses tokens the model lacks", false)
+	expect(t, "an id too large", d.checkVocabulary(264), "train.jsonl:7: token id 264, but the model's vocab_size is 264",
+		"tokenizer.json and config.json are of different models, or the chat template uses tokens the model lacks")
 }
 
 func TestCheckpointsComeByTheClockToo(t *testing.T) {

@@ -1,222 +1,145 @@
 package train
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"time"
 
-	"example.com/finetune/internal/files"
 	"example.com/finetune/internal/hint"
-	"example.com/finetune/loraone"
 	"example.com/finetune/model"
 	"example.com/finetune/simd"
+	"example.com/finetune/train/recipe"
+	"example.com/finetune/train/rundir"
 )
 
-// saveEvery is the longest time between two checkpoints.
-const saveEvery = 5 * time.Minute
+// Found is what a start finds in its output folder.
+type Found struct {
+	Finished *Result // of a finished run of the same settings, asked to resume; nil otherwise
 
-// A Session is a run that is ready to start: its data tokenised, its weights
-// mapped.
-type Session struct {
-	Config       Config
+	checkpoints []rundir.Checkpoint // to resume from, newest first
+}
+
+// Resumes reports whether there is a checkpoint to resume from.
+func (f *Found) Resumes() bool { return len(f.checkpoints) > 0 }
+
+// Look says what a run with these settings would find in its output folder. A run that
+// stands there is an error unless overwrite or resume is set, and one that is at work
+// there always is. It opens neither data nor weights, and writes nothing.
+func Look(c *recipe.Resolved) (*Found, error) {
+	if err := rundir.Busy(c.OutputDir); err != nil {
+		return nil, err
+	}
+	return find(c)
+}
+
+// find is Look for the run that holds the folder.
+func find(c *recipe.Resolved) (*Found, error) {
+	folder, err := rundir.Look(c.OutputDir)
+	if err != nil {
+		return nil, err
+	}
+	own := c.ResumeFrom != "" && rundir.OwnCheckpoint(c.OutputDir, c.ResumeFrom)
+	switch {
+	case c.Overwrite:
+		return new(Found), nil
+	case own || c.ResumeFrom != "" && folder.Kind == rundir.Empty:
+		return named(c)
+	case folder.Kind == rundir.Finished && c.Resume:
+		return finished(c)
+	case folder.Kind == rundir.Finished:
+		return nil, hint.New(fmt.Errorf("%s holds an adapter already", c.OutputDir), "--overwrite replaces it, --output-dir names another folder")
+	case folder.Kind == rundir.Unfinished && !c.Resume:
+		return nil, hint.New(fmt.Errorf("%s holds an unfinished run", c.OutputDir), "--resume resumes it, --overwrite replaces it")
+	case c.Resume:
+		return &Found{checkpoints: folder.Checkpoints}, nil
+	}
+	return new(Found), nil
+}
+
+// named finds the checkpoint that resume_from names.
+func named(c *recipe.Resolved) (*Found, error) {
+	st, err := readState(c.ResumeFrom)
+	if err != nil {
+		return nil, err
+	}
+	return &Found{checkpoints: []rundir.Checkpoint{{Step: st.Step, Path: c.ResumeFrom}}}, c.Resumes(&st.Recipe)
+}
+
+// finished finds the result of a finished run that had these settings.
+func finished(c *recipe.Resolved) (*Found, error) {
+	p, err := rundir.ReadProvenance(c.OutputDir)
+	if err != nil {
+		return nil, hint.New(fmt.Errorf("%s holds an adapter of another program: %w", c.OutputDir, err), "--output-dir names another folder")
+	}
+	return &Found{Finished: &Result{Dir: c.OutputDir, Summary: p.Summary}}, c.Resumes(&p.Recipe)
+}
+
+// Inputs are what a run needs besides its settings.
+type Inputs struct {
 	Version      string // of the program, for finetune.json
-	BaseModel    string // base_model_name_or_path; "": Config.Model
+	BaseModel    string // base_model_name_or_path; "": the model's setting
 	ChatTemplate bool   // the rows went through one
 	Model        *model.Model
 	Pool         *simd.Pool
-	Data         *Data
+	Data         *Data           // from LoadData, for this model's vocabulary
 	Plan         Plan            // from NewPlan
 	Report       func(event any) // told of the events of events.go; may be nil
-
-	now func() time.Time // time.Now; tests set it
 }
 
-// An InterruptedError is a run that its context ended. It goes on from Path.
-type InterruptedError struct {
-	Step int
-	Path string // of the checkpoint; "" when there was nothing to save yet
+// A Session is a run that is ready to start: its settings checked, its data tokenised,
+// its weights mapped. [NewSession] makes it.
+type Session struct {
+	Inputs
+	c    *recipe.Resolved
+	eval []model.Sequence // the validation rows used during training
+	now  func() time.Time // time.Now; tests set it
 }
 
-func (e *InterruptedError) Error() string { return fmt.Sprintf("interrupted after step %d", e.Step) }
-
-// A run is a session on its way.
-type run struct {
-	s        *Session
-	c        *Config // resolved
-	engine   *model.Engine
-	adapters *loraone.Adapters // from begin on
-	updater  *updater          // likewise
-	batches  *batches
-	profile  *model.Profile // of the steps; nil unless it is asked for
-	eval     []model.Sequence
-	metrics  *metrics
-
-	st      state
-	best    [][]float32 // the parameters at st.BestStep; nil before the first evaluation
-	started time.Time   // st.Seconds ago
-	saved   time.Time   // the last checkpoint
-	last    string      // its path while st is as it is there, else ""
-	running bool        // begin is done: st can be saved
-	steps   int         // since this start
-	clock   stopwatch
-}
-
-// Run trains and leaves the adapter in the output folder. When ctx ends it finishes
-// the step, saves a checkpoint and returns an *InterruptedError. After any other
-// error the folder holds the checkpoints so far, and the adapter that it held before.
-func (s *Session) Run(ctx context.Context) (*Result, error) {
-	if err := s.Config.Validate(); err != nil {
-		return nil, err
-	}
-	found, err := CheckOutput(&s.Config)
-	if err != nil {
-		return nil, err
-	}
-	if found == Finished {
-		return finishedResult(s.Config.OutputDir)
-	}
-	r, err := s.newRun()
-	if err != nil {
-		return nil, err
-	}
-	held, err := r.lock()
-	if err != nil {
-		return nil, err
-	}
-	defer held.release()
-	if found, err = findRun(&s.Config); err != nil {
-		return nil, err
-	}
-	if found == Finished { // by another run, since
-		return finishedResult(s.Config.OutputDir)
-	}
-	return r.guarded(ctx)
-}
-
-// lock makes the output folder and keeps other runs out of it.
-func (r *run) lock() (*lock, error) {
-	dir := r.c.OutputDir
-	if err := files.MkdirAll(dir); err != nil {
-		return nil, fmt.Errorf("output_dir: %w", err)
-	}
-	held, err := lockFolder(dir)
-	if errors.Is(err, errNoLocks) {
-		r.s.Report(Warning{fmt.Sprintf("the file system of %s has no locks: nothing keeps a second run out of it", dir)})
-		err = nil
-	}
-	if err == nil {
-		err = files.Sweep(dir)
-	}
-	if err != nil {
-		held.release()
-		return nil, fmt.Errorf("output_dir: %w", err)
-	}
-	return held, nil
-}
-
-// guarded runs. A weight file that was lost or changed under the run is an error,
-// after which the state is saved: no step has taken anything from it.
-func (r *run) guarded(ctx context.Context) (result *Result, err error) {
-	var changed error
-	fault := true
-	err = r.s.Model.Guard(func() error {
-		err := r.train(ctx)
-		if err == nil {
-			result, err = r.finish()
-		}
-		fault = false
-		if errors.As(err, new(changedError)) {
-			changed, err = err, nil // Guard says so itself
-		}
-		return err
-	})
-	if result != nil { // verified and in its place, whatever came after
-		return result, r.close()
-	}
-	if err == nil {
-		err = changed
-	}
-	if r.running && (fault || changed != nil) {
-		if _, e := r.save(); e == nil {
-			err = hint.New(fmt.Errorf("%w; saved after step %d", err, r.st.Step), "--resume goes on once the file is as it was")
-		}
-	}
-	return nil, errors.Join(err, r.close())
-}
-
-// train takes the run to its last step and leaves a checkpoint of it.
-func (r *run) train(ctx context.Context) error {
-	if err := r.begin(ctx); err != nil {
-		return err
-	}
-	r.running = true
-	err := r.loop(ctx)
-	if r.profile != nil {
-		r.s.Report(Profiled{Steps: r.steps, Profile: r.profile})
-	}
-	if err != nil {
-		return err
-	}
-	_, err = r.save()
-	return err
-}
-
-func (s *Session) newRun() (*run, error) {
-	if s.now == nil {
-		s.now = time.Now
-	}
+// NewSession returns a run that can start.
+func NewSession(c *recipe.Resolved, in Inputs) (*Session, error) {
+	s := &Session{Inputs: in, c: c, now: time.Now}
 	if s.Report == nil {
 		s.Report = func(any) {}
 	}
-	if err := s.Data.CheckVocabulary(s.Model.Config.VocabSize); err != nil {
+	if s.BaseModel == "" {
+		s.BaseModel = c.Model
+	}
+	if err := c.Lora().Check(in.Model.Config); err != nil {
 		return nil, err
 	}
-	r := &run{s: s, c: s.Config.resolved()}
-	valid := s.Data.Valid
-	if valid != nil {
-		var err error
-		if r.eval, err = valid.Sequences(chooseEval(r.c, valid)); err != nil {
-			return nil, err
+	valid := in.Data.Valid
+	if valid == nil {
+		if c.EarlyStopping > 0 {
+			return nil, hint.New(errors.New("early_stopping_patience needs validation rows"), "put a valid.jsonl beside train.jsonl, or set val_split")
 		}
-	} else if r.c.EarlyStopping > 0 {
-		return nil, hint.New(errors.New("early_stopping_patience needs validation rows"), "put a valid.jsonl beside train.jsonl, or set val_split")
+		return s, nil
 	}
 	var err error
-	if err := r.c.Lora().Check(s.Model.Config); err != nil {
-		return nil, err
-	}
-	r.engine = model.NewEngine(s.Model, s.Pool)
-	r.engine.Layout = s.Plan.Layout
-	r.engine.SetCompute(r.c.compute())
-	if r.c.Profile {
-		r.profile = model.NewProfile()
-	}
-	r.batches = newBatches(r.c, s.Data.Train.Len())
-	r.st = state{Version: stateVersion, Total: r.batches.total, Validated: len(r.eval) > 0, Evaluated: -1, Data: s.Data.digest()}
-	if r.st.Settings, err = r.c.settings(); err != nil {
-		return nil, err
-	}
-	for _, f := range s.Data.Files {
-		r.st.Files = append(r.st.Files, fileHash{filepath.Base(f.Path), f.SHA256})
-	}
-	return r, nil
+	s.eval, err = valid.Sequences(chooseEval(&c.Recipe, valid))
+	return s, err
 }
 
-func (s *Session) baseName() string {
-	if s.BaseModel != "" {
-		return s.BaseModel
+// ReadSettings sets what the run had in its run.yaml that start is to resume: found says
+// whether there is one, folder where it lies or would lie.
+func ReadSettings(c *recipe.Config, start *recipe.Config) (found bool, folder string, err error) {
+	folder = start.OutputDir
+	if start.ResumeFrom != "" {
+		folder = rundir.OfCheckpoint(start.ResumeFrom)
 	}
-	return s.Config.Model
-}
-
-func (r *run) path(name string) string { return filepath.Join(r.c.OutputDir, name) }
-
-// close ends the metrics file, if it was begun.
-func (r *run) close() error {
-	if r.metrics == nil {
-		return nil
+	run, err := rundir.Look(folder)
+	if err != nil || !start.Resuming() || run.Settings == "" {
+		return false, folder, err
 	}
-	return errors.Join(r.metrics.sync(), r.metrics.close())
+	if err := c.ReadYAML(run.Settings); err != nil {
+		return false, folder, err
+	}
+	for _, checkpoint := range run.Checkpoints {
+		if st, err := readState(checkpoint.Path); err == nil {
+			if st.early { // and run.yaml with it
+				renameOptimizer(&c.Recipe)
+			}
+			break
+		}
+	}
+	return true, folder, nil
 }

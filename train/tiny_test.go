@@ -3,7 +3,6 @@ package train
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -12,11 +11,13 @@ import (
 	"testing"
 	"time"
 
+	"example.com/finetune/internal/hint"
 	"example.com/finetune/internal/random"
 	"example.com/finetune/model"
 	"example.com/finetune/model/safetensors"
 	"example.com/finetune/simd"
 	"example.com/finetune/tokenizer"
+	"example.com/finetune/train/recipe"
 )
 
 // tinyModel writes a random llama of two layers with the vocabulary of
@@ -115,28 +116,32 @@ func newOffice(t testing.TB) *office {
 }
 
 // config is a run of seven steps an epoch, two epochs.
-func (o *office) config(out string) Config {
-	c := Default()
+func (o *office) config(out string) recipe.Config {
+	c := recipe.Default()
 	c.Model, c.Data, c.OutputDir = o.model, o.data, out
 	c.BatchSize, c.NumTrainEpochs, c.LearningRate = 4, 2, 5e-3
 	c.LoraR, c.MaxLength, c.EvalSteps, c.SaveSteps = 4, 64, 4, 3
 	return c
 }
 
-// session opens everything for a run, until the test ends.
-func (o *office) session(t testing.TB, c Config) *Session {
+// open opens everything for a run, until the test ends.
+func (o *office) open(t testing.TB, config recipe.Config) (*Session, error) {
 	t.Helper()
+	c, err := config.Resolve()
+	if err != nil {
+		t.Fatal(err)
+	}
 	p := simd.NewPool(o.threads)
 	t.Cleanup(p.Close)
 	tok, err := tokenizer.Load("data/testdata/tokenizer")
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := LoadData(&c, tok, nil, p, nil)
+	cfg, err := model.ReadConfig(c.Model)
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg, err := model.ReadConfig(c.Model)
+	d, err := LoadData(c, tok, nil, cfg.VocabSize, p, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,28 +150,61 @@ func (o *office) session(t testing.TB, c Config) *Session {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { m.Close() })
-	plan, err := NewPlan(&c, m.Config, d.Train, d.Valid, 0)
+	plan, err := NewPlan(c, m.Config, d.Train, d.Valid, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if o.layout != (model.Layout{}) {
 		plan.Layout = o.layout
 	}
-	return &Session{Config: c, Version: "test", Model: m, Pool: p, Data: d, Plan: plan, now: o.clock}
+	s, err := NewSession(c, Inputs{Version: "test", Model: m, Pool: p, Data: d, Plan: plan})
+	if err == nil {
+		s.now = o.clock
+	}
+	return s, err
 }
 
-// run runs c and fails the test where that fails.
-func (o *office) run(t testing.TB, c Config) *Result {
+// session is open for settings that a session can be made of.
+func (o *office) session(t testing.TB, c recipe.Config) *Session {
 	t.Helper()
-	result, err := o.session(t, c).Run(context.Background())
+	s, err := o.open(t, c)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return result
+	return s
+}
+
+// run runs c and fails the test where that fails.
+func (o *office) run(t testing.TB, c recipe.Config) *Result {
+	t.Helper()
+	return finishing(t, o.session(t, c), Finished)
+}
+
+// finishing runs a session that is to end so.
+func finishing(t testing.TB, s *Session, want Ending) *Result {
+	t.Helper()
+	out, err := s.Run(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out.Ending != want || out.Result == nil || out.Step != out.Result.Steps {
+		t.Fatalf("%+v, want ending %d", out, want)
+	}
+	return out.Result
+}
+
+// fails runs c and returns its error.
+func (o *office) fails(t testing.TB, c recipe.Config) error {
+	t.Helper()
+	out, err := o.session(t, c).Run(context.Background())
+	if err == nil || out.Ending != Failed || out.Result != nil {
+		t.Errorf("%+v, %v, want a failure", out, err)
+	}
+	return err
 }
 
 // interrupt is stop for a folder without an adapter, which then has none.
-func (o *office) interrupt(t testing.TB, c Config, when func(event any) bool) *InterruptedError {
+func (o *office) interrupt(t testing.TB, c recipe.Config, when func(event any) bool) Outcome {
 	t.Helper()
 	stopped := o.stop(t, c, when)
 	noAdapter(t, c.OutputDir)
@@ -174,7 +212,7 @@ func (o *office) interrupt(t testing.TB, c Config, when func(event any) bool) *I
 }
 
 // stop runs c until when says so of an event, and wants an interruption.
-func (o *office) stop(t testing.TB, c Config, when func(event any) bool) *InterruptedError {
+func (o *office) stop(t testing.TB, c recipe.Config, when func(event any) bool) Outcome {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -184,22 +222,58 @@ func (o *office) stop(t testing.TB, c Config, when func(event any) bool) *Interr
 			cancel()
 		}
 	}
-	_, err := s.Run(ctx)
-	var stopped *InterruptedError
-	if !errors.As(err, &stopped) {
-		t.Fatalf("got %v, want an interruption", err)
+	out, err := s.Run(ctx)
+	if err != nil || out.Ending != Interrupted {
+		t.Fatalf("got %+v, %v, want an interruption", out, err)
 	}
-	return stopped
+	return out
+}
+
+// resolved are settings that can be.
+func resolved(t testing.TB, c recipe.Config) *recipe.Resolved {
+	t.Helper()
+	r, err := c.Resolve()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// look is Look for settings that can be.
+func look(t testing.TB, c recipe.Config) (*Found, error) {
+	t.Helper()
+	return Look(resolved(t, c))
+}
+
+// expect fails unless err contains want and carries this hint.
+func expect(t testing.TB, what string, err error, want, advice string) {
+	t.Helper()
+	if err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("%s:\n got %v\nwant %s", what, err, want)
+		return
+	}
+	if got := hint.Of(err); got != advice {
+		t.Errorf("%s: hint %q, want %q", what, got, advice)
+	}
 }
 
 // noAdapter fails where the folder holds something that looks like an adapter.
 func noAdapter(t testing.TB, dir string) {
 	t.Helper()
 	for _, pattern := range []string{"adapter*", "*.safetensors", "*.bin"} {
-		if list, _ := filepath.Glob(filepath.Join(dir, pattern)); len(list) > 0 {
+		if list := glob(t, dir, pattern); len(list) > 0 {
 			t.Errorf("left behind: %v", list)
 		}
 	}
+}
+
+func glob(t testing.TB, dir, pattern string) []string {
+	t.Helper()
+	list, err := filepath.Glob(filepath.Join(dir, pattern))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
 }
 
 // sameFile fails unless a file of two folders has the same bytes.

@@ -3,6 +3,9 @@ package main
 import (
 	"cmp"
 	"errors"
+	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -10,12 +13,14 @@ import (
 	"example.com/finetune/internal/files"
 	"example.com/finetune/internal/hint"
 	"example.com/finetune/train/data"
+	"example.com/finetune/train/recipe"
+	"example.com/finetune/train/report"
 )
 
 type checkCommand struct {
 	ConfigFile string `name:"config" short:"c" group:"Files:" placeholder:"FILE" help:"Settings from a YAML file, such as the run.yaml of a run; flags go over them."`
 
-	Rows rowFlags `embed:""`
+	rowFlags
 
 	Show int    `placeholder:"N" help:"Print N rows of the first file, chosen by the seed, with what is trained set apart."`
 	HTML string `name:"html" placeholder:"FILE" help:"Write all this as a page, with rows."`
@@ -35,28 +40,12 @@ For example:
 `
 }
 
-// A checkPage is all that check has to say. With --json it is printed as it is.
-type checkPage struct {
-	OK           bool           `json:"ok"` // no run would stop
-	Model        string         `json:"model"`
-	ChatTemplate bool           `json:"chat_template"` // the rows go through one
-	Positions    int            `json:"max_position_embeddings"`
-	MaxLength    int            `json:"max_length"`
-	Overlong     string         `json:"overlong"`
-	TrainOn      string         `json:"train_on"`
-	Files        []checkedFile  `json:"files"`
-	Stops        []data.Mistake `json:"stops"` // of all files
-}
-
-// A checkedFile is one file and what it is for.
-type checkedFile struct {
-	Use string `json:"use"` // train, valid or test
-	*data.Report
-}
+// pageRows is how many rows of each file a page shows unless --show says more.
+const pageRows = 8
 
 // Run checks every file, and fails where a run would.
 func (c *checkCommand) Run(u *ui, ctx *kong.Context) error {
-	config, err := c.Rows.config(c.ConfigFile, ctx)
+	config, err := c.resolve(u, c.ConfigFile, ctx)
 	if err != nil {
 		return err
 	}
@@ -78,7 +67,11 @@ func (c *checkCommand) Run(u *ui, ctx *kong.Context) error {
 		return err
 	}
 	if c.HTML != "" {
-		if err := writePage(c.HTML, page); err != nil {
+		text, err := page.HTML()
+		if err == nil {
+			err = files.Write(c.HTML, text)
+		}
+		if err != nil {
 			return err
 		}
 		u.infof("finetune: the page is in %s", c.HTML)
@@ -89,7 +82,7 @@ func (c *checkCommand) Run(u *ui, ctx *kong.Context) error {
 	return nil
 }
 
-func (c *checkCommand) print(u *ui, page *checkPage) error {
+func (c *checkCommand) print(u *ui, page *report.CheckPage) error {
 	if c.JSON {
 		return u.printJSON(page)
 	}
@@ -101,11 +94,11 @@ func (c *checkCommand) print(u *ui, page *checkPage) error {
 }
 
 // check reads the files, one after the other.
-func (j *rowJob) check(u *ui, checker *data.Checker) *checkPage {
+func (j *rowJob) check(u *ui, checker *data.Checker) *report.CheckPage {
 	c := j.config
-	page := &checkPage{
+	page := &report.CheckPage{
 		Model: j.name, ChatTemplate: j.template != nil, Positions: j.shape.MaxPositionEmbeddings,
-		MaxLength: c.MaxLength, Overlong: c.Overlong, TrainOn: c.TrainOn,
+		MaxLength: c.MaxLength, Overlong: string(c.Overlong), TrainOn: string(c.TrainOn),
 		Stops: []data.Mistake{},
 	}
 	watch := newByteProgress(u, j.paths)
@@ -122,7 +115,7 @@ func (j *rowJob) check(u *ui, checker *data.Checker) *checkPage {
 		for _, before := range page.Files {
 			before.Share(r)
 		}
-		page.Files = append(page.Files, checkedFile{f.use, r})
+		page.Files = append(page.Files, report.CheckedFile{Use: f.use, Report: r})
 		page.Stops = append(page.Stops, r.Stops...)
 	}
 	if j.paths.Train == "" {
@@ -155,14 +148,14 @@ type byteProgress struct {
 }
 
 func newByteProgress(u *ui, paths data.Paths) *byteProgress {
-	b := &byteProgress{progress: newProgress(u, "auto"), start: time.Now()}
+	b := &byteProgress{progress: newProgress(u, recipe.ProgressAuto), start: time.Now()}
 	for _, p := range []string{paths.Train, paths.Valid, paths.Test} {
 		b.total += files.Size(p)
 	}
 	return b
 }
 
-// begin goes on to the next file and returns what is to be told the bytes read.
+// begin moves to the next file and returns what is to be told the bytes read.
 func (b *byteProgress) begin(path string) func(read int64) {
 	b.before += b.size
 	b.size = files.Size(path)
@@ -175,4 +168,178 @@ func (b *byteProgress) begin(path string) func(read int64) {
 		done := b.before + read
 		b.progress.show("megabyte", int(done/mega), int((b.total+mega-1)/mega), bytesText(int64(float64(done)/took.Seconds()))+"/s", path)
 	}
+}
+
+// plotWidth is the columns of the longest bar.
+const plotWidth = 40
+
+// printPage writes the report of every file.
+func printPage(u *ui, p *report.CheckPage) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s    %s: %s\n", u.bold("model"), p.Model, p.Settings())
+	for _, f := range p.Files {
+		fmt.Fprintf(&b, "\n%s  %s\n", u.bold(f.Path), f.Purpose())
+		for _, fact := range p.Facts(f) {
+			label := fmt.Sprintf("  %-10s", fact.Label)
+			if fact.Odd {
+				label = u.yellow(label)
+			}
+			fmt.Fprintf(&b, "%s %s\n", label, fact.Text)
+		}
+		printHistogram(&b, f.Lengths.Histogram)
+		printWorst(&b, u, f.Report)
+		printMistakes(&b, u, f.Report)
+	}
+	fmt.Fprintf(&b, "\n%s\n", u.bold(p.Verdict()))
+	for _, s := range p.Stops {
+		fmt.Fprintf(&b, "  %s\n", report.OneLine(s.Text))
+	}
+	return u.printf("%s", b.String())
+}
+
+// eighths are the ends of a bar.
+var eighths = []rune(" ▏▎▍▌▋▊▉█")
+
+// printHistogram draws the lengths of rows.
+func printHistogram(b *strings.Builder, bars []data.Bar) {
+	most := report.TallestBar(bars)
+	if most == 0 {
+		return
+	}
+	b.WriteString("\n  tokens a row\n")
+	for _, bar := range bars {
+		n := (bar.Rows*plotWidth*8 + most - 1) / most // eighths of a column; a row at all shows
+		drawn := strings.Repeat("█", n/8)
+		if n%8 > 0 {
+			drawn += string(eighths[n%8])
+		}
+		line := fmt.Sprintf("  %13s  %s %s", report.BarLabel(bar), drawn, count(bar.Rows))
+		b.WriteString(strings.TrimRight(line, " ") + "\n")
+	}
+}
+
+// printWorst lists the rows to look at.
+func printWorst(b *strings.Builder, u *ui, r *data.Report) {
+	if len(r.Worst) == 0 {
+		return
+	}
+	fmt.Fprintf(b, "\n  %s\n", u.yellow("rows to look at"))
+	for _, w := range r.Worst {
+		fmt.Fprintf(b, "  %v: %s\n", w.Origin, report.OneLine(strings.Join(w.Why, "; ")))
+	}
+}
+
+// printMistakes lists the first mistakes, each with its hint.
+func printMistakes(b *strings.Builder, u *ui, r *data.Report) {
+	if r.MistakeCount == 0 {
+		return
+	}
+	head := many(r.MistakeCount, "mistake")
+	if n := len(r.Mistakes); n < r.MistakeCount {
+		head += fmt.Sprintf(", the first %d", n)
+	}
+	fmt.Fprintf(b, "\n  %s\n", u.red(head))
+	last := ""
+	for _, m := range r.Mistakes {
+		fmt.Fprintf(b, "  %s\n", report.OneLine(m.Text))
+		if m.Hint != last { // the same advice is given once
+			printHint(b, m.Hint)
+		}
+		last = m.Hint
+	}
+}
+
+func printHint(b *strings.Builder, hint string) {
+	if hint != "" {
+		fmt.Fprintf(b, "    hint: %s\n", hint)
+	}
+}
+
+// printSamples writes rows token by token: on a terminal in colours, else with what
+// is trained in ⟦ ⟧ and a bar between tokens.
+func printSamples(u *ui, rows []data.Sample) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	spell, legend := bracketTokens, "⟦…⟧ is trained; │ stands between tokens"
+	if u.colours {
+		spell = colourTokens
+		legend = colourTokens([]data.Token{{Text: " trained ", Trained: true}, {Text: " not trained "}, {Text: " special ", Special: true}})
+	}
+	if slices.ContainsFunc(rows, func(r data.Sample) bool { return slices.ContainsFunc(r.Tokens, report.Inside) }) {
+		legend += "; " + report.Continued + " goes on with a character"
+	}
+	if err := u.printf("\n%s\n", legend); err != nil {
+		return err
+	}
+	for _, r := range rows {
+		text := strings.TrimSuffix(spell(r.Tokens), "\n")
+		if r.Lost > 0 {
+			text += " … " + many(r.Lost, "token") + " cut off"
+		}
+		if err := u.printf("\n%s  %s\n%s\n", u.bold(r.Origin.String()), many(len(r.Tokens), "token"), text); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// bracketTokens spells tokens out without colours. A border at the end of a line
+// stands before the line break.
+func bracketTokens(tokens []data.Token) string {
+	var b strings.Builder
+	for i, t := range tokens {
+		text, newline := strings.CutSuffix(report.TokenText(t), "\n")
+		if t.Trained && (i == 0 || !tokens[i-1].Trained) {
+			b.WriteString("⟦")
+		}
+		b.WriteString(text)
+		last := i == len(tokens)-1
+		switch {
+		case t.Trained && (last || !tokens[i+1].Trained):
+			b.WriteString("⟧")
+		case !last && t.Trained == tokens[i+1].Trained:
+			b.WriteString("│")
+		}
+		if newline {
+			b.WriteString("\n")
+		}
+	}
+	return b.String()
+}
+
+// Colours of the 256-colour palette, both ink and paper, so that they can be read
+// on any background. Neighbours take turns.
+var (
+	trainedPaper   = [2]int{22, 28}
+	untrainedPaper = [2]int{236, 239}
+)
+
+const (
+	trainedInk   = 231
+	untrainedInk = 252
+	specialInk   = 226
+)
+
+// colourTokens spells tokens out in colours, which end before each line break.
+func colourTokens(tokens []data.Token) string {
+	var b strings.Builder
+	for i, t := range tokens {
+		ink, paper := untrainedInk, untrainedPaper[i%2]
+		if t.Trained {
+			ink, paper = trainedInk, trainedPaper[i%2]
+		}
+		bold := ""
+		if t.Special {
+			ink, bold = specialInk, "1;"
+		}
+		for line := range strings.Lines(report.TokenText(t)) {
+			line, newline := strings.CutSuffix(line, "\n")
+			fmt.Fprintf(&b, "\x1b[%s38;5;%d;48;5;%dm%s\x1b[0m", bold, ink, paper, line)
+			if newline {
+				b.WriteString("\n")
+			}
+		}
+	}
+	return b.String()
 }

@@ -9,16 +9,20 @@ import (
 	"testing"
 	"time"
 
-	"example.com/finetune/train"
 	"example.com/finetune/train/data"
+	"example.com/finetune/train/recipe"
 )
 
 // checked reads a file as check does, with the demo's model.
 func checked(t *testing.T, path, template string) *data.Report {
 	t.Helper()
-	c := train.Default()
-	c.Model, c.Data, c.ChatTemplate, c.Threads = filepath.Join("demo", "model"), path, template, 1
-	j, err := newRowJob(&c)
+	config := recipe.Default()
+	config.Model, config.Data, config.ChatTemplate, config.Threads = filepath.Join("demo", "model"), path, template, 1
+	c, err := config.Resolve()
+	if err != nil {
+		t.Fatal(err)
+	}
+	j, err := newRowJob(c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,7 +139,7 @@ func TestHistogram(t *testing.T) {
 		t.Errorf("got\n%s\nwant\n%s", b.String(), want)
 	}
 	b.Reset()
-	printHistogram(&b, []data.Bar{{From: 0, To: 10, Rows: plotFrom - 1}})
+	printHistogram(&b, []data.Bar{{From: 0, To: 10, Rows: 9}})
 	if b.Len() > 0 {
 		t.Errorf("a plot of few rows: %s", b.String())
 	}

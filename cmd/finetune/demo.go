@@ -12,6 +12,7 @@ import (
 	"example.com/finetune/loraone/peft"
 	"example.com/finetune/model"
 	"example.com/finetune/train"
+	"example.com/finetune/train/recipe"
 )
 
 const (
@@ -33,13 +34,14 @@ For example:
 }
 
 // demoConfig are the settings of the demo: a model this small wants all projections.
-func demoConfig() train.Config {
-	c := train.Default()
+func demoConfig() (*recipe.Resolved, error) {
+	c := recipe.Default()
 	c.Model, c.Data, c.OutputDir = filepath.Join(demoDir, "model"), filepath.Join(demoDir, "data"), filepath.Join(demoDir, "adapter")
 	c.MaxSteps, c.EvalSteps = 60, 20
-	c.TargetModules = train.Names{"all-linear"}
+	c.TargetModules = recipe.Names{"all-linear"}
 	c.Overwrite = true
-	return c
+	c.Date = today()
+	return c.Resolve()
 }
 
 // Run does the whole job and shows it.
@@ -48,8 +50,14 @@ func (demoCommand) Run(u *ui) error {
 	if err := unpackDemo(demoDir); err != nil {
 		return err
 	}
-	c := demoConfig()
-	j, err := newJob(&c)
+	c, err := demoConfig()
+	if err != nil {
+		return err
+	}
+	if _, err := train.Look(c); err != nil {
+		return err
+	}
+	j, err := newJob(c)
 	if err != nil {
 		return err
 	}
@@ -94,15 +102,15 @@ func (j *job) trainDemo(u *ui) error {
 	if err := u.printf("%s\n", u.bold(fmt.Sprintf("training %d steps of %d stories", j.config.MaxSteps, j.config.BatchSize))); err != nil {
 		return err
 	}
-	curve := &demoCurve{reporter: newReporter(u, "auto")}
-	result, err := j.run(context.Background(), curve)
+	curve := &demoCurve{reporter: newReporter(u, recipe.ProgressAuto)}
+	outcome, err := j.run(context.Background(), curve)
 	if err != nil {
 		return err
 	}
 	if err := curve.plot(u); err != nil {
 		return err
 	}
-	if err := printLosses(u, result); err != nil {
+	if err := printLosses(u, outcome.Result); err != nil {
 		return err
 	}
 	adapters, err := peft.Load(j.config.OutputDir, j.shape)

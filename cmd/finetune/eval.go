@@ -2,24 +2,25 @@ package main
 
 import (
 	"fmt"
-	"strconv"
+
+	"github.com/alecthomas/kong"
 
 	"example.com/finetune/internal/hint"
 	"example.com/finetune/model"
-	"example.com/finetune/train"
 	"example.com/finetune/train/data"
+	"example.com/finetune/train/recipe"
 )
 
 type evalCommand struct {
 	modelFlags
 
-	Data         string        `aliases:"dataset" placeholder:"PATH" help:"File of rows, or a folder: its test file, else its validation file."`
-	Map          train.Columns `placeholder:"PAIRS" help:"Names of columns, such as prompt=question,completion=answer (default: as the adapter was trained)."`
-	MaxLength    int           `aliases:"max-seq-length,cutoff-len" placeholder:"N" help:"Tokens of a row at most (default: as the adapter was trained, else 1024)."`
-	TrainOn      string        `placeholder:"WORD" help:"What is measured: assistant, last or all (default: as the adapter was trained)."`
-	ChatTemplate string        `placeholder:"WORD" help:"auto, none or a file (default: as the adapter was trained)."`
-	Seed         uint64        `placeholder:"N" default:"42" help:"Seed of the interval's resampling (default ${default})."`
-	JSON         bool          `name:"json" help:"Print one JSON object."`
+	Data string `aliases:"dataset" placeholder:"PATH" help:"File of rows, or a folder: its test file, else its validation file."`
+	Seed uint64 `placeholder:"N" default:"42" help:"Seed of the interval's resampling (default ${default})."`
+	JSON bool   `name:"json" help:"Print one JSON object."`
+}
+
+func (evalCommand) settings() (keys []string, origin string) {
+	return []string{"map", "max_length", "overlong", "train_on", "chat_template"}, "as the adapter was trained"
 }
 
 func (evalCommand) Help() string {
@@ -49,7 +50,7 @@ type evalReport struct {
 }
 
 // Run measures base and adapter on the same rows.
-func (c *evalCommand) Run(u *ui) error {
+func (c *evalCommand) Run(u *ui, ctx *kong.Context) error {
 	if c.Data == "" {
 		return hint.New(hint.Usagef("no data"), "--data names a file of rows, or a folder with test.jsonl or valid.jsonl")
 	}
@@ -62,7 +63,7 @@ func (c *evalCommand) Run(u *ui) error {
 		return err
 	}
 	defer r.close()
-	set, err := c.read(r, path)
+	set, err := r.read(path, typed(ctx))
 	if err != nil {
 		return err
 	}
@@ -103,56 +104,33 @@ func heldOut(path string) (string, error) {
 }
 
 // read tokenises the rows as the adapter was trained, unless flags say otherwise.
-func (c *evalCommand) read(r *reading, path string) (*data.Set, error) {
-	config := train.Default()
-	config.Model, config.Data = r.dir, path
-	if n, err := strconv.Atoi(r.setting("max_length")); err == nil {
-		config.MaxLength = n
-	}
-	if s := r.setting("train_on"); s != "" {
-		config.TrainOn = s
-	}
-	if c.MaxLength != 0 {
-		config.MaxLength = c.MaxLength
-	}
-	if c.TrainOn != "" {
-		config.TrainOn = c.TrainOn
-	}
-	config.Map = c.Map
-	if c.Map == nil {
-		config.Map = r.columns()
-	}
-	if err := config.Validate(); err != nil {
+func (r *reading) read(path string, flags []typedSetting) (*data.Set, error) {
+	c := recipe.Default()
+	c.Recipe = r.recipe
+	c.Compute = recipe.Compute(r.compute) // it may be trained where more is possible
+	if err := setTyped(&c, flags); err != nil {
 		return nil, err
 	}
-	template, err := r.template(c.ChatTemplate)
+	config, err := c.ResolveRecipe()
 	if err != nil {
 		return nil, err
 	}
-	set, err := data.Open(path, data.Columns(config.Map), r.tok, data.Options{Template: template, TrainOn: config.TrainOn, MaxLength: config.MaxLength, Overlong: "truncate"}, r.pool, nil)
+	template, err := loadTemplate(r.dir, config.ChatTemplate, config.Date, r.tok)
 	if err != nil {
 		return nil, err
 	}
-	return set, (&train.Data{Train: set}).CheckVocabulary(r.config.VocabSize)
-}
-
-// columns returns the names of columns that the adapter was trained with.
-func (r *reading) columns() train.Columns {
-	if r.origin == nil {
-		return nil
+	options := data.Options{Template: template, TrainOn: string(config.TrainOn), MaxLength: config.MaxLength, Overlong: string(config.Overlong)}
+	set, err := data.Open(path, data.Columns(config.Map), r.tok, options, r.pool, nil)
+	if err != nil {
+		return nil, err
 	}
-	m, _ := r.origin.Settings["map"].(map[string]any)
-	columns := train.Columns{}
-	for field, column := range m {
-		columns[field] = fmt.Sprint(column)
-	}
-	return columns
+	return set, data.CheckVocabulary(set.MaxID, set.MaxIDAt, r.config.VocabSize)
 }
 
 // measure computes the losses of all rows, without and with the adapter.
 func (c *evalCommand) measure(u *ui, r *reading, seqs []model.Sequence) (*evalReport, error) {
 	engine := r.engine()
-	p := newProgress(u, "auto")
+	p := newProgress(u, recipe.ProgressAuto)
 	defer p.end()
 	var base, adapter []model.Loss
 	err := r.model.Guard(func() error {

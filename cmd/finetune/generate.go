@@ -113,7 +113,7 @@ func (c *generateCommand) encode(r *reading, text string) (ids, ends []int32, er
 	}
 	var template *tokenizer.Template
 	if !c.Raw && text != "" && (r.origin == nil || r.origin.Base.ChatTemplate) {
-		if template, err = r.template(""); err != nil {
+		if template, err = r.template(); err != nil {
 			return nil, nil, err
 		}
 	}

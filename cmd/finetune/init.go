@@ -12,15 +12,16 @@ import (
 
 	"example.com/finetune/internal/files"
 	"example.com/finetune/internal/hint"
-	"example.com/finetune/train"
 	"example.com/finetune/train/data"
+	"example.com/finetune/train/recipe"
+	"example.com/finetune/train/report"
 )
 
 type initCommand struct {
 	Output    string `short:"o" group:"Files:" placeholder:"FILE" default:"run.yaml" help:"File to write (default ${default})."`
 	Overwrite bool   `group:"Files:" help:"Replace that file if it is there."`
 
-	Rows rowFlags `embed:""`
+	rowFlags
 }
 
 func (initCommand) Help() string {
@@ -38,7 +39,7 @@ For example:
 // Run writes the settings.
 func (c *initCommand) Run(u *ui, ctx *kong.Context) error {
 	given := givenKeys(ctx)
-	config, err := c.Rows.config("", ctx)
+	config, err := c.resolve(u, "", ctx)
 	if err != nil {
 		return err
 	}
@@ -60,7 +61,7 @@ func (c *initCommand) Run(u *ui, ctx *kong.Context) error {
 		return stopsError(page.Stops)
 	}
 	p := propose(j, page, given)
-	if err := p.config.Validate(); err != nil {
+	if _, err := p.config.Resolve(); err != nil {
 		return err
 	}
 	text, err := p.yaml()
@@ -90,29 +91,27 @@ func (c *initCommand) free() error {
 // givenKeys are the settings on the command line.
 func givenKeys(ctx *kong.Context) map[string]bool {
 	keys := map[string]bool{}
-	for _, p := range ctx.Path {
-		if p.Flag != nil {
-			keys[settingKey(p.Flag)] = true
-		}
+	for _, s := range typed(ctx) {
+		keys[s.key] = true
 	}
 	return keys
 }
 
 // guessMap sets the names of columns where the training file has others than the
 // known ones.
-func guessMap(c *train.Config) error {
+func guessMap(c *recipe.Resolved) error {
 	paths, err := data.Find(c.Data)
 	if err != nil || paths.Train == "" {
 		return err
 	}
 	columns, err := data.GuessColumns(paths.Train)
-	c.Map = train.Columns(columns)
+	c.Map = recipe.Columns(columns)
 	return err
 }
 
 // survey reads the rows of training and validation, uncut unless a length is given:
 // a text file is pieces of max_length, and has no longest row.
-func (j *rowJob) survey(u *ui, bounded bool) *checkPage {
+func (j *rowJob) survey(u *ui, bounded bool) *report.CheckPage {
 	j.paths.Test = ""
 	checker := j.checker()
 	switch {

@@ -8,8 +8,9 @@ import (
 	"testing"
 
 	"example.com/finetune/model"
-	"example.com/finetune/train"
 	"example.com/finetune/train/data"
+	"example.com/finetune/train/recipe"
+	"example.com/finetune/train/report"
 )
 
 func shape() *model.Config {
@@ -19,20 +20,24 @@ func shape() *model.Config {
 // proposed are the settings for rows of some length.
 func proposed(t *testing.T, reports ...*data.Report) *proposal {
 	t.Helper()
-	c := train.Default()
+	c := recipe.Default()
 	c.Model, c.Data = "m", "d"
-	page := &checkPage{}
+	page := &report.CheckPage{}
 	for _, r := range reports {
-		page.Files = append(page.Files, checkedFile{"train", r})
+		page.Files = append(page.Files, report.CheckedFile{Use: "train", Report: r})
 	}
-	p := propose(&rowJob{config: &c, name: "m", shape: shape()}, page, map[string]bool{})
-	if err := p.config.Validate(); err != nil {
+	settings, err := c.Resolve()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := propose(&rowJob{config: settings, name: "m", shape: shape()}, page, map[string]bool{})
+	if _, err := p.config.Resolve(); err != nil {
 		t.Fatal(err)
 	}
 	return p
 }
 
-func report(rows, longest, p99, validation int) *data.Report {
+func rows(rows, longest, p99, validation int) *data.Report {
 	return &data.Report{
 		Path: "train.jsonl", Stats: data.Stats{Rows: rows, Kept: rows}, Validation: validation,
 		Lengths: data.Lengths{Longest: longest, P99: p99},
@@ -54,7 +59,7 @@ func TestPropose(t *testing.T) {
 		{"one giant", 1000, 9000, 400, 50, 416, 8, 12, 23, 1, 0.05, map[string]string{"max_length": "99 % of the rows have at most 400, the longest 9,000."}},
 		{"longer than the model", 1000, 3000, 2500, 0, 2048, 8, 0, 25, 1, 0, map[string]string{"max_length": "The model was made for 2,048."}},
 	} {
-		p := proposed(t, report(c.rows, c.longest, c.p99, c.validation))
+		p := proposed(t, rows(c.rows, c.longest, c.p99, c.validation))
 		g := p.config
 		if g.MaxLength != c.maxLength || g.BatchSize != c.batch || g.EvalSteps != c.evalSteps || g.SaveSteps != c.saves || g.NumTrainEpochs != c.epochs || g.ValSplit != c.split {
 			t.Errorf("%s: max_length %d, batch %d, eval %d, save %d, epochs %v, split %v", c.what, g.MaxLength, g.BatchSize, g.EvalSteps, g.SaveSteps, g.NumTrainEpochs, g.ValSplit)
@@ -65,7 +70,7 @@ func TestPropose(t *testing.T) {
 			}
 		}
 	}
-	p := proposed(t, report(1000, 700, 400, 0), report(300, 100, 100, 0))
+	p := proposed(t, rows(1000, 700, 400, 0), rows(300, 100, 100, 0))
 	if p.config.ValSplit != 0 || p.config.EvalSamples != 100 || p.why["eval_samples"] != "100 of 300 validation rows." {
 		t.Errorf("a validation file: %v, %d, %q", p.config.ValSplit, p.config.EvalSamples, p.why["eval_samples"])
 	}
@@ -77,7 +82,7 @@ var commented = regexp.MustCompile(`(?m)^# ([a-z_0-9]+: ?\S*)$`)
 // What is written reads back as what was proposed; the settings that are comments
 // are all the others, with the values they have anyway.
 func TestProposalReadsBack(t *testing.T) {
-	p := proposed(t, report(1000, 700, 400, 50))
+	p := proposed(t, rows(1000, 700, 400, 50))
 	text, err := p.yaml()
 	if err != nil {
 		t.Fatal(err)
@@ -95,7 +100,7 @@ func TestProposalReadsBack(t *testing.T) {
 		if err := os.WriteFile(path, []byte(form), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		got := train.Default()
+		got := recipe.Default()
 		if err := got.ReadYAML(path); err != nil {
 			t.Fatalf("%v in\n%s", err, form)
 		}
@@ -103,25 +108,9 @@ func TestProposalReadsBack(t *testing.T) {
 			t.Errorf("%v\ngot\n%s\nwant\n%s", err, again, want)
 		}
 	}
-	for _, key := range train.Keys() {
+	for _, key := range recipe.Keys() {
 		if one := regexp.MustCompile(`(?m)^`+key+`:`).FindAllString(all, -1); len(one) != 1 && !strings.HasPrefix(key, "resume") && key != "overwrite" {
 			t.Errorf("%s stands %d times", key, len(one))
 		}
-	}
-}
-
-// Every flag of check and init is a setting of train with the same type.
-func TestRowFlagsAreSettings(t *testing.T) {
-	c := train.Default()
-	c.MaxLength, c.Seed, c.Model = 77, 5, "m"
-	var f rowFlags
-	copySettings(&f, &c)
-	if f.MaxLength != 77 || f.Seed != 5 || f.Model != "m" {
-		t.Errorf("%+v", f)
-	}
-	f.TrainOn = "all"
-	copySettings(&c, &f)
-	if c.TrainOn != "all" || c.LoraR != train.Default().LoraR {
-		t.Errorf("%+v", c)
 	}
 }

@@ -4,7 +4,8 @@ import (
 	"fmt"
 	"strings"
 
-	"example.com/finetune/train"
+	"example.com/finetune/train/recipe"
+	"example.com/finetune/train/report"
 )
 
 const (
@@ -16,15 +17,16 @@ const (
 
 // A proposal is the settings of a run, with the reasons for those that were chosen.
 type proposal struct {
-	config train.Config
+	config recipe.Config
 	title  string
 	why    map[string]string // by key
 	given  map[string]bool
 }
 
 // propose chooses settings for rows that were checked.
-func propose(j *rowJob, page *checkPage, given map[string]bool) *proposal {
-	p := &proposal{config: *j.config, why: map[string]string{"model": "", "data": "", "output_dir": "", "seed": ""}, given: given}
+func propose(j *rowJob, page *report.CheckPage, given map[string]bool) *proposal {
+	p := &proposal{config: j.config.Config, why: map[string]string{"model": "", "data": "", "output_dir": "", "seed": ""}, given: given}
+	p.config.LearningRate, p.config.AdamBeta1, p.config.AdamBeta2 = 0, 0, 0 // the optimizer's own, for the targets to come
 	rows := page.Files[0]
 	p.title = fmt.Sprintf("%s of %s and the model %s", many(rows.Stats.Rows, "row"), rows.Path, j.name)
 	p.columns()
@@ -72,7 +74,7 @@ func (p *proposal) template(j *rowJob) {
 
 // length chooses max_length: the longest row, or where a few are far longer than the
 // rest, what 99 % of the rows have.
-func (p *proposal) length(j *rowJob, f checkedFile) {
+func (p *proposal) length(j *rowJob, f report.CheckedFile) {
 	l, most := f.Lengths, j.shape.MaxPositionEmbeddings
 	if p.given["max_length"] {
 		p.because("max_length", "")
@@ -98,7 +100,7 @@ func (p *proposal) length(j *rowJob, f checkedFile) {
 }
 
 // validation returns how many rows there are to validate on.
-func (p *proposal) validation(page *checkPage) int {
+func (p *proposal) validation(page *report.CheckPage) int {
 	rows := page.Files[0]
 	if len(page.Files) > 1 {
 		p.config.ValSplit = 0
@@ -141,7 +143,7 @@ func (p *proposal) steps(rows int) int {
 func (p *proposal) adapter(j *rowJob) {
 	c := &p.config
 	all := *c
-	all.TargetModules = train.Names{"all-linear"}
+	all.TargetModules = recipe.Names{"all-linear"}
 	if j.shape.HiddenSize < smallModel {
 		c.TargetModules = all.TargetModules
 	}

@@ -3,7 +3,8 @@ package main
 import (
 	"strings"
 
-	"example.com/finetune/train"
+	"example.com/finetune/train/recipe"
+	"example.com/finetune/train/report"
 )
 
 // yaml writes the settings in the groups of the help page: those that were chosen
@@ -15,17 +16,17 @@ func (p *proposal) yaml() ([]byte, error) {
 	}
 	values, words := splitKeys(string(all)), settings()
 	var b strings.Builder
-	b.WriteString(indent("Settings for "+oneLine(p.title)+", written by finetune init. Each key is a flag of finetune train too; a flag goes over this file.", "# ", 100))
+	b.WriteString(indent("Settings for "+report.OneLine(p.title)+", written by finetune init. Each key is a flag of finetune train too; a flag goes over this file.", "# ", 100))
 	for _, group := range []string{groupFiles, groupRows, groupLength, groupLora, groupOptim, groupReport} {
 		b.WriteString("\n# ── " + strings.TrimSuffix(group, ":") + "\n")
 		var rest []string
-		for _, key := range train.Keys() {
+		for _, key := range recipe.Keys() {
 			value, written := values[key]
 			why, chosen := p.why[key]
 			switch {
 			case words[key].group != group || !written:
 			case chosen || p.given[key]:
-				b.WriteString("\n" + indent(strings.TrimSpace(words[key].help+" "+oneLine(why)), "# ", 100) + value)
+				b.WriteString("\n" + indent(strings.TrimSpace(words[key].help+" "+report.OneLine(why)), "# ", 100) + value)
 			default:
 				rest = append(rest, "\n"+indent(words[key].help, "# ", 100)+"# "+strings.ReplaceAll(strings.TrimSuffix(value, "\n"), "\n", "\n# ")+"\n")
 			}

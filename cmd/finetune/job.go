@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"runtime"
 	"runtime/debug"
 	"time"
@@ -12,13 +11,13 @@ import (
 	"example.com/finetune/tokenizer"
 	"example.com/finetune/train"
 	"example.com/finetune/train/data"
+	"example.com/finetune/train/recipe"
 )
 
 // A job is a training run on its way from settings to a session. Paths stay as
 // the user typed them.
 type job struct {
-	config   *train.Config
-	found    train.Found
+	config   *recipe.Resolved
 	dir, id  string // of the model: its folder, and its id on the Hub or ""
 	shape    *model.Config
 	tok      *tokenizer.Tokenizer
@@ -29,16 +28,10 @@ type job struct {
 	model    *model.Model
 }
 
-// newJob checks the settings, the output folder and the model's small files.
-func newJob(c *train.Config) (*job, error) {
-	if err := c.Validate(); err != nil {
-		return nil, err
-	}
+// newJob reads the model's small files.
+func newJob(c *recipe.Resolved) (*job, error) {
 	j := &job{config: c}
 	var err error
-	if j.found, err = train.CheckOutput(c); err != nil || j.found == train.Finished {
-		return j, err
-	}
 	if j.dir, j.id, err = hub.Resolve(c.Model); err != nil {
 		return nil, err
 	}
@@ -49,9 +42,6 @@ func newJob(c *train.Config) (*job, error) {
 		return nil, err
 	}
 	if j.tok, err = tokenizer.Load(j.dir); err != nil {
-		return nil, err
-	}
-	if c.Date, err = runDate(c); err != nil {
 		return nil, err
 	}
 	j.template, err = loadTemplate(j.dir, c.ChatTemplate, c.Date, j.tok)
@@ -74,15 +64,12 @@ func (j *job) readRows(u *ui) (err error) {
 	j.pool = simd.NewPool(j.config.Threads)
 	watch := newByteProgress(u, data.Paths{})
 	told := watch.begin(j.config.Data)
-	j.data, err = train.LoadData(j.config, j.tok, j.template, j.pool, func(done, total int64) {
+	j.data, err = train.LoadData(j.config, j.tok, j.template, j.shape.VocabSize, j.pool, func(done, total int64) {
 		watch.total = total
 		told(done)
 	})
 	watch.progress.end()
 	if err != nil {
-		return err
-	}
-	if err := j.data.CheckVocabulary(j.shape.VocabSize); err != nil {
 		return err
 	}
 	j.plan, err = train.NewPlan(j.config, j.shape, j.data.Train, j.data.Valid, heldBytes())
@@ -108,18 +95,17 @@ func (j *job) loadModel() (err error) {
 	return err
 }
 
-// session returns a run that is ready to start.
-func (j *job) session(c train.Config) *train.Session {
-	return &train.Session{
-		Config: c, Version: version(), BaseModel: j.id, ChatTemplate: j.template != nil,
-		Model: j.model, Pool: j.pool, Data: j.data, Plan: j.plan,
+// session returns a run that is ready to start. The settings that it writes down have
+// absolute paths.
+func (j *job) session(report func(event any)) (*train.Session, error) {
+	c, err := j.config.Absolute(j.id)
+	if err != nil {
+		return nil, err
 	}
-}
-
-// finished returns the result of the finished run in the output folder.
-func (j *job) finished() (*train.Result, error) {
-	s := train.Session{Config: *j.config}
-	return s.Run(context.Background())
+	return train.NewSession(c, train.Inputs{
+		Version: version(), BaseModel: j.id, ChatTemplate: j.template != nil,
+		Model: j.model, Pool: j.pool, Data: j.data, Plan: j.plan, Report: report,
+	})
 }
 
 func (j *job) close() {

@@ -16,7 +16,6 @@ import (
 	"github.com/alecthomas/kong"
 
 	"example.com/finetune/internal/hint"
-	"example.com/finetune/train"
 )
 
 // Exit codes. 130 is what a shell reports for a program ended by Ctrl-C.
@@ -75,29 +74,20 @@ func exitCode(err error) int {
 // errHelp ends a command line that names no command, once the help is printed.
 var errHelp = errors.New("no command")
 
-// newCommandLine holds the defaults, for the help pages.
-func newCommandLine() *commandLine {
-	run := runFlags{Settings: settingFlags(train.Default())}
-	return &commandLine{
-		Check: checkCommand{Rows: defaultRows()}, Init: initCommand{Rows: defaultRows()},
-		Train: trainCommand{run}, Plan: planCommand{runFlags: run},
-	}
-}
-
 func dispatch(args []string, u *ui) error {
 	helped := false // set in place of kong's own exit after printing the help
 	out := u.stdout
 	if len(args) == 0 {
 		args, out = []string{"--help"}, u.stderr
 	}
-	cli := newCommandLine()
+	cli := new(commandLine)
 	parser, err := kong.New(cli,
 		kong.Name("finetune"),
 		kong.Description("Adapts a small LLaMA-style language model to your data on a laptop's CPU."),
 		kong.Writers(out, u.stderr),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
 		kong.Exit(func(int) { helped = true }),
-		kong.PostBuild(describeSettings),
+		kong.PostBuild(addSettings),
 		kong.Bind(u))
 	if err != nil {
 		return err

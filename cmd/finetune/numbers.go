@@ -2,26 +2,14 @@ package main
 
 import (
 	"fmt"
-	"strconv"
 	"time"
+
+	"example.com/finetune/train/report"
 )
 
-// count writes a number with commas between its thousands.
-func count(n int) string {
-	s := strconv.Itoa(n)
-	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
-}
-
-// many writes a number and its noun, in the plural unless it is 1.
-func many(n int, noun string) string {
-	if n != 1 {
-		noun += "s"
-	}
-	return count(n) + " " + noun
-}
+// count and many write numbers as the reports do.
+func count(n int) string             { return report.Count(n) }
+func many(n int, noun string) string { return report.Many(n, noun) }
 
 // bytesText writes a size in powers of ten, as disks and networks do.
 func bytesText(n int64) string {

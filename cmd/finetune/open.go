@@ -14,7 +14,8 @@ import (
 	"example.com/finetune/model/hub"
 	"example.com/finetune/simd"
 	"example.com/finetune/tokenizer"
-	"example.com/finetune/train"
+	"example.com/finetune/train/recipe"
+	"example.com/finetune/train/rundir"
 )
 
 // modelFlags are the flags of the commands that only read a model.
@@ -34,8 +35,9 @@ type reading struct {
 	pool     *simd.Pool
 	model    *model.Model
 	compute  simd.Compute
-	adapters *loraone.Adapters // nil without an adapter
-	origin   *train.Provenance // nil without an adapter, or for one of another program
+	adapters *loraone.Adapters  // nil without an adapter
+	origin   *rundir.Provenance // nil without an adapter, or for one of another program
+	recipe   recipe.Recipe      // the adapter's, else the defaults
 }
 
 // open reads the model and the adapter.
@@ -66,7 +68,7 @@ func (f *modelFlags) openSmall() (*reading, error) {
 	case f.Threads < 0:
 		return nil, hint.Usagef("--threads is %d, want a count, or 0 for all cores", f.Threads)
 	}
-	r := new(reading)
+	r := &reading{recipe: recipe.Default().Recipe}
 	var err error
 	if r.compute, err = simd.ParseCompute(f.Compute); err != nil {
 		return nil, hint.New(hint.Usagef("%v", err), "--compute f32 runs everywhere")
@@ -90,10 +92,12 @@ func (r *reading) findBase(f *modelFlags) (err error) {
 			return err
 		}
 		base = c.BaseModel
-		if r.origin, err = train.ReadProvenance(f.Adapter); errors.Is(err, fs.ErrNotExist) {
+		if r.origin, err = rundir.ReadProvenance(f.Adapter); errors.Is(err, fs.ErrNotExist) {
 			r.origin = nil
 		} else if err != nil {
 			return err
+		} else {
+			r.recipe = r.origin.Recipe
 		}
 	}
 	if f.Model != "" {
@@ -123,25 +127,10 @@ func (r *reading) engine() *model.Engine {
 	return e
 }
 
-// setting returns what a key of the adapter's training was, as text; "" when
-// that is not known.
-func (r *reading) setting(key string) string {
-	if r.origin == nil || r.origin.Settings[key] == nil {
-		return ""
-	}
-	return fmt.Sprint(r.origin.Settings[key])
-}
-
 // template loads the chat template that the adapter was trained with; without an
 // adapter, or one of another program, the model's own. It is nil for none.
-func (r *reading) template(which string) (*tokenizer.Template, error) {
-	if which == "" {
-		which = r.setting("chat_template")
-	}
-	if which == "" {
-		which = "auto"
-	}
-	return loadTemplate(r.dir, which, r.setting("date"), r.tok)
+func (r *reading) template() (*tokenizer.Template, error) {
+	return loadTemplate(r.dir, r.recipe.ChatTemplate, r.recipe.Date, r.tok)
 }
 
 func (r *reading) close() {

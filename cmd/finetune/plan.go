@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/alecthomas/kong"
 
-	"example.com/finetune/internal/files"
 	"example.com/finetune/train"
 	"example.com/finetune/train/data"
 )
@@ -53,11 +53,10 @@ type planReport struct {
 
 // Run reads rows and weights as train would, and tries one batch.
 func (c *planCommand) Run(u *ui, ctx *kong.Context) error {
-	config := (*train.Config)(&c.Settings)
-	if err := c.settle(config, typed(ctx)); err != nil {
+	config, err := c.resolve(u, ctx)
+	if err != nil {
 		return err
 	}
-	config.Resume, config.ResumeFrom, config.Overwrite = false, "", true // the output folder does not matter
 	j, err := newJob(config)
 	if err != nil {
 		return err
@@ -76,25 +75,33 @@ func (c *planCommand) Run(u *ui, ctx *kong.Context) error {
 	if err := j.loadModel(); err != nil {
 		return err
 	}
-	s := j.session(*config)
+	s, err := j.session(nil)
+	if err != nil {
+		return err
+	}
 	pace, err := s.Trial(context.Background())
 	if err != nil {
 		return err
 	}
 	start, rest := j.plan.Start(pace), j.plan.Left(0, pace)
 	if c.JSON {
-		p := j.plan
-		return u.printJSON(planReport{
-			Rows: j.data.Train.Stats.Kept, TokensPerEpoch: p.Tokens,
-			Steps: p.Steps, StepsPerEpoch: p.StepsPerEpoch, WarmupSteps: p.Warmup,
-			EvalEvery: p.EvalEvery, EvalRows: p.EvalRows, InitSamples: p.InitSamples, Parameters: p.Parameters,
-			MappedBytes: j.model.MappedBytes(), AllocatedBytes: p.AllocatedBytes,
-			MicroBatch: p.Layout.MicroBatch, RecomputedBlocks: p.Layout.Recompute,
-			TokensPerSecond: pace.Training, SecondsOfStart: start.Seconds(), SecondsOfTheRest: rest.Seconds(),
-		})
+		return u.printJSON(j.planReport(pace))
 	}
 	return u.printf("time     about %s at %s tokens/s: %s to the first step, %s from there\n", duration(start+rest),
 		count(int(pace.Training)), duration(start), duration(rest))
+}
+
+// planReport is the plan with what the trial has measured.
+func (j *job) planReport(pace train.Pace) planReport {
+	p := j.plan
+	return planReport{
+		Rows: j.data.Train.Stats.Kept, TokensPerEpoch: p.Tokens,
+		Steps: p.Steps, StepsPerEpoch: p.StepsPerEpoch, WarmupSteps: p.Warmup,
+		EvalEvery: p.EvalEvery, EvalRows: p.EvalRows, InitSamples: p.InitSamples, Parameters: p.Parameters,
+		MappedBytes: j.model.MappedBytes(), AllocatedBytes: p.AllocatedBytes,
+		MicroBatch: p.Layout.MicroBatch, RecomputedBlocks: p.Layout.Recompute,
+		TokensPerSecond: pace.Training, SecondsOfStart: p.Start(pace).Seconds(), SecondsOfTheRest: p.Left(0, pace).Seconds(),
+	}
 }
 
 // printPlan says what will be done, before any weight is read.
@@ -108,11 +115,11 @@ func printPlan(j *job, say, warn func(format string, args ...any)) {
 	say("model    %s: %s, %d layers of width %s, vocabulary %s, %s of weights", name, j.shape.ModelType,
 		j.shape.NumHiddenLayers, count(j.shape.HiddenSize), count(j.shape.VocabSize), bytesText(mapped))
 	planRows(j, say, warn)
-	start := "ordinary LoRA start"
+	start := c.Init.Method().Title
 	if plan.InitSamples > 0 {
-		start = "LoRA-One start from the gradient of " + many(plan.InitSamples, "row")
+		start += " from the initial gradient of " + many(plan.InitSamples, "row")
 	}
-	say("adapter  rank %d, alpha %g, on %s: %s trained; %s", c.LoraR, c.LoraAlpha, strings.Join(c.TargetModules, ", "),
+	say("adapter  rank %d, alpha %g, scaled by %.4g, on %s: %s trained; %s", c.LoraR, c.LoraAlpha, c.Scale(), strings.Join(c.TargetModules, ", "),
 		many(plan.Parameters, "parameter"), start)
 	say("run      %s of %s, %d an epoch; %s, learning rate %g %s, %s of warm-up; seed %d", many(plan.Steps, "step"),
 		many(c.BatchSize*c.GradientAccumulationSteps, "row"), plan.StepsPerEpoch, c.Optimizer, c.Rate(), c.LRSchedulerType, many(plan.Warmup, "step"), c.Seed)
@@ -169,7 +176,9 @@ func weightBytes(dir string) (n int64) {
 		return 0
 	}
 	for _, p := range paths {
-		n += files.Size(p)
+		if info, err := os.Stat(p); err == nil {
+			n += info.Size()
+		}
 	}
 	return n
 }

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/schollz/progressbar/v3"
+
+	"example.com/finetune/train/recipe"
 )
 
 const (
@@ -66,21 +68,21 @@ const steps = "step"
 // A progress shows how far a command is: as a live line, as log lines, or not.
 type progress struct {
 	u      *ui
-	mode   string // bar, log or none
+	mode   recipe.Progress // bar, log or none
 	logged time.Time
 	stage  string // of the live line
 }
 
 // newProgress resolves mode auto to a bar on a terminal and a log elsewhere.
-func newProgress(u *ui, mode string) *progress {
-	if mode == "auto" {
-		mode = "log"
+func newProgress(u *ui, mode recipe.Progress) *progress {
+	if mode == recipe.ProgressAuto {
+		mode = recipe.ProgressLog
 		if u.width > 0 {
-			mode = "bar"
+			mode = recipe.ProgressBar
 		}
 	}
 	if u.level < levelInfo {
-		mode = "none"
+		mode = recipe.ProgressNone
 	}
 	return &progress{u: u, mode: mode}
 }
@@ -88,10 +90,10 @@ func newProgress(u *ui, mode string) *progress {
 // show reports that done of total of a stage are done. words are what the line
 // says, the most important first.
 func (p *progress) show(stage string, done, total int, words ...string) {
-	if p.mode == "log" {
+	if p.mode == recipe.ProgressLog {
 		p.log(stage, done, total, words)
 	}
-	if p.mode != "bar" {
+	if p.mode != recipe.ProgressBar {
 		return
 	}
 	p.u.mu.Lock()

@@ -7,6 +7,7 @@ import (
 
 	"example.com/finetune/model"
 	"example.com/finetune/train"
+	"example.com/finetune/train/recipe"
 )
 
 // A reporter shows a run's events.
@@ -16,7 +17,7 @@ type reporter struct {
 	estimated bool
 }
 
-func newReporter(u *ui, mode string) *reporter {
+func newReporter(u *ui, mode recipe.Progress) *reporter {
 	return &reporter{u: u, progress: newProgress(u, mode)}
 }
 
@@ -26,14 +27,14 @@ func (r *reporter) report(event any) {
 	switch e := event.(type) {
 	case train.Planned:
 		if e.ResumedFrom != "" {
-			r.u.infof("going on from %s", e.ResumedFrom)
+			r.u.infof("resuming from %s", e.ResumedFrom)
 		}
 	case train.Warning:
 		r.u.warnf("%s", e.Text)
 	case train.InitProgress:
-		r.progress.show("the one gradient", e.Done, e.Total)
+		r.progress.show("initial gradient", e.Done, e.Total)
 	case train.EvalProgress:
-		if r.progress.mode == "bar" {
+		if r.progress.mode == recipe.ProgressBar {
 			r.progress.show("evaluation", e.Done, e.Total)
 		}
 	case train.Evaluated:
@@ -48,7 +49,7 @@ func (r *reporter) report(event any) {
 }
 
 func (r *reporter) evaluated(e train.Evaluated) {
-	if r.progress.mode == "none" {
+	if r.progress.mode == recipe.ProgressNone {
 		return
 	}
 	text := fmt.Sprintf("step %d/%d  validation loss %.4f", e.Step, e.Steps, e.Loss)
@@ -64,7 +65,7 @@ func (r *reporter) evaluated(e train.Evaluated) {
 func (r *reporter) stepped(e train.Stepped) {
 	if !r.estimated && e.Step < e.Steps {
 		r.estimated = true
-		if r.progress.mode != "none" && e.Left > 10*time.Second {
+		if r.progress.mode != recipe.ProgressNone && e.Left > 10*time.Second {
 			r.u.infof("first step: %s tokens/s, about %s left, done at about %s",
 				count(int(e.TokensPerSecond)), duration(e.Left), time.Now().Add(e.Left).Format("15:04"))
 		}

@@ -36,16 +36,16 @@ func printLosses(u *ui, r *train.Result) error {
 		return u.printf("training loss %.4f at step %d (no validation rows)\n\n", r.TrainLoss, r.Steps)
 	}
 	after := fmt.Sprintf("best at step %d of %d", r.BestStep, r.Steps)
-	if r.Stopped {
+	if r.StoppedEarly {
 		after += ", stopped early"
 	}
 	rows := []struct {
 		what, note string
 		loss       float64
 	}{
-		{"base", "", r.BaseLoss},
-		{"after the start", "", r.StartLoss},
-		{"after training", after, r.BestLoss},
+		{"base", "", r.Base},
+		{"after the start", "", r.Start},
+		{"after training", after, r.Best},
 	}
 	var b strings.Builder
 	b.WriteString("validation       loss    perplexity\n")

@@ -1,7 +1,7 @@
 package main
 
 import (
-	"reflect"
+	"cmp"
 
 	"github.com/alecthomas/kong"
 
@@ -9,64 +9,38 @@ import (
 	"example.com/finetune/model/hub"
 	"example.com/finetune/simd"
 	"example.com/finetune/tokenizer"
-	"example.com/finetune/train"
 	"example.com/finetune/train/data"
+	"example.com/finetune/train/recipe"
 )
 
-// rowFlags are the settings of train that decide what becomes of the rows. Their
-// words come from the settings' table, as train's do.
-type rowFlags struct {
-	Model        string        `yaml:"model"`
-	Data         string        `yaml:"data"`
-	Map          train.Columns `yaml:"map"`
-	ChatTemplate string        `yaml:"chat_template"`
-	Date         string        `yaml:"date"`
-	MaxLength    int           `yaml:"max_length"`
-	Overlong     string        `yaml:"overlong"`
-	TrainOn      string        `yaml:"train_on"`
-	ValSplit     float64       `yaml:"val_split"`
-	Seed         uint64        `yaml:"seed"`
-	Threads      int           `yaml:"threads"`
+// rowFlags are the settings of train that decide what becomes of the rows.
+type rowFlags struct{}
+
+func (rowFlags) settings() (keys []string, origin string) {
+	return []string{
+		"model", "data", "map", "chat_template", "date", "max_length", "overlong", "train_on", "val_split", "seed", "threads",
+	}, ""
 }
 
-// defaultRows are the flags as train's defaults have them.
-func defaultRows() rowFlags {
-	c := train.Default()
-	var f rowFlags
-	copySettings(&f, &c)
-	return f
-}
-
-// config returns the settings of a file, if there is one, with the flags that were
+// resolve returns the settings of a file, if there is one, with the flags that were
 // typed over them.
-func (f *rowFlags) config(file string, ctx *kong.Context) (*train.Config, error) {
-	set := typed(ctx)
-	c := train.Default()
+func (rowFlags) resolve(u *ui, file string, ctx *kong.Context) (*recipe.Resolved, error) {
+	c := recipe.Default()
 	if file != "" {
 		if err := c.ReadYAML(file); err != nil {
 			return nil, err
 		}
 	}
-	copySettings(f, &c)
-	set()
-	copySettings(&c, f)
-	return &c, c.Validate()
-}
-
-// copySettings copies the settings that both structs have, by their keys. Both are
-// pointers.
-func copySettings(dst, src any) {
-	to, from := reflect.ValueOf(dst).Elem(), reflect.ValueOf(src).Elem()
-	for _, field := range reflect.VisibleFields(to.Type()) {
-		if v := from.FieldByName(field.Name); v.IsValid() {
-			to.FieldByIndex(field.Index).Set(v)
-		}
+	if err := setTyped(&c, typed(ctx)); err != nil {
+		return nil, err
 	}
+	tellNotes(u, &c)
+	return c.Resolve()
 }
 
 // A rowJob reads rows as train would, with the small files of a model alone.
 type rowJob struct {
-	config   *train.Config
+	config   *recipe.Resolved
 	name     string // of the model, as the user knows it
 	shape    *model.Config
 	tok      *tokenizer.Tokenizer
@@ -75,7 +49,7 @@ type rowJob struct {
 	pool     *simd.Pool
 }
 
-func newRowJob(c *train.Config) (*rowJob, error) {
+func newRowJob(c *recipe.Resolved) (*rowJob, error) {
 	j := &rowJob{config: c, name: c.Model}
 	var err error
 	if j.paths, err = data.Find(c.Data); err != nil {
@@ -91,11 +65,7 @@ func newRowJob(c *train.Config) (*rowJob, error) {
 	if j.tok, err = tokenizer.Load(dir); err != nil {
 		return nil, err
 	}
-	date, err := runDate(c)
-	if err != nil {
-		return nil, err
-	}
-	if j.template, err = loadTemplate(dir, c.ChatTemplate, date, j.tok); err != nil {
+	if j.template, err = loadTemplate(dir, c.ChatTemplate, cmp.Or(c.Date, today()), j.tok); err != nil {
 		return nil, err
 	}
 	j.pool = simd.NewPool(c.Threads)
@@ -108,7 +78,7 @@ func (j *rowJob) close() { j.pool.Close() }
 func (j *rowJob) checker() *data.Checker {
 	c := &data.Checker{
 		Tokenizer: j.tok, Columns: data.Columns(j.config.Map), Pool: j.pool,
-		Options:   data.Options{Template: j.template, TrainOn: j.config.TrainOn, MaxLength: j.config.MaxLength, Overlong: j.config.Overlong},
+		Options:   data.Options{Template: j.template, TrainOn: string(j.config.TrainOn), MaxLength: j.config.MaxLength, Overlong: string(j.config.Overlong)},
 		VocabSize: j.shape.VocabSize, Seed: j.config.Seed,
 	}
 	for _, id := range j.shape.EOS {

@@ -5,10 +5,12 @@ import (
 	"flag"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -24,7 +26,8 @@ func TestMain(m *testing.M) {
 }
 
 // TestScript runs the scripts. $MODEL and $DATA are the demo's, $CHECK has rows with
-// mistakes and a chat template.
+// mistakes and a chat template, $BEFORE folders of runs as the version of 2026-11-28
+// left them.
 func TestScript(t *testing.T) {
 	model, err := filepath.Abs(filepath.Join("demo", "model"))
 	if err != nil {
@@ -38,6 +41,13 @@ func TestScript(t *testing.T) {
 	if err != nil || len(scripts) == 0 {
 		t.Fatalf("no scripts: %v", err)
 	}
+	hangup := make(chan os.Signal, 1) // under nohup the scripts' programs would begin with SIGHUP ignored
+	signal.Notify(hangup, syscall.SIGHUP)
+	t.Cleanup(func() { signal.Stop(hangup) })
+	before, err := filepath.Abs(filepath.Join("testdata", "before"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{
 		Files:               scripts,
 		UpdateScripts:       *update,
@@ -46,6 +56,7 @@ func TestScript(t *testing.T) {
 			e.Setenv("MODEL", model)
 			e.Setenv("DATA", filepath.Join(filepath.Dir(model), "data"))
 			e.Setenv("CHECK", check)
+			e.Setenv("BEFORE", before)
 			e.Setenv("HF_HUB_CACHE", filepath.Join(e.WorkDir, "hub"))
 			return nil
 		},

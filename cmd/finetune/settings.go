@@ -1,33 +1,27 @@
 package main
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/alecthomas/kong"
 
+	"example.com/finetune/internal/hint"
 	"example.com/finetune/train"
+	"example.com/finetune/train/recipe"
 )
 
-// A setting is how one key of train.Config appears as a flag. Keys, types and
-// defaults are train.Config's; only words are here.
+// A setting is how one key of recipe.Config appears as a flag. Keys, types, defaults
+// and other programs' names are recipe's; only words are here.
 type setting struct {
 	group, help, placeholder string
-	aliases                  string // spellings of other programs, with commas; a single letter is a short flag
+	short                    rune // the flag of one letter, 0 for none
 }
-
-// runFlags are the flags of the commands that know a run: a file of settings, and
-// every setting.
-type runFlags struct {
-	ConfigFile string `name:"config" short:"c" group:"Files:" placeholder:"FILE" help:"Settings from a YAML file (see the run.yaml of any run); flags go over them."`
-
-	Settings settingFlags `embed:""`
-}
-
-// settingFlags are train.Config's keys as flags. The type has no Validate method:
-// kong would call it before the file of settings is read.
-type settingFlags train.Config
 
 // The groups of the help page, in its order.
 const (
@@ -39,138 +33,258 @@ const (
 	groupReport = "Evaluation, reports and checkpoints:"
 )
 
-// settings describes every key of train.Config.
+// settings describes every key of recipe.Config.
 func settings() map[string]setting {
 	return map[string]setting{
-		"model":       {groupFiles, "Folder of the model, or the id of one in the Hub cache.", "DIR", "model-name-or-path,m"},
-		"data":        {groupFiles, "File of rows, or a folder with train, valid and test files.", "PATH", "dataset"},
-		"output_dir":  {groupFiles, "Folder for the adapter.", "DIR", "adapter-path,o"},
-		"overwrite":   {groupFiles, "Replace a run that stands in the output folder.", "", ""},
-		"resume":      {groupFiles, "Go on with the run in the output folder and its settings, from the newest good checkpoint, or from the beginning if there is none.", "", ""},
-		"resume_from": {groupFiles, "Go on from this checkpoint.", "DIR", "resume-from-checkpoint"},
+		"model":       {groupFiles, "Folder of the model, or the id of one in the Hub cache.", "DIR", 'm'},
+		"data":        {groupFiles, "File of rows, or a folder with train, valid and test files.", "PATH", 0},
+		"output_dir":  {groupFiles, "Folder for the adapter.", "DIR", 'o'},
+		"overwrite":   {groupFiles, "Replace a run that stands in the output folder.", "", 0},
+		"resume":      {groupFiles, "Resume the run in the output folder, with its settings, from the newest good checkpoint, or from the beginning if there is none.", "", 0},
+		"resume_from": {groupFiles, "Resume from this checkpoint.", "DIR", 0},
 
-		"num_train_epochs":            {groupLength, "Passes over the rows.", "N", "epochs,num-epochs"},
-		"max_steps":                   {groupLength, "Steps, in place of epochs (0: by epochs).", "N", "iters"},
-		"batch_size":                  {groupLength, "Sequences of a step. Memory does not depend on it.", "N", "per-device-train-batch-size"},
-		"gradient_accumulation_steps": {groupLength, "Multiplies batch-size.", "N", "grad-accumulation-steps"},
+		"num_train_epochs":            {groupLength, "Passes over the rows.", "N", 0},
+		"max_steps":                   {groupLength, "Steps, in place of epochs (0: by epochs).", "N", 0},
+		"batch_size":                  {groupLength, "Sequences of a step. Memory does not depend on it.", "N", 0},
+		"gradient_accumulation_steps": {groupLength, "Multiplies batch-size.", "N", 0},
 
-		"max_length":    {groupRows, "Tokens of a row at most.", "N", "max-seq-length,cutoff-len"},
-		"overlong":      {groupRows, "What becomes of longer rows: truncate, drop or error.", "WORD", ""},
-		"train_on":      {groupRows, "What is learned: assistant (answers and completions), last (the last answer) or all.", "WORD", ""},
-		"chat_template": {groupRows, "auto (the model's own, if it has one), none, or a file.", "WORD", ""},
-		"map":           {groupRows, "Names of columns, such as prompt=question,completion=answer.", "PAIRS", ""},
-		"date":          {groupRows, "The date that chat templates see, YYYY-MM-DD (default: today at the run's first start).", "DATE", ""},
-		"val_split":     {groupRows, "Share of the rows kept for validation when there is no file for it; at most 100 rows, from 200 on.", "SHARE", "val-size"},
-		"packing":       {groupRows, "Taken and without effect: batches hold no padding.", "", ""},
+		"max_length":    {groupRows, "Tokens of a row at most.", "N", 0},
+		"overlong":      {groupRows, "What becomes of longer rows: truncate, drop or error.", "WORD", 0},
+		"train_on":      {groupRows, "What is learned: assistant (answers and completions), last (the last answer) or all.", "WORD", 0},
+		"chat_template": {groupRows, "auto (the model's own, if it has one), none, or a file.", "WORD", 0},
+		"map":           {groupRows, "Names of columns, such as prompt=question,completion=answer.", "PAIRS", 0},
+		"date":          {groupRows, "The date that chat templates see, YYYY-MM-DD (default: today at the run's first start).", "DATE", 0},
+		"val_split":     {groupRows, "Share of the rows kept for validation when there is no file for it; at most 100 rows, from 200 on.", "SHARE", 0},
 
-		"lora_r":         {groupLora, "Rank.", "R", "rank,lora-rank"},
-		"lora_alpha":     {groupLora, "The adapter is scaled by alpha/√r.", "ALPHA", ""},
-		"lora_dropout":   {groupLora, "Only 0: runs depend on their data alone.", "0", ""},
-		"target_modules": {groupLora, "Projections with commas, such as q_proj,v_proj, or all-linear.", "NAMES", "lora-target-modules"},
-		"init":           {groupLora, "loraone (from one gradient of the model) or lora (from noise).", "WORD", ""},
-		"init_samples":   {groupLora, "Rows of that gradient, a number or all.", "N", ""},
-		"init_gamma":     {groupLora, "γ: the start's size is divided by it.", "GAMMA", ""},
+		"lora_r":         {groupLora, "Rank.", "R", 0},
+		"lora_alpha":     {groupLora, "The adapter is scaled by alpha/√r, or alpha/r without use-rslora; the plan says by how much.", "ALPHA", 0},
+		"use_rslora":     {groupLora, "true scales by alpha/√r, false by alpha/r, auto as the method has it.", "WORD", 0},
+		"target_modules": {groupLora, "Projections, such as q_proj,v_proj, or all-linear.", "NAMES", 0},
+		"init":           {groupLora, "loraone (from the initial gradient of the model) or lora (from noise).", "WORD", 0},
+		"init_samples":   {groupLora, "Rows of the initial gradient, a number or all.", "N", 0},
+		"init_gamma":     {groupLora, "γ: the start's size is divided by it.", "GAMMA", 0},
 
-		"optimizer":         {groupOptim, "preconditioned-adamw, adamw, or scaled-adamw (the form of LoRA-One's authors).", "WORD", ""},
-		"learning_rate":     {groupOptim, "Learning rate (0: the optimizer's own: 2e-3, and 0.035/√k for preconditioned-adamw with k targets).", "RATE", "lr"},
-		"lr_scheduler_type": {groupOptim, "constant, linear or cosine.", "WORD", "lr-scheduler"},
-		"warmup_steps":      {groupOptim, "Steps of rising rate; below 1 a share of all.", "N", ""},
-		"weight_decay":      {groupOptim, "Decoupled weight decay.", "X", ""},
-		"adam_beta1":        {groupOptim, "β₁ of the momentum (0: the optimizer's own, 0.8 for preconditioned-adamw, else 0.9).", "X", ""},
-		"adam_beta2":        {groupOptim, "β₂ of the second moment (0: the optimizer's own, 0.99 for preconditioned-adamw, else 0.999).", "X", ""},
-		"adam_epsilon":      {groupOptim, "ε of adamw and scaled-adamw.", "X", ""},
-		"max_grad_norm":     {groupOptim, "Longer gradients are cut to this norm (0: never).", "X", ""},
-		"precondition_reg":  {groupOptim, "λ of scaled-adamw.", "X", ""},
-		"seed":              {groupOptim, "Seed of order and start.", "N", ""},
+		"optimizer":         {groupOptim, "preconditioned-adamw, adamw, or scaled-adamw (the form of LoRA-One's authors).", "WORD", 0},
+		"learning_rate":     {groupOptim, "Learning rate (0: the optimizer's own: 2e-3, and 0.035/√k for preconditioned-adamw with k targets).", "RATE", 0},
+		"lr_scheduler_type": {groupOptim, "constant, linear or cosine.", "WORD", 0},
+		"warmup_steps":      {groupOptim, "Steps of rising rate; below 1 a share of all.", "N", 0},
+		"weight_decay":      {groupOptim, "Decoupled weight decay.", "X", 0},
+		"adam_beta1":        {groupOptim, "β₁ of the momentum (0: the optimizer's own, 0.8 for preconditioned-adamw, else 0.9).", "X", 0},
+		"adam_beta2":        {groupOptim, "β₂ of the second moment (0: the optimizer's own, 0.99 for preconditioned-adamw, else 0.999).", "X", 0},
+		"adam_epsilon":      {groupOptim, "ε of adamw and scaled-adamw.", "X", 0},
+		"max_grad_norm":     {groupOptim, "Longer gradients are cut to this norm (0: never).", "X", 0},
+		"precondition_reg":  {groupOptim, "λ of scaled-adamw.", "X", 0},
+		"seed":              {groupOptim, "Seed of order and start.", "N", 0},
 
-		"eval_steps":              {groupReport, "Steps between evaluations (0: a tenth of the run).", "N", "steps-per-eval"},
-		"eval_samples":            {groupReport, "Validation rows used during training (0: all).", "N", ""},
-		"logging_steps":           {groupReport, "Steps between reports.", "N", "steps-per-report"},
-		"save_steps":              {groupReport, "Steps between checkpoints; five minutes at most.", "N", "save-every"},
-		"save_total_limit":        {groupReport, "Checkpoints kept, each with the best adapter so far.", "N", ""},
-		"early_stopping_patience": {groupReport, "Stop after so many evaluations without improvement (0: never).", "N", ""},
-		"threads":                 {groupReport, "Threads (0: all cores). The result does not depend on it.", "N", ""},
-		"compute":                 {groupReport, "f32, or bf16 for products of bfloat16 numbers where the CPU has them: faster, and other bits.", "WORD", ""},
-		"memory":                  {groupReport, "Budget for what is allocated besides the mapped weights, such as 2GB: as many blocks computed twice as it takes, then smaller micro-batches. The result does not depend on it.", "SIZE", ""},
-		"profile":                 {groupReport, "Say where the time of a step goes.", "", ""},
-		"progress":                {groupReport, "auto (bar on a terminal, log elsewhere), bar, log or none.", "WORD", ""},
+		"eval_steps":              {groupReport, "Steps between evaluations (0: a tenth of the run).", "N", 0},
+		"eval_samples":            {groupReport, "Validation rows used during training (0: all).", "N", 0},
+		"logging_steps":           {groupReport, "Steps between reports.", "N", 0},
+		"save_steps":              {groupReport, "Steps between checkpoints; five minutes at most.", "N", 0},
+		"save_total_limit":        {groupReport, "Checkpoints kept, each with the best adapter so far.", "N", 0},
+		"early_stopping_patience": {groupReport, "Stop after so many evaluations without improvement (0: never).", "N", 0},
+		"threads":                 {groupReport, "Threads (0: all cores). The result does not depend on it.", "N", 0},
+		"compute":                 {groupReport, "f32, or bf16 for products of bfloat16 numbers where the CPU has them: faster, and other bits.", "WORD", 0},
+		"memory":                  {groupReport, "Budget for what is allocated besides the mapped weights, such as 2GB: as many blocks computed twice as it takes, then smaller micro-batches. The result does not depend on it.", "SIZE", 0},
+		"profile":                 {groupReport, "Say where the time of a step goes.", "", 0},
+		"progress":                {groupReport, "auto (bar on a terminal, log elsewhere), bar, log or none.", "WORD", 0},
 	}
 }
 
-// describeSettings names, explains and orders the flags that kong made of
-// train.Config.
-func describeSettings(k *kong.Kong) error {
+// A settable command has settings among its flags: keys lists them, and origin says
+// where the value of one comes from that is not given; "" for its default.
+type settable interface {
+	settings() (keys []string, origin string)
+}
+
+// addSettings gives the commands the flags of their settings: each by its name and by
+// those of other programs.
+func addSettings(k *kong.Kong) error {
 	words := settings()
 	for _, node := range k.Model.Children {
-		for _, f := range node.Flags {
-			if key := settingKey(f); key != "" {
-				describe(f, key, words[key])
-			}
+		command, ok := node.Target.Addr().Interface().(settable)
+		if !ok {
+			continue
+		}
+		keys, origin := command.settings()
+		for _, key := range keys {
+			node.Flags = append(node.Flags, words[key].flag(key, origin))
+		}
+		if len(keys) < len(recipe.Keys()) {
+			continue
+		}
+		for _, word := range recipe.Foreign() {
+			f := newFlag(word)
+			f.Hidden = true
+			node.Flags = append(node.Flags, f)
 		}
 	}
 	return nil
 }
 
-// describe gives a flag its name, its place and its words. Its target still holds
-// the default.
-func describe(f *kong.Flag, key string, s setting) {
-	f.Name = strings.ReplaceAll(key, "_", "-")
-	f.PlaceHolder = s.placeholder
-	f.Group = &kong.Group{Key: s.group, Title: s.group}
-	for alias := range strings.SplitSeq(s.aliases, ",") {
-		switch len(alias) {
-		case 0:
-		case 1:
-			f.Short = rune(alias[0])
-		default:
-			f.Aliases = append(f.Aliases, alias)
-		}
+// newFlag returns the flag of a setting's name. Its target takes the text that is typed.
+func newFlag(key string) *kong.Flag {
+	v := &kong.Value{
+		Name:   strings.ReplaceAll(key, "_", "-"),
+		Mapper: settingMapper{key},
+		Target: reflect.New(reflect.TypeFor[string]()).Elem(),
+		Tag:    &kong.Tag{},
 	}
-	f.Help = s.help
-	if d := defaultText(f.Target.Interface()); d != "" && !(d == "0" && strings.Contains(s.help, "(0: ")) {
-		f.Help += " Default " + d + "."
+	v.Flag = &kong.Flag{Value: v}
+	return v.Flag
+}
+
+// flag is the flag with its place and its words.
+func (s setting) flag(key, origin string) *kong.Flag {
+	f := newFlag(key)
+	f.PlaceHolder, f.Short, f.Help = s.placeholder, s.short, s.help
+	f.Group = &kong.Group{Key: s.group, Title: s.group}
+	for _, name := range recipe.Alternatives(key) {
+		f.Aliases = append(f.Aliases, strings.ReplaceAll(name, "_", "-"))
+	}
+	c := recipe.Default()
+	switch value := c.Text(key); {
+	case origin != "":
+		f.Help += " Default: " + origin + "."
+	case recipe.Switches(key), value == "", value == "0" && (key == "memory" || strings.Contains(s.help, "(0: ")):
+	default:
+		f.Help += " Default " + value + "."
 	}
 	if len(f.Aliases) > 0 {
-		f.Help += " Also --" + strings.Join(f.Aliases, ", --") + "."
+		f.Help += " Also --" + strings.Join(f.Aliases[:min(2, len(f.Aliases))], ", --") + "."
 	}
+	return f
 }
 
-// settingKey returns the key of train.Config that a flag stands for, or "".
-func settingKey(f *kong.Flag) string {
-	key, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
-	return key
-}
+// A settingMapper takes what is typed for a setting as it is: recipe reads it.
+type settingMapper struct{ key string }
 
-// defaultText is a default as the user would type it; "" where there is none.
-func defaultText(v any) string {
-	switch v := v.(type) {
-	case bool:
-		return ""
-	case train.Names:
-		return strings.Join(v, ",")
-	case train.Columns:
-		return ""
-	case train.Size:
-		return ""
+// IsBool reports whether the flag alone means true.
+func (m settingMapper) IsBool() bool { return recipe.Switches(m.key) }
+
+// Decode takes a flag's value: a negative number is one, names may be several words,
+// and a switch may be followed by true or false.
+func (m settingMapper) Decode(ctx *kong.DecodeContext, target reflect.Value) error {
+	value := ctx.Scan.Peek()
+	text := value.String()
+	alone := m.IsBool() || slices.Contains(recipe.Foreign(), m.key)
+	given := !value.IsEOL() && (value.IsValue() || len(text) > 1 && text[0] == '-' && strings.ContainsRune(".0123456789", rune(text[1])))
+	if m.IsBool() && value.Type != kong.FlagValueToken {
+		given = slices.Contains([]string{"true", "false"}, strings.ToLower(text))
 	}
-	return fmt.Sprint(v)
+	switch {
+	case given:
+		ctx.Scan.Pop()
+	case alone:
+		text = "true"
+	default:
+		return errors.New("want a value")
+	}
+	for m.key == "target_modules" && ctx.Scan.Peek().IsValue() {
+		text += "," + ctx.Scan.Pop().String()
+	}
+	target.SetString(text)
+	return nil
 }
 
-// typed takes the settings of the flags that stand on the command line, so that
-// they can be set again over those of a file.
-func typed(ctx *kong.Context) (set func()) {
-	type pair struct{ target, value reflect.Value }
-	var pairs []pair
+// A typed setting is one of the command line.
+type typedSetting struct{ key, text string }
+
+// typed lists the settings of the command line, in its order.
+func typed(ctx *kong.Context) (list []typedSetting) {
 	for _, p := range ctx.Path {
-		if p.Flag != nil && settingKey(p.Flag) != "" {
-			value := reflect.New(p.Flag.Target.Type()).Elem()
-			value.Set(p.Flag.Target)
-			pairs = append(pairs, pair{p.Flag.Target, value})
+		if p.Flag == nil {
+			continue
+		}
+		if m, ok := p.Flag.Mapper.(settingMapper); ok {
+			list = append(list, typedSetting{m.key, p.Flag.Target.String()})
 		}
 	}
-	return func() {
-		for _, p := range pairs {
-			p.target.Set(p.value)
+	return list
+}
+
+// setTyped sets what was typed over what is there.
+func setTyped(c *recipe.Config, list []typedSetting) error {
+	for _, s := range list {
+		if err := c.Set(s.key, s.text); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+// runFlags are the flags of the commands that know a run: a file of settings, and
+// every setting.
+type runFlags struct {
+	ConfigFile string `name:"config" short:"c" group:"Files:" placeholder:"FILE" help:"Settings from a YAML file (see the run.yaml of any run); flags go over them."`
+}
+
+func (runFlags) settings() (keys []string, origin string) { return recipe.Keys(), "" }
+
+// resolve returns the settings of a run: those of the file, else of the run that is to
+// be resumed, and over them the flags.
+func (f *runFlags) resolve(u *ui, ctx *kong.Context) (*recipe.Resolved, error) {
+	flags := typed(ctx)
+	c := recipe.Default()
+	var err error
+	if f.ConfigFile != "" {
+		err = c.ReadYAML(f.ConfigFile)
+	} else {
+		err = resumed(&c, flags)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := setTyped(&c, flags); err != nil {
+		return nil, err
+	}
+	if c.Date, err = runDate(&c); err != nil {
+		return nil, err
+	}
+	tellNotes(u, &c)
+	return c.Resolve()
+}
+
+// resumed sets the settings of the run that flags ask to resume, if they do.
+func resumed(c *recipe.Config, flags []typedSetting) error {
+	start := recipe.Default()
+	start.OutputDir = ""
+	if err := setTyped(&start, flags); err != nil {
+		return err
+	}
+	if !start.Resuming() {
+		return nil
+	}
+	given := start.OutputDir
+	start.OutputDir = cmp.Or(given, c.OutputDir)
+	found, folder, err := train.ReadSettings(c, &start)
+	if err != nil {
+		return err
+	}
+	if !found && start.Model == "" && start.Data == "" {
+		return hint.New(fmt.Errorf("%s: no run to resume: it has no run.yaml", folder), "--model and --data begin one")
+	}
+	c.OutputDir = cmp.Or(given, folder) // it may have been moved
+	return nil
+}
+
+// tellNotes says what settings need said.
+func tellNotes(u *ui, c *recipe.Config) {
+	for _, note := range c.Notes {
+		u.warnf("%s", note)
 	}
 }
+
+// runDate returns the date that templates see: the one given, that of the run
+// that is resumed, else today's.
+func runDate(c *recipe.Config) (string, error) {
+	if c.Date != "" {
+		return c.Date, nil
+	}
+	old := recipe.Default()
+	if _, _, err := train.ReadSettings(&old, c); err != nil {
+		return "", err
+	}
+	return cmp.Or(old.Date, today()), nil
+}
+
+func today() string { return time.Now().Format(time.DateOnly) }

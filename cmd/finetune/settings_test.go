@@ -12,13 +12,13 @@ import (
 	"github.com/alecthomas/kong"
 
 	"example.com/finetune/internal/hint"
-	"example.com/finetune/train"
+	"example.com/finetune/train/recipe"
 )
 
 // Every setting has its words, and no words are left over.
 func TestSettingsAreDescribed(t *testing.T) {
 	words := settings()
-	for _, key := range train.Keys() {
+	for _, key := range recipe.Keys() {
 		if words[key].help == "" || words[key].group == "" {
 			t.Errorf("setting %s has no help", key)
 		}
@@ -31,7 +31,7 @@ func TestSettingsAreDescribed(t *testing.T) {
 
 // No command has a flag twice, aliases included.
 func TestFlagsAreUnique(t *testing.T) {
-	parser, err := kong.New(newCommandLine(), kong.PostBuild(describeSettings))
+	parser, err := kong.New(new(commandLine), kong.PostBuild(addSettings))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +44,7 @@ func TestFlagsAreUnique(t *testing.T) {
 			}
 			for _, name := range names {
 				if seen[name] {
-					t.Errorf("%s: flag %s stands twice", node.Name, name)
+					t.Errorf("%s: duplicate flag %s", node.Name, name)
 				}
 				seen[name] = true
 			}
@@ -69,7 +69,7 @@ func TestNormalise(t *testing.T) {
 // A resumed run sees the date of its first start.
 func TestRunDate(t *testing.T) {
 	dir := t.TempDir()
-	c := train.Default()
+	c := recipe.Default()
 	c.OutputDir, c.Resume = dir, true
 	today, err := runDate(&c)
 	if err != nil || len(today) != len("2026-01-02") {
@@ -83,7 +83,7 @@ func TestRunDate(t *testing.T) {
 	given := c
 	given.Date = "1999-01-01"
 	for _, test := range []struct {
-		config train.Config
+		config recipe.Config
 		want   string
 	}{{c, "2001-02-03"}, {other, "2001-02-03"}, {given, "1999-01-01"}} {
 		if got, err := runDate(&test.config); got != test.want || err != nil {
@@ -114,5 +114,30 @@ func TestFail(t *testing.T) {
 	want := "finetune: error: a:1: x\n                 a:2: y\nfinetune: hint: do this\n"
 	if got := stderr.String(); got != want {
 		t.Errorf("got\n%swant\n%s", got, want)
+	}
+}
+
+// Every name that a file of settings takes is a flag of train too.
+func TestFlagsTakeWhatFilesTake(t *testing.T) {
+	parser, err := kong.New(new(commandLine), kong.PostBuild(addSettings))
+	if err != nil {
+		t.Fatal(err)
+	}
+	flags := map[string]bool{}
+	for _, node := range parser.Model.Children {
+		for _, f := range node.Flags {
+			for _, name := range append([]string{f.Name}, f.Aliases...) {
+				flags[node.Name+" "+name] = true
+			}
+		}
+	}
+	names := slices.Concat(recipe.Keys(), recipe.Foreign())
+	for _, key := range recipe.Keys() {
+		names = append(names, recipe.Alternatives(key)...)
+	}
+	for _, name := range names {
+		if flag := "train " + strings.ReplaceAll(name, "_", "-"); !flags[flag] {
+			t.Errorf("no flag for %s", name)
+		}
 	}
 }

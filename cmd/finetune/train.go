@@ -1,17 +1,12 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"fmt"
-	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/alecthomas/kong"
 
-	"example.com/finetune/internal/hint"
 	"example.com/finetune/train"
 )
 
@@ -19,7 +14,7 @@ type trainCommand struct{ runFlags }
 
 func (trainCommand) Help() string {
 	return `Reads rows of messages, of prompt and completion, or of text, and leaves an adapter that Hugging Face PEFT loads as it is. ` +
-		`Ctrl-C finishes the step and saves; --resume goes on to the same bits.
+		`Ctrl-C finishes the step and saves; --resume takes it from there, to the same bits.
 
 For example:
 
@@ -30,29 +25,29 @@ For example:
 `
 }
 
-// errInterrupted ends a run that was asked to stop and told the user how to go on.
+// errInterrupted ends a run that was asked to stop and told the user how to resume it.
 var errInterrupted = errors.New("interrupted")
 
 // Run goes from what is cheap to what is expensive: settings, small files, rows,
 // and only then weights.
 func (c *trainCommand) Run(u *ui, ctx *kong.Context) error {
-	config := (*train.Config)(&c.Settings)
-	if err := c.settle(config, typed(ctx)); err != nil {
+	config, err := c.resolve(u, ctx)
+	if err != nil {
 		return err
+	}
+	found, err := train.Look(config)
+	if err != nil {
+		return err
+	}
+	if found.Finished != nil {
+		u.infof("finetune: %s holds a finished run: nothing is left to do", config.OutputDir)
+		return printResult(u, &job{config: config}, found.Finished)
 	}
 	j, err := newJob(config)
 	if err != nil {
 		return err
 	}
 	defer j.close()
-	if j.found == train.Finished {
-		u.infof("finetune: %s holds a finished run: nothing is left to do", j.config.OutputDir)
-		result, err := j.finished()
-		if err != nil {
-			return err
-		}
-		return printResult(u, j, result)
-	}
 	if err := j.readRows(u); err != nil {
 		return err
 	}
@@ -62,123 +57,40 @@ func (c *trainCommand) Run(u *ui, ctx *kong.Context) error {
 	}
 	stop, done := stopSignals(u)
 	defer done()
-	result, err := j.run(stop, newReporter(u, j.config.Progress))
+	outcome, err := j.run(stop, newReporter(u, config.Progress))
 	if err != nil {
-		return interrupted(u, j, err)
-	}
-	return printResult(u, j, result)
-}
-
-// settle sets the settings: those of the file, else of the run that is to go on, and
-// over them the flags, which set takes from the command line.
-func (f *runFlags) settle(config *train.Config, set func()) error {
-	*config = train.Default()
-	if f.ConfigFile != "" {
-		if err := config.ReadYAML(f.ConfigFile); err != nil {
-			return err
-		}
-		set()
-		return nil
-	}
-	config.OutputDir = ""
-	set()
-	given := config.OutputDir
-	resume, folder := config.Resume || config.ResumeFrom != "", cmp.Or(given, train.Default().OutputDir)
-	if config.ResumeFrom != "" {
-		folder = train.RunFolder(config.ResumeFrom)
-	}
-	*config = train.Default()
-	file := train.SettingsFile(folder)
-	if _, err := os.Stat(file); resume && err == nil {
-		if err := config.ReadYAML(file); err != nil {
-			return err
-		}
-	}
-	config.OutputDir = cmp.Or(given, folder) // it may have been moved
-	set()
-	if resume && config.Model == "" && config.Data == "" {
-		return hint.New(fmt.Errorf("%s: no run to go on with: it has no run.yaml", folder), "--model and --data begin one")
-	}
-	return nil
-}
-
-// interrupted tells how to go on with a run that was stopped; other errors pass.
-func interrupted(u *ui, j *job, err error) error {
-	var stopped *train.InterruptedError
-	if !errors.As(err, &stopped) {
 		return err
 	}
+	if outcome.Ending == train.Interrupted {
+		return interrupted(u, j, outcome)
+	}
+	return printResult(u, j, outcome.Result)
+}
+
+// interrupted tells how to resume a run that was stopped.
+func interrupted(u *ui, j *job, outcome train.Outcome) error {
 	dir := j.config.OutputDir
-	if stopped.Path == "" {
+	if outcome.Checkpoint == "" {
 		u.line(levelError, "finetune: interrupted before the first step: nothing was saved, and nothing is lost")
 	} else {
-		u.line(levelError, "finetune: interrupted after step "+count(stopped.Step)+", saved in "+filepath.Join(dir, "checkpoints", filepath.Base(stopped.Path)))
+		u.line(levelError, "finetune: interrupted after step "+count(outcome.Step)+", saved in "+filepath.Join(dir, "checkpoints", filepath.Base(outcome.Checkpoint)))
 	}
-	u.line(levelError, "finetune: go on with: "+program()+" train -o "+quote(dir)+" --resume")
+	u.line(levelError, "finetune: resume with: "+program()+" train -o "+quote(dir)+" --resume")
 	return errInterrupted
 }
 
-// runDate returns the date that templates see: the one given, that of the run
-// that is resumed, else today's.
-func runDate(c *train.Config) (string, error) {
-	if c.Date != "" {
-		return c.Date, nil
-	}
-	old := train.Default()
-	dir := c.OutputDir
-	if c.ResumeFrom != "" {
-		dir = train.RunFolder(c.ResumeFrom)
-	}
-	file := train.SettingsFile(dir)
-	if _, err := os.Stat(file); (c.Resume || c.ResumeFrom != "") && err == nil {
-		if err := old.ReadYAML(file); err != nil {
-			return "", err
-		}
-	}
-	if old.Date != "" {
-		return old.Date, nil
-	}
-	return time.Now().Format(time.DateOnly), nil
-}
-
-// A reporter of a run, for job.run.
+// A runReporter is told of a run's events, for job.run.
 type runReporter interface {
 	report(event any)
 	end()
 }
 
-// run trains. The settings that are written down have absolute paths.
-func (j *job) run(ctx context.Context, r runReporter) (*train.Result, error) {
-	config, err := absolute(j.config, j.id)
+// run trains.
+func (j *job) run(ctx context.Context, r runReporter) (train.Outcome, error) {
+	s, err := j.session(r.report)
 	if err != nil {
-		return nil, err
+		return train.Outcome{}, err
 	}
-	s := j.session(config)
-	s.Report = r.report
 	defer r.end()
 	return s.Run(ctx)
-}
-
-// absolute returns the settings with absolute paths. A model of the Hub cache
-// keeps its id.
-func absolute(c *train.Config, id string) (train.Config, error) {
-	d := *c
-	paths := []*string{&d.Data, &d.OutputDir}
-	if id == "" || id != d.Model {
-		paths = append(paths, &d.Model)
-	}
-	if d.ChatTemplate != "auto" && d.ChatTemplate != "none" {
-		paths = append(paths, &d.ChatTemplate)
-	}
-	if d.ResumeFrom != "" {
-		paths = append(paths, &d.ResumeFrom)
-	}
-	for _, p := range paths {
-		abs, err := filepath.Abs(*p)
-		if err != nil {
-			return d, err
-		}
-		*p = abs
-	}
-	return d, nil
 }

@@ -1,0 +1,198 @@
+package recipe
+
+import (
+	"encoding"
+	"math"
+	"reflect"
+	"time"
+
+	"example.com/finetune/internal/hint"
+	"example.com/finetune/loraone"
+	"example.com/finetune/model"
+	"example.com/finetune/simd"
+	"example.com/finetune/train/data"
+)
+
+// Resolved are settings that can be, with everything decided: the only ones that a run
+// is made of. [Config.Resolve] makes them.
+type Resolved struct{ Config }
+
+// Resolve checks every setting by itself, opening no file, and puts in what follows
+// from others: the rate and the moments of the optimizer. Its errors are mistakes of usage.
+func (c *Config) Resolve() (*Resolved, error) {
+	checks := []func(*Config) error{checkFolders, checkRecipe, checkMachine}
+	for _, check := range checks {
+		if err := check(c); err != nil {
+			return nil, err
+		}
+	}
+	r := &Resolved{*c}
+	updates := c.Updates()
+	r.LearningRate, r.AdamBeta1, r.AdamBeta2 = c.Rate(), updates.Beta1, updates.Beta2
+	return r, nil
+}
+
+// ResolveRecipe is Resolve for settings that name no files: those of an adapter.
+func (c *Config) ResolveRecipe() (*Resolved, error) {
+	if err := checkRecipe(c); err != nil {
+		return nil, err
+	}
+	return &Resolved{*c}, nil
+}
+
+func usage(advice, format string, args ...any) error {
+	return hint.New(hint.Usagef(format, args...), advice)
+}
+
+func checkFolders(c *Config) error {
+	switch {
+	case c.Model == "":
+		return usage("--model is a folder with config.json, tokenizer.json and model.safetensors", "no model")
+	case c.Data == "":
+		return usage(`--data is a file with one JSON object a line, such as {"prompt": "2+2=", "completion": "4"}`, "no data")
+	case c.OutputDir == "":
+		return usage("", "output_dir is empty")
+	case c.Overwrite && c.Resuming():
+		return usage("", "overwrite and resume contradict each other")
+	}
+	return nil
+}
+
+func checkRecipe(c *Config) error {
+	for _, check := range []func(*Config) error{checkChoices, checkLength, checkOptimizer, checkLora, checkText, checkCompute} {
+		if err := check(c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkChoices checks the words that a program rather than a user has set.
+func checkChoices(c *Config) error {
+	for _, key := range Keys() {
+		v, _ := c.value(key)
+		choice, ok := v.Addr().Interface().(encoding.TextUnmarshaler)
+		if !ok || v.Kind() != reflect.String {
+			continue
+		}
+		if err := choice.UnmarshalText([]byte(v.String())); err != nil {
+			return usage(hint.Of(err), "%s is %w", key, err)
+		}
+	}
+	return nil
+}
+
+func checkLength(c *Config) error {
+	switch {
+	case c.MaxSteps < 0:
+		return usage("", "max_steps is %d, want a count, or 0 to go by epochs", c.MaxSteps)
+	case !(c.NumTrainEpochs > 0) || math.IsInf(c.NumTrainEpochs, 0):
+		return usage("", "num_train_epochs is %v, want a number above 0", c.NumTrainEpochs)
+	}
+	return least([]count{
+		{"batch_size", c.BatchSize, 1},
+		{"gradient_accumulation_steps", c.GradientAccumulationSteps, 1},
+		{"eval_steps", c.EvalSteps, 0},
+		{"eval_samples", c.EvalSamples, 0},
+		{"early_stopping_patience", c.EarlyStopping, 0},
+	})
+}
+
+// A count is a whole number that has a least value.
+type count struct {
+	key          string
+	value, least int
+}
+
+func least(counts []count) error {
+	for _, n := range counts {
+		if n.value < n.least {
+			return usage("", "%s is %d, want at least %d", n.key, n.value, n.least)
+		}
+	}
+	return nil
+}
+
+func checkOptimizer(c *Config) error {
+	switch {
+	case c.LearningRate < 0 || !finite(c.LearningRate):
+		return usage("", "learning_rate is %v, want a number above 0, or 0 for the optimizer's own", c.LearningRate)
+	case c.WarmupSteps < 0 || !finite(c.WarmupSteps):
+		return usage("", "warmup_steps is %v, want a count, or a share of all steps below 1", c.WarmupSteps)
+	case c.WarmupSteps >= 1 && c.WarmupSteps != math.Trunc(c.WarmupSteps):
+		return usage("", "warmup_steps is %v, want a whole number, or a share of all steps below 1", c.WarmupSteps)
+	case c.WeightDecay < 0 || !finite(c.WeightDecay):
+		return usage("", "weight_decay is %v, want 0 or more", c.WeightDecay)
+	case !(c.AdamBeta1 >= 0 && c.AdamBeta1 < 1):
+		return usage("", "adam_beta1 is %v, want more than 0 and less than 1, or 0 for the optimizer's own", c.AdamBeta1)
+	case !(c.AdamBeta2 >= 0 && c.AdamBeta2 < 1):
+		return usage("", "adam_beta2 is %v, want more than 0 and less than 1, or 0 for the optimizer's own", c.AdamBeta2)
+	case !(c.AdamEpsilon > 0) || !finite(c.AdamEpsilon):
+		return usage("", "adam_epsilon is %v, want a number above 0", c.AdamEpsilon)
+	case c.MaxGradNorm < 0 || !finite(c.MaxGradNorm):
+		return usage("", "max_grad_norm is %v, want a number above 0, or 0 for no clipping", c.MaxGradNorm)
+	case !(c.PreconditionReg > 0) || !finite(c.PreconditionReg):
+		return usage("", "precondition_reg is %v, want a number above 0", c.PreconditionReg)
+	}
+	return nil
+}
+
+func checkLora(c *Config) error {
+	switch {
+	case c.LoraR < 1:
+		return usage("", "lora_r is %d, want at least 1", c.LoraR)
+	case !(c.LoraAlpha > 0) || !finite(c.LoraAlpha):
+		return usage("", "lora_alpha is %v, want a number above 0", c.LoraAlpha)
+	case c.InitSamples < 1 && c.InitSamples != All:
+		return usage("", "init_samples is %v, want at least 1, or all", c.InitSamples)
+	case !(c.InitGamma > 0) || !finite(c.InitGamma):
+		return usage("", "init_gamma is %v, want a number above 0", c.InitGamma)
+	}
+	if _, err := c.Lora().Targets(model.Leaves()); err != nil {
+		return usage("", "target_modules: %v", err)
+	}
+	smallest := c.Init.Method().New(model.Projection{Name: "init " + string(c.Init), Out: 1, In: 1}, 1, 1)
+	if _, err := c.Optimizer.Kind().New(c.Updates(), []loraone.Module{smallest}); err != nil {
+		return usage("--optimizer adamw trains anything", "%v", err)
+	}
+	return nil
+}
+
+func checkText(c *Config) error {
+	if err := data.Columns(c.Map).Check(); err != nil {
+		return usage("", "%v", err)
+	}
+	if _, err := time.Parse(time.DateOnly, c.Date); c.Date != "" && err != nil {
+		return usage("", "date is %q, want YYYY-MM-DD", c.Date)
+	}
+	switch {
+	case c.MaxLength < 2:
+		return usage("", "max_length is %d, want at least 2: a token is predicted from one before it", c.MaxLength)
+	case !(c.ValSplit >= 0 && c.ValSplit < 1):
+		return usage("", "val_split is %v, want a share of the rows from 0 to below 1", c.ValSplit)
+	case c.ChatTemplate == "":
+		return usage("", "chat_template is empty, want auto, none or a file")
+	}
+	return nil
+}
+
+func checkCompute(c *Config) error {
+	if err := simd.Compute(c.Compute).Supported(); err != nil {
+		return usage("--compute f32 runs everywhere", "compute: %v", err)
+	}
+	return nil
+}
+
+func checkMachine(c *Config) error {
+	if c.Memory < 0 {
+		return usage("", "memory is %d, want a number of bytes", c.Memory)
+	}
+	return least([]count{
+		{"threads", c.Threads, 0},
+		{"logging_steps", c.LoggingSteps, 1},
+		{"save_steps", c.SaveSteps, 1},
+		{"save_total_limit", c.SaveTotalLimit, 1},
+	})
+}
+
+func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }

@@ -1,0 +1,153 @@
+package recipe
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"example.com/finetune/internal/hint"
+	"example.com/finetune/loraone"
+	"example.com/finetune/simd"
+	"example.com/finetune/train/optim"
+)
+
+// A Scheduler is the course of the learning rate behind its warm-up.
+type Scheduler string
+
+// The schedulers.
+const (
+	Constant Scheduler = "constant"
+	Linear   Scheduler = "linear"
+	Cosine   Scheduler = "cosine"
+)
+
+// UnmarshalText reads a word.
+func (s *Scheduler) UnmarshalText(text []byte) error { return parse(s, text, Constant, Linear, Cosine) }
+
+// Overlong is what becomes of rows with more than max_length tokens.
+type Overlong string
+
+// What may become of them.
+const (
+	Truncate   Overlong = "truncate"
+	Drop       Overlong = "drop"
+	RefuseLong Overlong = "error"
+)
+
+// UnmarshalText reads a word.
+func (o *Overlong) UnmarshalText(text []byte) error {
+	return parse(o, text, Truncate, Drop, RefuseLong)
+}
+
+// TrainOn is what of a row is learned.
+type TrainOn string
+
+// What may be learned: answers and completions, the last answer, or everything.
+const (
+	Assistant  TrainOn = "assistant"
+	LastAnswer TrainOn = "last"
+	Everything TrainOn = "all"
+)
+
+// UnmarshalText reads a word.
+func (t *TrainOn) UnmarshalText(text []byte) error {
+	return parse(t, text, Assistant, LastAnswer, Everything)
+}
+
+// Progress is how a run is shown.
+type Progress string
+
+// The ways: auto is a bar on a terminal and log lines elsewhere.
+const (
+	ProgressAuto Progress = "auto"
+	ProgressBar  Progress = "bar"
+	ProgressLog  Progress = "log"
+	ProgressNone Progress = "none"
+)
+
+// UnmarshalText reads a word.
+func (p *Progress) UnmarshalText(text []byte) error {
+	return parse(p, text, ProgressAuto, ProgressBar, ProgressLog, ProgressNone)
+}
+
+// A Switch is on, off, or as the method has it.
+type Switch string
+
+// The positions.
+const (
+	Auto Switch = "auto"
+	On   Switch = "true"
+	Off  Switch = "false"
+)
+
+// UnmarshalText reads auto, true or false.
+func (s *Switch) UnmarshalText(text []byte) error {
+	return parse(s, []byte(strings.ToLower(string(text))), Auto, On, Off)
+}
+
+// Init names how adapters start: a row of [loraone.Methods].
+type Init string
+
+// UnmarshalText reads a name.
+func (i *Init) UnmarshalText(text []byte) error {
+	return parse(i, text, named[Init](loraone.Names())...)
+}
+
+// Method is what the name stands for; nil for none.
+func (i Init) Method() *loraone.Method { return loraone.Find(string(i)) }
+
+// An Optimizer names how gradients become steps: a row of [optim.Kinds].
+type Optimizer string
+
+// UnmarshalText reads a name.
+func (o *Optimizer) UnmarshalText(text []byte) error {
+	return parse(o, text, named[Optimizer](optim.Names())...)
+}
+
+// Kind is what the name stands for; nil for none.
+func (o Optimizer) Kind() *optim.Kind { return optim.Find(string(o)) }
+
+// named makes choices of a table's names.
+func named[T ~string](names []string) []T {
+	list := make([]T, len(names))
+	for i, name := range names {
+		list[i] = T(name)
+	}
+	return list
+}
+
+// Compute is the precision of products with stored weights.
+type Compute simd.Compute
+
+// UnmarshalText reads a word. Whether this CPU can do it is not asked.
+func (c *Compute) UnmarshalText(text []byte) error {
+	compute, err := simd.ParseCompute(string(text))
+	if compute.String() != string(text) {
+		return err
+	}
+	*c = Compute(compute)
+	return nil
+}
+
+// MarshalText returns the word.
+func (c Compute) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
+
+func (c Compute) String() string { return simd.Compute(c).String() }
+
+// parse sets a choice to one of its words.
+func parse[T ~string](choice *T, text []byte, words ...T) error {
+	word := T(text)
+	if slices.Contains(words, word) {
+		*choice = word
+		return nil
+	}
+	list := make([]string, len(words))
+	for i, w := range words {
+		list[i] = string(w)
+	}
+	err := fmt.Errorf("%.60q, want one of %s", text, strings.Join(list, ", "))
+	if near := nearest(string(word), list); near != "" {
+		return hint.Newf(err, "did you mean %s?", near)
+	}
+	return err
+}

@@ -1,0 +1,172 @@
+package recipe
+
+import (
+	"cmp"
+	"path/filepath"
+
+	"example.com/finetune/loraone"
+	"example.com/finetune/model"
+	"example.com/finetune/train/optim"
+)
+
+// A Config holds the settings of a run. The keys are those of Hugging Face and PEFT;
+// [Default] holds the defaults.
+type Config struct {
+	Recipe
+	Where
+	Machine
+	Start
+
+	// Notes are what settings that were taken need said about them: another program's
+	// word for what is done anyway, or cannot be done.
+	Notes []string
+}
+
+// A Recipe is what decides the result of a run, given its files.
+type Recipe struct {
+	NumTrainEpochs            float64 `json:"num_train_epochs"`
+	MaxSteps                  int     `json:"max_steps"` // 0: by epochs
+	BatchSize                 int     `json:"batch_size"`
+	GradientAccumulationSteps int     `json:"gradient_accumulation_steps"`
+
+	LearningRate    float64   `json:"learning_rate"` // 0: by optimizer
+	LRSchedulerType Scheduler `json:"lr_scheduler_type"`
+	WarmupSteps     float64   `json:"warmup_steps"` // a count, or a share of all steps below 1
+	WeightDecay     float64   `json:"weight_decay"`
+	AdamBeta1       float64   `json:"adam_beta1"` // 0: by optimizer
+	AdamBeta2       float64   `json:"adam_beta2"` // 0: by optimizer
+	AdamEpsilon     float64   `json:"adam_epsilon"`
+	MaxGradNorm     float64   `json:"max_grad_norm"` // 0: no clipping
+
+	MaxLength int      `json:"max_length"`
+	Overlong  Overlong `json:"overlong"`
+
+	LoraR         int     `json:"lora_r"`
+	LoraAlpha     float64 `json:"lora_alpha"`
+	UseRSLoRA     Switch  `json:"use_rslora"`
+	TargetModules Names   `json:"target_modules"`
+
+	Init            Init      `json:"init"`
+	InitSamples     Count     `json:"init_samples"`
+	InitGamma       float64   `json:"init_gamma"`
+	Optimizer       Optimizer `json:"optimizer"`
+	PreconditionReg float64   `json:"precondition_reg"`
+	EvalSteps       int       `json:"eval_steps"`              // 0: each tenth of the run
+	EvalSamples     int       `json:"eval_samples"`            // 0: all
+	EarlyStopping   int       `json:"early_stopping_patience"` // 0: off
+	ValSplit        float64   `json:"val_split"`
+	TrainOn         TrainOn   `json:"train_on"`
+	ChatTemplate    string    `json:"chat_template"` // auto, none or a file
+	Date            string    `json:"date"`          // what strftime_now shows, YYYY-MM-DD
+	Map             Columns   `json:"map"`
+	Seed            uint64    `json:"seed"`
+	Compute         Compute   `json:"compute"`
+}
+
+// Where says where things are.
+type Where struct {
+	Model     string `json:"model"` // folder, or a Hub id
+	Data      string `json:"data"`  // file or folder
+	OutputDir string `json:"output_dir"`
+}
+
+// Machine says how the computer is used, and what is shown and kept: nothing that
+// changes a bit of the result.
+type Machine struct {
+	LoggingSteps   int      `json:"logging_steps"`
+	SaveSteps      int      `json:"save_steps"`
+	SaveTotalLimit int      `json:"save_total_limit"`
+	Threads        int      `json:"threads"` // 0: all cores
+	Memory         Size     `json:"memory"`  // bytes a run may allocate; 0: what the fastest way takes
+	Profile        bool     `json:"profile"`
+	Progress       Progress `json:"progress"`
+}
+
+// Start says what one start does. It is never written to run.yaml.
+type Start struct {
+	Resume     bool   `json:"resume"`
+	ResumeFrom string `json:"resume_from"`
+	Overwrite  bool   `json:"overwrite"`
+}
+
+// Resuming reports whether a run is to be resumed.
+func (s Start) Resuming() bool { return s.Resume || s.ResumeFrom != "" }
+
+// Default returns the settings of a run that says nothing but model and data.
+func Default() Config {
+	return Config{
+		Recipe: Recipe{
+			NumTrainEpochs: 1, BatchSize: 8, GradientAccumulationSteps: 1,
+			LRSchedulerType: Linear, WarmupSteps: 0.03,
+			AdamEpsilon: 1e-8, MaxGradNorm: 1,
+			MaxLength: 1024, Overlong: Truncate,
+			LoraR: 8, LoraAlpha: 16, UseRSLoRA: Auto, TargetModules: Names{"q_proj", "v_proj"},
+			Init: Init(loraone.LoRAOne.Name), InitSamples: 8, InitGamma: 128,
+			Optimizer: Optimizer(optim.PreconditionedAdamW.Name), PreconditionReg: 1e-6,
+			EvalSamples: 100, ValSplit: 0.05, TrainOn: Assistant, ChatTemplate: "auto", Seed: 42,
+		},
+		Where:   Where{OutputDir: "adapter"},
+		Machine: Machine{LoggingSteps: 1, SaveSteps: 100, SaveTotalLimit: 2, Progress: ProgressAuto},
+	}
+}
+
+// Rate returns the learning rate, that of the optimizer where none is set.
+func (r *Recipe) Rate() float64 {
+	if r.LearningRate != 0 {
+		return r.LearningRate
+	}
+	targets, _ := r.Lora().Targets(model.Leaves()) // checked
+	return r.Optimizer.Kind().Rate(len(targets))
+}
+
+// Updates returns what an optimizer chooses from, its own β₁ and β₂ where none are set.
+func (r *Recipe) Updates() optim.Settings {
+	kind := r.Optimizer.Kind()
+	return optim.Settings{
+		Beta1: cmp.Or(r.AdamBeta1, kind.Beta1), Beta2: cmp.Or(r.AdamBeta2, kind.Beta2),
+		Epsilon: r.AdamEpsilon, WeightDecay: r.WeightDecay, Reg: r.PreconditionReg,
+	}
+}
+
+// Sequences returns how many sequences a full batch has.
+func (r *Recipe) Sequences() int { return r.BatchSize * r.GradientAccumulationSteps }
+
+// Lora returns the adapters' configuration.
+func (r *Recipe) Lora() loraone.Config {
+	c := loraone.Config{Method: r.Init.Method(), R: r.LoraR, Alpha: r.LoraAlpha, TargetModules: r.TargetModules}
+	if r.UseRSLoRA != Auto {
+		root := r.UseRSLoRA == On
+		c.UseRSLoRA = &root
+	}
+	return c
+}
+
+// Scale returns s, which multiplies the product of B and A in a module of rank lora_r.
+func (r *Recipe) Scale() float64 { return r.Lora().Scale(r.LoraR) }
+
+// Absolute returns the settings with absolute paths, as they are written down. hub is
+// the id of a model in the Hub cache, which stays as it is; "" for a folder.
+func (r *Resolved) Absolute(hub string) (*Resolved, error) {
+	d := *r
+	paths := []*string{&d.Data, &d.OutputDir}
+	if hub == "" || hub != d.Model {
+		paths = append(paths, &d.Model)
+	}
+	if d.TemplateFile() {
+		paths = append(paths, &d.ChatTemplate)
+	}
+	if d.ResumeFrom != "" {
+		paths = append(paths, &d.ResumeFrom)
+	}
+	for _, p := range paths {
+		abs, err := filepath.Abs(*p)
+		if err != nil {
+			return nil, err
+		}
+		*p = abs
+	}
+	return &d, nil
+}
+
+// TemplateFile reports whether chat_template names a file.
+func (r *Recipe) TemplateFile() bool { return r.ChatTemplate != "auto" && r.ChatTemplate != "none" }

@@ -1,0 +1,293 @@
+package recipe
+
+import (
+	"maps"
+	"math"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"example.com/finetune/internal/hint"
+	"example.com/finetune/train/optim"
+)
+
+func valid() Config {
+	c := Default()
+	c.Model, c.Data = "m", "d"
+	return c
+}
+
+// expect fails unless err contains want and carries this hint, and is a mistake of
+// usage.
+func expect(t *testing.T, what string, err error, want, advice string) {
+	t.Helper()
+	if err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("%s:\n got %v\nwant %s", what, err, want)
+		return
+	}
+	if got := hint.Of(err); got != advice {
+		t.Errorf("%s: hint %q, want %q", what, got, advice)
+	}
+	if !hint.IsUsage(err) {
+		t.Errorf("%s: no mistake of usage: %v", what, err)
+	}
+}
+
+func TestDefaultsAreValid(t *testing.T) {
+	c := valid()
+	r, err := c.Resolve()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.LearningRate != 0.0247 || r.AdamBeta1 != optim.PreconditionedAdamW.Beta1 || c.LearningRate != 0 {
+		t.Errorf("the rate of the optimizer: %v, and %v before", r.LearningRate, c.LearningRate)
+	}
+}
+
+// A refusal is a setting that is refused, and how.
+type refusal struct {
+	set        func(*Config)
+	want, hint string
+}
+
+func refuse(t *testing.T, list []refusal) {
+	t.Helper()
+	for _, x := range list {
+		c := valid()
+		x.set(&c)
+		_, err := c.Resolve()
+		expect(t, x.want, err, x.want, x.hint)
+	}
+}
+
+func TestValidateNamesSettingsOfTheRun(t *testing.T) {
+	refuse(t, []refusal{
+		{func(c *Config) { c.Model = "" }, "no model", "--model is a folder with config.json, tokenizer.json and model.safetensors"},
+		{func(c *Config) { c.Data = "" }, "no data", `--data is a file with one JSON object a line, such as {"prompt": "2+2=", "completion": "4"}`},
+		{func(c *Config) { c.OutputDir = "" }, "output_dir is empty", ""},
+		{func(c *Config) { c.Overwrite, c.Resume = true, true }, "overwrite and resume contradict each other", ""},
+		{func(c *Config) { c.MaxSteps = -1 }, "max_steps is -1, want a count", ""},
+		{func(c *Config) { c.NumTrainEpochs = math.NaN() }, "num_train_epochs is NaN, want a number above 0", ""},
+		{func(c *Config) { c.BatchSize = 0 }, "batch_size is 0, want at least 1", ""},
+		{func(c *Config) { c.GradientAccumulationSteps = 0 }, "gradient_accumulation_steps is 0, want at least 1", ""},
+		{func(c *Config) { c.Threads = -1 }, "threads is -1, want at least 0", ""},
+		{func(c *Config) { c.Optimizer = "adamW" }, `optimizer is "adamW", want one of preconditioned-adamw, adamw, scaled-adamw`, "did you mean adamw?"},
+		{func(c *Config) { c.LRSchedulerType = "step" }, `lr_scheduler_type is "step", want one of constant, linear, cosine`, ""},
+		{func(c *Config) { c.LearningRate = -1 }, "learning_rate is -1, want a number above 0", ""},
+		{func(c *Config) { c.LearningRate = math.Inf(1) }, "learning_rate is +Inf", ""},
+		{func(c *Config) { c.WarmupSteps = -1 }, "warmup_steps is -1, want a count", ""},
+		{func(c *Config) { c.WarmupSteps = 1.5 }, "warmup_steps is 1.5, want a whole number", ""},
+		{func(c *Config) { c.WeightDecay = -1 }, "weight_decay is -1, want 0 or more", ""},
+		{func(c *Config) { c.AdamBeta1 = 1 }, "adam_beta1 is 1, want more than 0 and less than 1, or 0 for the optimizer's own", ""},
+		{func(c *Config) { c.AdamBeta2 = math.NaN() }, "adam_beta2 is NaN", ""},
+		{func(c *Config) { c.AdamEpsilon = 0 }, "adam_epsilon is 0, want a number above 0", ""},
+		{func(c *Config) { c.MaxGradNorm = -1 }, "max_grad_norm is -1, want a number above 0", ""},
+		{func(c *Config) { c.PreconditionReg = 0 }, "precondition_reg is 0, want a number above 0", ""},
+	})
+}
+
+func TestValidateNamesSettingsOfAdaptersAndText(t *testing.T) {
+	refuse(t, []refusal{
+		{func(c *Config) { c.Init = "lora-one" }, `init is "lora-one", want one of loraone, lora`, "did you mean loraone?"},
+		{func(c *Config) { c.LoraR = 0 }, "lora_r is 0, want at least 1", ""},
+		{func(c *Config) { c.LoraAlpha = 0 }, "lora_alpha is 0, want a number above 0", ""},
+		{func(c *Config) { c.InitSamples = 0 }, "init_samples is 0, want at least 1, or all", ""},
+		{func(c *Config) { c.InitGamma = 0 }, "init_gamma is 0, want a number above 0", ""},
+		{func(c *Config) { c.TargetModules = Names{"q_prj"} }, `target_modules: target module "q_prj" not found`, ""},
+		{func(c *Config) { c.Overlong = "cut" }, `overlong is "cut", want one of truncate, drop, error`, ""},
+		{func(c *Config) { c.TrainOn = "user" }, `train_on is "user", want one of assistant, last, all`, ""},
+		{func(c *Config) { c.Map = Columns{"x": "y"} }, `map: unknown field "x"`, ""},
+		{func(c *Config) { c.Date = "today" }, `date is "today", want YYYY-MM-DD`, ""},
+		{func(c *Config) { c.MaxLength = 1 }, "max_length is 1, want at least 2", ""},
+		{func(c *Config) { c.ValSplit = 1 }, "val_split is 1, want a share", ""},
+		{func(c *Config) { c.ChatTemplate = "" }, "chat_template is empty, want auto, none or a file", ""},
+		{func(c *Config) { c.Progress = "yes" }, `progress is "yes", want one of auto, bar, log, none`, ""},
+		{func(c *Config) { c.EvalSteps = -1 }, "eval_steps is -1, want at least 0", ""},
+		{func(c *Config) { c.EvalSamples = -1 }, "eval_samples is -1, want at least 0", ""},
+		{func(c *Config) { c.LoggingSteps = 0 }, "logging_steps is 0, want at least 1", ""},
+		{func(c *Config) { c.SaveSteps = 0 }, "save_steps is 0, want at least 1", ""},
+		{func(c *Config) { c.SaveTotalLimit = 0 }, "save_total_limit is 0, want at least 1", ""},
+		{func(c *Config) { c.EarlyStopping = -1 }, "early_stopping_patience is -1, want at least 0", ""},
+	})
+}
+
+func TestYAMLComesBack(t *testing.T) {
+	c := valid()
+	c.InitSamples, c.Map, c.Date, c.Overwrite, c.WarmupSteps = All, Columns{"text": "body"}, "2026-01-02", true, 100
+	text, err := c.YAML()
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "run.yaml")
+	if err := os.WriteFile(path, text, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	var back Config
+	if err := back.ReadYAML(path); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"adam_epsilon: 1.0e-08\n", "lora_alpha: 16\n", "warmup_steps: 100\n"} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+	c.Overwrite = false // a switch of one start
+	if !reflect.DeepEqual(back, c) {
+		t.Errorf("got %+v\nwant %+v\nfrom\n%s", back, c, text)
+	}
+}
+
+func TestKeysAreTheTable(t *testing.T) {
+	keys := Keys()
+	for _, k := range []string{"model", "data", "output_dir", "max_steps", "warmup_steps", "target_modules", "early_stopping_patience", "resume_from", "map", "use_rslora", "seed"} {
+		if !slices.Contains(keys, k) {
+			t.Errorf("no key %s in %v", k, keys)
+		}
+	}
+	for _, k := range slices.Concat(pathKeys, byDigest, slices.Collect(maps.Keys(lacking)), slices.Collect(maps.Keys(synonyms)), slices.Collect(maps.Keys(alternatives))) {
+		if !slices.Contains(keys, k) {
+			t.Errorf("%s is in a table, but is no key", k)
+		}
+	}
+}
+
+// No word means two things, and each that is not taken has its sentence.
+func TestWordsAreUnique(t *testing.T) {
+	keys, n := Keys(), 0
+	for key, names := range alternatives {
+		n += len(names)
+		for _, name := range names {
+			if _, both := foreign[name]; both || slices.Contains(keys, name) || aliasOf[name] != key {
+				t.Errorf("%s means two things", name)
+			}
+		}
+	}
+	if n != len(aliasOf) {
+		t.Errorf("%d names, %d of them unique", n, len(aliasOf))
+	}
+	for name, w := range foreign {
+		if slices.Contains(keys, name) || w.say == "" && w.values == nil {
+			t.Errorf("%s: a key, or a word without an answer", name)
+		}
+		if w.key != "" && !slices.Contains(keys, w.key) {
+			t.Errorf("%s stands for %s, which is no key", name, w.key)
+		}
+	}
+}
+
+// TestSet: what a text comes to, in our words and other programs'.
+func TestSet(t *testing.T) {
+	home, err := os.UserHomeDir()
+	if err != nil {
+		t.Skip(err)
+	}
+	for _, x := range []struct{ key, text, shown, want string }{
+		{"iters", "5", "max_steps", "5"},
+		{"max-steps", "-1", "max_steps", "0"},
+		{"per_device_train_batch_size", "2", "batch_size", "2"},
+		{"base_model", "~/m", "model", filepath.Join(home, "m")},
+		{"data", "~", "data", home},
+		{"data", "~user/x", "data", "~user/x"},
+		{"lora_target_modules", "q_proj v_proj", "target_modules", "q_proj,v_proj"},
+		{"target_modules", "all", "target_modules", "all-linear"},
+		{"lora_target_linear", "true", "target_modules", "all-linear"},
+		{"lora_target_linear", "false", "target_modules", "q_proj,v_proj"},
+		{"warmup_ratio", "0.1", "warmup_steps", "0.1"},
+		{"train_on_inputs", "False", "train_on", "assistant"},
+		{"mask-prompt", "false", "train_on", "all"},
+		{"optim", "adamw_torch", "optimizer", "adamw"},
+		{"use_rslora", "False", "use_rslora", "false"},
+		{"compute", "bf16", "compute", "bf16"},
+		{"map", "prompt=q", "map", "prompt=q"},
+		{"init_samples", "all", "init_samples", "all"},
+		{"overwrite_output_dir", "true", "overwrite", "true"},
+	} {
+		c := Default()
+		if err := c.Set(x.key, x.text); err != nil || c.Text(x.shown) != x.want || c.Notes != nil {
+			t.Errorf("%s %s: %v, %q, want %q; notes %q", x.key, x.text, err, c.Text(x.shown), x.want, c.Notes)
+		}
+	}
+}
+
+func TestSetRefuses(t *testing.T) {
+	for _, x := range []struct{ key, text, want, advice string }{
+		{"lora_rnk", "8", `unknown setting "lora_rnk"`, "did you mean lora_r?"},
+		{"epoch", "8", `unknown setting "epoch"`, "did you mean num_train_epochs?"},
+		{"init", "lora-one", `init is "lora-one", want one of loraone, lora`, "did you mean loraone?"},
+		{"memory", "2", `memory is "2", which is 2 B, want a size such as 2GB`, "did you mean 2GB?"},
+		{"memory", "5kB", `memory is "5kB", which is 5.0 kB, want a size such as 2GB`, ""},
+		{"compute", "f16", `compute is "f16", want f32 or bf16`, ""},
+		{"warmup_ratio", "2", `warmup_ratio is "2", want a share below 1`, "warmup_steps below 1 is a share of all steps"},
+		{"train_on_inputs", "x", `train_on_inputs is "x", want true or false`, "the setting here is train_on"},
+		{"bf16", "true", `bf16 is another program's setting`, foreign["bf16"].say},
+		{"use_rslora", "maybe", `use_rslora is "maybe", want one of auto, true, false`, ""},
+		{"lora_r", "010", `lora_r is "010", want a whole number without leading zeros`, ""},
+	} {
+		c := Default()
+		expect(t, x.key, c.Set(x.key, x.text), x.want, x.advice)
+	}
+}
+
+// TestNotes: what is taken without effect is said, and what is done anyway is not.
+func TestNotes(t *testing.T) {
+	for _, x := range []struct{ key, text, note string }{
+		{"packing", "true", "packing: sequences lie end to end without padding anyway"},
+		{"packing", "false", ""},
+		{"lora_dropout", "0", ""},
+		{"lora-dropout", "0.05", "lora-dropout: it is trained without dropout, so that runs depend on their data alone; weight_decay is the regulariser here"},
+		{"fp16", "false", ""},
+		{"adapter", "lora", ""},
+	} {
+		c, want := Default(), Default()
+		if x.note != "" {
+			want.Notes = []string{x.note}
+		}
+		if err := c.Set(x.key, x.text); err != nil || !reflect.DeepEqual(c, want) {
+			t.Errorf("%s %s: %v, notes %q, want %q", x.key, x.text, err, c.Notes, x.note)
+		}
+	}
+}
+
+func TestRateIsTheOptimizersUnlessSet(t *testing.T) {
+	c := Default()
+	if c.Rate() != 0.0247 {
+		t.Errorf("q and v: %v, want 0.0247", c.Rate())
+	}
+	c.TargetModules = Names{"all-linear"}
+	if c.Rate() != 0.0132 {
+		t.Errorf("every projection: %v, want 0.0132", c.Rate())
+	}
+	c.Optimizer = "adamw"
+	if c.Rate() != optim.AdamW.Rate(2) {
+		t.Errorf("adamw: %v, want %v", c.Rate(), optim.AdamW.Rate(2))
+	}
+	c.LearningRate = 3e-4
+	if c.Rate() != 3e-4 {
+		t.Errorf("set: %v", c.Rate())
+	}
+}
+
+func TestScale(t *testing.T) {
+	for _, x := range []struct {
+		use  Switch
+		want float64
+	}{{Auto, 8}, {On, 8}, {Off, 2}} {
+		c := Default()
+		c.LoraR, c.LoraAlpha, c.UseRSLoRA = 16, 32, x.use
+		if got := c.Scale(); got != x.want {
+			t.Errorf("use_rslora %s: %v, want %v", x.use, got, x.want)
+		}
+	}
+}
+
+func TestSizes(t *testing.T) {
+	for text, want := range map[string]Size{"2GB": 2e9, "1.5 GiB": 3 << 29, "800000000": 8e8, "0": 0} {
+		c := Default()
+		if err := c.Set("memory", text); err != nil || c.Memory != want {
+			t.Errorf("%s: %d, %v, want %d", text, c.Memory, err, want)
+		}
+	}
+}

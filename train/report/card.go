@@ -1,0 +1,129 @@
+package report
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"unicode"
+
+	"example.com/finetune/train/recipe"
+	"example.com/finetune/train/rundir"
+)
+
+// Card returns the model card: what the adapter is, what it was made from and how
+// to load it. split says that the validation rows were taken from the training file.
+func Card(c *recipe.Config, p *rundir.Provenance, split bool) []byte {
+	var b bytes.Buffer
+	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
+	line("---\n%s", rundir.CardMark)
+	base := tame(shortName(p.Base.Name))
+	if hubID(p.Base.Name) && base == p.Base.Name {
+		line("base_model: %s", base)
+	}
+	line("tags:\n- lora\n- finetune\n---\n")
+	line("# LoRA adapter for %s\n", base)
+	line("%s, %d trained parameters, made with finetune %s.\n", describe(c), p.Parameters, p.Version)
+	if p.Validated {
+		cardLosses(line, p)
+	} else {
+		line("There were no validation rows. The training loss of the last report was %.4f.\n", p.TrainLoss)
+	}
+	line("![Loss](%s)\n", rundir.PlotFile)
+	cardData(line, p, split)
+	line("## Settings\n\n```yaml\n%s```\n", bytes.ReplaceAll(cardSettings(c), []byte("```"), []byte("'''")))
+	cardUse(line, base)
+	return b.Bytes()
+}
+
+func cardLosses(line func(string, ...any), p *rundir.Provenance) {
+	line("| validation | loss per token | perplexity |\n|---|---|---|")
+	for _, row := range []struct {
+		what string
+		loss float64
+	}{
+		{"base model", p.Losses.Base},
+		{"after the start", p.Losses.Start},
+		{fmt.Sprintf("this adapter (step %d of %d)", p.BestStep, p.Steps), p.Losses.Best},
+	} {
+		line("| %s | %.4f | %.2f |", row.what, row.loss, math.Exp(row.loss))
+	}
+	line("")
+}
+
+func cardData(line func(string, ...any), p *rundir.Provenance, split bool) {
+	line("## Data\n")
+	for _, f := range p.Data.Files {
+		line("- `%s`: %d rows of %v, SHA-256 `%s`", tame(filepath.Base(f.Path)), f.Rows, f.Format, f.SHA256)
+	}
+	t := p.Data.Train
+	line("- trained on %d rows: %d tokens, %d of them learned, the longest row %d", t.Kept, t.Tokens, t.Trained, t.Longest)
+	if v := p.Data.Validation; v != nil {
+		from := "from its own file"
+		if split {
+			from = "taken from the training file"
+		}
+		line("- %d rows for validation, %s", v.Kept, from)
+	}
+	line("")
+}
+
+func cardUse(line func(string, ...any), base string) {
+	line("## Use\n\n```python\nfrom peft import PeftModel\nfrom transformers import AutoModelForCausalLM\n")
+	line("base = AutoModelForCausalLM.from_pretrained(%q)", base)
+	line("model = PeftModel.from_pretrained(base, \"path/to/this/folder\")\n```\n")
+	line("```\nfinetune generate --model %s --adapter path/to/this/folder --prompt \"…\"\n```", base)
+}
+
+// describe names the method in a few words.
+func describe(c *recipe.Config) string {
+	return fmt.Sprintf("%s, rank %d, α %g, scaled by %.4g, on %s; %s",
+		c.Init.Method().Title, c.LoraR, c.LoraAlpha, c.Scale(), c.TargetModules, c.Optimizer.Kind().Title)
+}
+
+// cardSettings are run.yaml without the folders of the machine it ran on.
+func cardSettings(c *recipe.Config) []byte {
+	d := *c
+	d.Model, d.Data, d.OutputDir = shortName(d.Model), filepath.Base(d.Data), filepath.Base(d.OutputDir)
+	if d.TemplateFile() {
+		d.ChatTemplate = filepath.Base(d.ChatTemplate)
+	}
+	text, err := d.YAML()
+	if err != nil { // the same settings were written to run.yaml before
+		panic(fmt.Sprintf("report: %v", err))
+	}
+	return text
+}
+
+// hubID reports whether a model's name is owner/name rather than a folder's path.
+func hubID(name string) bool {
+	owner, model, ok := strings.Cut(name, "/")
+	return ok && owner != "" && model != "" && !strings.ContainsAny(model, `/\`) && owner[0] != '.' && owner[0] != '~' && !isFolder(name)
+}
+
+// isFolder reports whether a model's folder is meant.
+func isFolder(name string) bool {
+	_, err := os.Stat(filepath.Join(name, "config.json"))
+	return err == nil
+}
+
+// tame makes a name of somebody's file fit into a page: what would end its line, its
+// backticks or its quotes, or begin HTML, becomes a question mark.
+func tame(name string) string {
+	return strings.Map(func(r rune) rune {
+		if strings.ContainsRune("`\"<>&|", r) || !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, name)
+}
+
+// shortName is a Hub id, or the last part of a folder's path.
+func shortName(name string) string {
+	if hubID(name) {
+		return name
+	}
+	return filepath.Base(name)
+}
