@@ -1,7 +1,7 @@
 package loraone
 
 import (
-	"fmt"
+	"errors"
 	"math"
 
 	"gonum.org/v1/gonum/mat"
@@ -84,24 +84,32 @@ func startGoRA(m Module, g *Given) (pairs int, err error) {
 	if g.Gradient.Norm == 0 {
 		return 0, nil
 	}
+	return l.R, l.descend(g.Gradient.G)
+}
+
+// descend sets B to a step against g, given A.
+func (l *Layer) descend(g simd.View) error {
 	var chol mat.Cholesky
 	if !chol.Factorize(gram(l.A, l.R)) {
-		return 0, fmt.Errorf("the Gram matrix of A's start is not positive definite")
+		return errors.New("the Gram matrix of A's start is not positive definite")
 	}
-	ag := simd.Dense(make([]float32, l.R*l.Out), l.R, l.Out) // A·Gᵀ, and (AAᵀ)⁻¹ times it is Bᵀ
-	simd.Mul(ag, simd.Dense(l.A, l.R, l.In), g.Gradient.G.T())
+	l.Sync()
+	ga := simd.Dense(make([]float32, l.Out*l.R), l.Out, l.R) // G·Aᵀ
+	simd.Mul(ga, g, simd.Dense(l.at, l.In, l.R))
 	x := mat.NewDense(l.R, l.Out, nil)
-	for i, v := range ag.Data {
-		x.RawMatrix().Data[i] = float64(v)
+	for o := range l.Out {
+		for k, v := range ga.Row(o) {
+			x.Set(k, o, float64(v))
+		}
 	}
 	if err := chol.SolveTo(x, x); err != nil {
-		return 0, err
+		return err
 	}
 	f := -goraRate * math.Sqrt(float64(l.In)/float64(l.R)) / float64(l.Scale)
 	for i, v := range x.RawMatrix().Data {
 		l.Bt[i] = float32(f * v)
 	}
-	return l.R, nil
+	return nil
 }
 
 // gram returns X·Xᵀ for X of r rows.

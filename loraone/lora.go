@@ -3,8 +3,9 @@ package loraone
 // LoRA is the ordinary start: A uniform, B zero (arXiv 2106.09685). Its scale here is
 // α/√r.
 var LoRA = &Method{
-	Name: "lora", Title: "Ordinary LoRA start", Optimizer: "adamw",
+	Name: "lora", Title: "Ordinary LoRA start",
 	LeavesBase: true,
+	Optimizer:  "preconditioned-adamw",
 	Scale:      ByRoot,
 	New:        newLayer, Size: LayerSize,
 	Start: func(m Module, g *Given) (int, error) {

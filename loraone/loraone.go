@@ -20,9 +20,9 @@ var LoRAOne = &Method{
 	Name: "loraone", Title: "LoRA-One start (arXiv 2502.01235)",
 	Needs: Gradient, Gamma: 128,
 	Optimizer: "preconditioned-adamw",
-	Pairs: func(r int) int { return r },
-	Scale: ByRoot,
-	New:   newLayer, Size: LayerSize,
+	Pairs:     func(r int) int { return r },
+	Scale:     ByRoot,
+	New:       newLayer, Size: LayerSize,
 	Start: startOne,
 	Halve: halveLayer,
 }

@@ -105,7 +105,7 @@ func (r *run) fresh(ctx context.Context) error {
 		return err
 	}
 	adapters, report, err := loraone.Start(ctx, r.engine, r.c.Lora(), seqs, loraone.StartOptions{
-		Gamma: r.c.InitGamma, Seed: r.c.Seed, MaterialisedBytes: r.Plan.MaterialisedBytes,
+		Gamma: r.c.InitGamma, FirstRate: newSchedule(&r.c.Recipe, r.batches.total).at(0), Seed: r.c.Seed, MaterialisedBytes: r.Plan.MaterialisedBytes,
 		Progress: func(done, total int) { r.Report(InitProgress{done, total}) },
 	})
 	var bad *spectrum.NonFiniteError
@@ -119,18 +119,29 @@ func (r *run) fresh(ctx context.Context) error {
 		return err
 	}
 	r.st.Init, r.st.Ranks = report, adapters.Ranks()
-	r.warnOfNoGradient(report)
+	r.warnOfStart(report)
 	return r.adopt(adapters)
 }
 
-// warnOfNoGradient names the modules that no gradient reaches.
-func (r *run) warnOfNoGradient(report *loraone.StartReport) {
+// warnOfStart names the modules that no gradient reaches, and says where the start was
+// halved.
+func (r *run) warnOfStart(report *loraone.StartReport) {
 	if report == nil {
 		return
 	}
 	for _, m := range report.Modules {
 		if m.Norm == 0 {
-			r.Report(Warning{fmt.Sprintf("no gradient reaches %s: it gets the ordinary LoRA start", m.Name)})
+			r.Report(Warning{fmt.Sprintf("no gradient reaches %s: its start changes nothing", m.Name)})
 		}
 	}
+	if n := report.Halvings; n > 0 {
+		r.Report(Warning{fmt.Sprintf("the start made the loss of its rows higher than the base's, %.4f, and was halved %s: it is %.4f now", report.BaseLoss, times(n), report.StartLoss)})
+	}
+}
+
+func times(n int) string {
+	if n == 1 {
+		return "once"
+	}
+	return fmt.Sprintf("%d times", n)
 }

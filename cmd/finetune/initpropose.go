@@ -43,8 +43,8 @@ func propose(j *rowJob, page *report.CheckPage, given map[string]bool) *proposal
 	}
 	p.config.SaveSteps = min(max(10, steps/5), p.config.SaveSteps)
 	p.because("save_steps", "The run has %s.", many(steps, "step"))
+	p.config.LearningRate, p.config.Optimizer = p.config.Rate(), recipe.Optimizer(p.config.Kind().Name)
 	p.because("optimizer", "")
-	p.config.LearningRate = p.config.Rate()
 	p.because("learning_rate", "The one measured for %s.", p.config.Optimizer)
 	return p
 }
