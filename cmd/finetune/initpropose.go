@@ -27,6 +27,9 @@ type proposal struct {
 func propose(j *rowJob, page *report.CheckPage, given map[string]bool) *proposal {
 	p := &proposal{config: j.config.Config, why: map[string]string{"model": "", "data": "", "output_dir": "", "seed": ""}, given: given}
 	p.config.LearningRate, p.config.AdamBeta1, p.config.AdamBeta2 = 0, 0, 0 // the optimizer's own, for the targets to come
+	if !given["init_gamma"] {
+		p.config.InitGamma = 0 // the method's own
+	}
 	rows := page.Files[0]
 	p.title = fmt.Sprintf("%s of %s and the model %s", many(rows.Stats.Rows, "row"), rows.Path, j.name)
 	p.columns()
