@@ -271,7 +271,8 @@ def write_chats(path, source, names):
             prompt = R.random() < 0.3
             row = {"messages": messages, "tools": tools, "add_generation_prompt": prompt}
             try:
-                texts, _ = chat_utils.render_jinja_template([messages], tools=tools, chat_template=source, add_generation_prompt=prompt, **names)
+                present = [{k: v for k, v in m.items() if v is not None} for m in messages]  # as apply_chat_template does
+                texts, _ = chat_utils.render_jinja_template([present], tools=tools, chat_template=source, add_generation_prompt=prompt, **names)
                 row["rendered"] = texts[0]
             except Exception as e:
                 row["error"] = str(e)

@@ -37,8 +37,9 @@ if [ ! -d "$sources/mistral_common" ]; then
 	python3 -m pip download -q --no-deps -d "$sources/wheel" mistral-common==1.12.0
 	python3 -m zipfile -e "$sources"/wheel/mistral_common-*.whl "$sources"
 fi
-if [ ! -d "$sources/templates" ]; then # templates of a dozen families, which our renderer's tests hold
-	cp -r "$(go list -m -f '{{.Dir}}' github.com/ardanlabs/jinja)/testdata/templates" "$sources/templates"
+if [ ! -d "$sources/templates" ]; then # templates of a dozen families, which the tests of another renderer hold
+	renderer=$(go mod download -json github.com/ardanlabs/jinja@v1.8.0 | sed -n 's/.*"Dir": "\(.*\)",$/\1/p')
+	cp -r "$renderer/testdata/templates" "$sources/templates"
 	chmod -R u+w "$sources/templates"
 fi
 
@@ -48,6 +49,6 @@ SMOLLM2=$cache/SmolLM2-135M-Instruct PYTHONDONTWRITEBYTECODE=1 TRANSFORMERS_VERB
 
 text=$shared/data/gsm8k/train.jsonl
 [ -f "$text" ] || text=
-go test -c -o "$folder/tokenizer.test" ./tokenizer/
-cd tokenizer
+go test -c -o "$folder/tokenizer.test" ./tokenizer/chat/
+cd tokenizer/chat
 FINETUNE_FAMILIES=$folder/families FINETUNE_TEXT=$text "$folder/tokenizer.test" -test.run '^TestFamilies$'

@@ -4,6 +4,8 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"maps"
+	"math"
 	"os"
 	"path/filepath"
 
@@ -11,81 +13,101 @@ import (
 	"example.com/finetune/internal/jsontree"
 )
 
-// config is what tokenizer_config.json says beside tokenizer.json.
+// config is what other files than tokenizer.json say about tokens.
 type config struct {
-	special   map[string]string // bos_token, eos_token, …: set ones only
-	templates map[string]string // by name; a single one is "default"
-	digest    [sha256.Size]byte // of the file
+	special map[string]string // bos_token, eos_token, …: set ones only
+	ends    []int32           // eos_token_id of generation_config.json, else of config.json
+	digest  [sha256.Size]byte // of the files that named something
 }
 
 // specialNames are the tokens that chat templates see as variables.
 var specialNames = []string{"bos_token", "eos_token", "unk_token", "pad_token", "sep_token", "cls_token", "mask_token"}
 
-// readConfig reads dir/tokenizer_config.json; without one the result is empty.
+// readConfig reads tokenizer_config.json, special_tokens_map.json for what that does not
+// name, and the ids of end tokens. None of the files needs to be there.
 func readConfig(dir string) (*config, error) {
-	path := filepath.Join(dir, "tokenizer_config.json")
-	data, err := files.Read(path, maxFile)
-	if errors.Is(err, os.ErrNotExist) {
-		return &config{}, nil
+	c := &config{special: map[string]string{}}
+	h := sha256.New()
+	for _, name := range []string{"tokenizer_config.json", "special_tokens_map.json"} {
+		file, data, err := readObject(filepath.Join(dir, name))
+		if err != nil {
+			return nil, err
+		}
+		added, err := c.readSpecial(file)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", filepath.Join(dir, name), err)
+		}
+		if added || name == "tokenizer_config.json" {
+			sum := sha256.Sum256(data)
+			h.Write(sum[:])
+		}
 	}
-	if err != nil {
-		return nil, err
+	for _, name := range []string{"generation_config.json", "config.json"} {
+		file, _, err := readObject(filepath.Join(dir, name))
+		if err != nil {
+			return nil, err
+		}
+		if c.ends = endIDs(file.Get("eos_token_id")); c.ends != nil {
+			break
+		}
 	}
-	c, err := parseConfig(data)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
+	h.Sum(c.digest[:0])
 	return c, nil
 }
 
-func parseConfig(data []byte) (*config, error) {
-	file, err := jsontree.Parse(string(data))
+// readObject reads a file that holds a JSON object; a missing one is absent.
+func readObject(path string) (jsontree.Value, []byte, error) {
+	data, err := files.Read(path, maxFile)
+	if errors.Is(err, os.ErrNotExist) {
+		return jsontree.Value{}, nil, nil
+	}
 	if err != nil {
-		return nil, err
+		return jsontree.Value{}, nil, err
 	}
-	if file.Kind() != jsontree.Object {
-		return nil, file.Wrong("an object")
+	v, err := jsontree.Parse(string(data))
+	if err == nil && v.Kind() != jsontree.Object {
+		err = v.Wrong("an object")
 	}
-	c := &config{special: map[string]string{}, digest: sha256.Sum256(data)}
+	if err != nil {
+		err = fmt.Errorf("%s: %w", path, err)
+	}
+	return v, data, err
+}
+
+// readSpecial takes the special tokens that a file names and no file before it did.
+func (c *config) readSpecial(file jsontree.Value) (added bool, err error) {
 	for _, name := range specialNames {
 		v := file.Get(name)
-		if v.IsNull() {
+		if _, ok := c.special[name]; ok || v.IsNull() {
 			continue
 		}
 		content := v
 		if v.Kind() == jsontree.Object {
 			content = v.Get("content")
 		}
-		if c.special[name], err = content.Str(); err != nil {
-			return nil, fmt.Errorf("%s: want a string or an object with \"content\", found %.40s", name, v.Raw())
+		s, err := content.Str()
+		if err != nil {
+			return false, fmt.Errorf("%s: want a string or an object with \"content\", found %.40s", name, v.Raw())
 		}
+		c.special[name], added = s, true
 	}
-	c.templates, err = parseTemplates(file.Get("chat_template"))
-	return c, err
+	return added, nil
 }
 
-// parseTemplates reads chat_template: a string, or a list of named ones.
-func parseTemplates(v jsontree.Value) (map[string]string, error) {
-	if v.IsNull() {
-		return nil, nil
-	}
-	if one, err := v.Str(); err == nil {
-		return map[string]string{"default": one}, nil
-	}
-	if v.Kind() != jsontree.List {
-		return nil, fmt.Errorf("chat_template: want a string or a list of named ones, found %.40s", v.Raw())
-	}
-	all := map[string]string{}
-	for i, item := range v.Items() {
-		name, err := item.Get("name").Str()
-		if err == nil {
-			all[name], err = item.Get("template").Str()
-		}
-		if err != nil {
-			return nil, fmt.Errorf("chat_template[%d]: want an object with \"name\" and \"template\", both strings", i)
+// endIDs reads eos_token_id: an id or a list of them. What is neither is for the reader
+// of the model's configuration to refuse.
+func endIDs(v jsontree.Value) []int32 {
+	var ids []int32
+	add := func(v jsontree.Value) {
+		if id, err := v.Int(); err == nil && 0 <= id && id <= math.MaxInt32 {
+			ids = append(ids, int32(id))
 		}
 	}
-	return all, nil
+	add(v)
+	for _, item := range v.Items() {
+		add(item)
+	}
+	return ids
 }
 
 // named are the special tokens, each once, in the order of specialNames.
@@ -98,3 +120,8 @@ func (c *config) named() []string {
 	}
 	return all
 }
+
+// NamedTokens are the special tokens that tokenizer_config.json names, or else
+// special_tokens_map.json, by their names there: bos_token and the like. Chat templates
+// see them as variables.
+func (t *Tokenizer) NamedTokens() map[string]string { return maps.Clone(t.config.special) }

@@ -1,7 +1,7 @@
 // Package tokenizer turns text into token ids and back as Hugging Face
-// `tokenizers` does, and conversations into text as transformers does with a
-// model's own chat template. It reads tokenizer.json and tokenizer_config.json;
-// it does not know models, floats, or what a training row looks like.
+// `tokenizers` does. It reads tokenizer.json, and from the files beside it which tokens
+// begin and end a text; it does not know models, floats, conversations (package chat
+// does), or what a training row looks like.
 //
 // # The way of a text
 //
@@ -35,12 +35,4 @@
 // the library behind each component in Hugging Face (unicodeversions.go), and
 // patterns are Oniguruma's (regex.go). The vocabulary and the merges are read by a
 // scanner of our own: they are nearly all of a file of many megabytes.
-//
-// Chat templates are rewritten before they are compiled, to render byte for byte as
-// jinja2 does, errors included: white space and statements (templatesource.go,
-// templatestatement.go), expressions by jinja2's grammar (templateexpr.go), and
-// operators, filters and methods as calls of our functions. Differences left: a tuple
-// prints as a list, and True does not equal 1. What the renderer does not know is an
-// error that names it. Every rendering is watched (templateguard.go), so that a
-// template can neither hang a run nor fill the memory.
 package tokenizer

@@ -166,7 +166,7 @@ func (s *jsonScanner) hex() (rune, bool) {
 func (s *jsonScanner) integer() (int64, error) {
 	s.peek()
 	start := s.at
-	for s.at < len(s.data) && (s.data[s.at] == '-' || isDigit(s.data[s.at])) {
+	for s.at < len(s.data) && (s.data[s.at] == '-' || '0' <= s.data[s.at] && s.data[s.at] <= '9') {
 		s.at++
 	}
 	n, err := strconv.ParseInt(string(s.data[start:s.at]), 10, 64)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -226,11 +227,42 @@ func (t *Tokenizer) Token(id int32) (string, bool) {
 // IsSpecial says whether id is a special token: one that decoding can skip.
 func (t *Tokenizer) IsSpecial(id int32) bool { return t.added.byID[id].Special }
 
-// BOS is the beginning-of-sequence token named by tokenizer_config.json.
+// BOS is the beginning-of-sequence token named by tokenizer_config.json, or else by
+// special_tokens_map.json.
 func (t *Tokenizer) BOS() (int32, bool) { return t.configured("bos_token") }
 
-// EOS is the end-of-sequence token named by tokenizer_config.json.
-func (t *Tokenizer) EOS() (int32, bool) { return t.configured("eos_token") }
+// EOS is the token that ends a text: eos_token of tokenizer_config.json, else of
+// special_tokens_map.json, else the first eos_token_id of generation_config.json, else of
+// config.json. False where none of them names one that the vocabulary has.
+func (t *Tokenizer) EOS() (int32, bool) {
+	if id, ok := t.configured("eos_token"); ok {
+		return id, true
+	}
+	for _, id := range t.config.ends {
+		if _, ok := t.Token(id); ok {
+			return id, true
+		}
+	}
+	return 0, false
+}
+
+// Ends are the tokens at which generation stops: EOS, and every eos_token_id of
+// generation_config.json, else of config.json.
+func (t *Tokenizer) Ends() []int32 {
+	var all []int32
+	if id, ok := t.EOS(); ok {
+		all = append(all, id)
+	}
+	for _, id := range t.config.ends {
+		if !slices.Contains(all, id) {
+			all = append(all, id)
+		}
+	}
+	return all
+}
+
+// Digest identifies the files the tokenizer was loaded from, by their bytes.
+func (t *Tokenizer) Digest() [sha256.Size]byte { return t.digest }
 
 func (t *Tokenizer) configured(name string) (int32, bool) {
 	s, ok := t.config.special[name]

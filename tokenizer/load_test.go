@@ -7,8 +7,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 )
 
 // tiny wraps parts of a tokenizer.json around a model of two tokens.
@@ -145,18 +143,7 @@ func TestLoadErrorsNameTheFile(t *testing.T) {
 	}
 }
 
-func TestParseConfig(t *testing.T) {
-	c, err := parseConfig([]byte(`{"bos_token":"<s>","eos_token":{"content":"</s>","lstrip":false},"pad_token":null,
-		"chat_template":[{"name":"default","template":"d"},{"name":"tool_use","template":"t"}]}`))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if d := cmp.Diff(map[string]string{"bos_token": "<s>", "eos_token": "</s>"}, c.special); d != "" {
-		t.Errorf("(-want +got):\n%s", d)
-	}
-	if d := cmp.Diff(map[string]string{"default": "d", "tool_use": "t"}, c.templates); d != "" {
-		t.Errorf("(-want +got):\n%s", d)
-	}
+func TestConfigErrors(t *testing.T) {
 	for in, want := range map[string]string{
 		`{`:                                 "line 1, byte 2: the text ends, want a key",
 		`[]`:                                "a list, want an object",
@@ -164,11 +151,14 @@ func TestParseConfig(t *testing.T) {
 		`{"eos_token":"\ud800"}`:            "half a surrogate pair",
 		`{"eos_token":{"content":3}}`:       `eos_token: want a string or an object with "content"`,
 		`{"eos_token":{"text":"x"}}`:        `eos_token: want a string or an object with "content"`,
-		`{"chat_template":3}`:               "chat_template: want a string or a list of named ones, found 3",
-		`{"chat_template":[{"name":"x"}]}`:  `chat_template[0]: want an object with "name" and "template"`,
 	} {
-		if _, err := parseConfig([]byte(in)); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: found %v, want %s", in, err, want)
+		for _, name := range []string{"tokenizer_config.json", "special_tokens_map.json"} {
+			dir := storiesIn(t)
+			writeFile(t, dir, name, in)
+			_, err := Load(dir)
+			if err == nil || !strings.HasPrefix(err.Error(), filepath.Join(dir, name)+": ") || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: found %v, want %s", in, err, want)
+			}
 		}
 	}
 }

@@ -135,7 +135,7 @@ func (t *patternTranslator) literal() error {
 		return errors.New("a backslash at the end")
 	}
 	switch c := s[1]; {
-	case strings.IndexByte("rntfvae", c) >= 0, c < utf8.RuneSelf && !isNameByte(c):
+	case strings.IndexByte("rntfvae", c) >= 0, c < utf8.RuneSelf && !isWordByte(c):
 		t.copy(2)
 		return nil
 	case c == 'u' && len(s) >= 6:
@@ -360,4 +360,9 @@ func writeRune(b *strings.Builder, r rune) {
 	} else {
 		b.WriteRune(r)
 	}
+}
+
+// isWordByte says whether an escape of this character could have a meaning.
+func isWordByte(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'z' || c == '_'
 }

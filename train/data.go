@@ -8,6 +8,7 @@ import (
 	"example.com/finetune/internal/files"
 	"example.com/finetune/simd"
 	"example.com/finetune/tokenizer"
+	"example.com/finetune/tokenizer/chat"
 	"example.com/finetune/train/data"
 	"example.com/finetune/train/recipe"
 	"example.com/finetune/train/rundir"
@@ -28,7 +29,7 @@ type Data struct {
 // may be nil. progress is told of the bytes that were read, of all there are; it may
 // be nil. A token that a model of vocabulary tokens does not have is an error that names
 // its row. The data is to be closed.
-func LoadData(c *recipe.Resolved, t *tokenizer.Tokenizer, template *tokenizer.Template, vocabulary int, p *simd.Pool, progress func(done, total int64)) (*Data, error) {
+func LoadData(c *recipe.Resolved, t *tokenizer.Tokenizer, template *chat.Template, vocabulary int, p *simd.Pool, progress func(done, total int64)) (*Data, error) {
 	paths, err := data.Find(c.Data)
 	if err != nil {
 		return nil, err

@@ -11,6 +11,7 @@ import (
 	"example.com/finetune/internal/hint"
 	"example.com/finetune/model"
 	"example.com/finetune/tokenizer"
+	"example.com/finetune/tokenizer/chat"
 )
 
 // promptChunk is how many tokens of a prompt go through the model at once; it
@@ -111,7 +112,7 @@ func (c *generateCommand) encode(r *reading, text string) (ids, ends []int32, er
 	if id, ok := r.tok.EOS(); ok {
 		ends = append(ends, id)
 	}
-	var template *tokenizer.Template
+	var template *chat.Template
 	if !c.Raw && text != "" && (r.origin == nil || r.origin.Base.ChatTemplate) {
 		if template, err = r.template(); err != nil {
 			return nil, nil, err
@@ -124,12 +125,12 @@ func (c *generateCommand) encode(r *reading, text string) (ids, ends []int32, er
 		ids, err = r.begin(text)
 		return ids, ends, err
 	}
-	var chat tokenizer.Conversation
+	var asked chat.Conversation
 	if c.System != "" {
-		chat.Messages = append(chat.Messages, tokenizer.Message{Role: "system", Content: c.System})
+		asked.Messages = append(asked.Messages, chat.Message{Role: "system", Content: c.System})
 	}
-	chat.Messages = append(chat.Messages, tokenizer.Message{Role: "user", Content: text})
-	rendered, err := template.Render(chat, true)
+	asked.Messages = append(asked.Messages, chat.Message{Role: "user", Content: text})
+	rendered, err := template.Render(asked, true)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -159,8 +160,8 @@ func (r *reading) begin(text string) ([]int32, error) {
 }
 
 // endOfTurn returns the special token that a template puts after an answer.
-func endOfTurn(template *tokenizer.Template, t *tokenizer.Tokenizer) (int32, bool) {
-	rendered, err := template.RenderSpans(tokenizer.Conversation{Messages: []tokenizer.Message{
+func endOfTurn(template *chat.Template, t *tokenizer.Tokenizer) (int32, bool) {
+	rendered, err := template.RenderSpans(chat.Conversation{Messages: []chat.Message{
 		{Role: "user", Content: "question"}, {Role: "assistant", Content: "answer"},
 	}})
 	if err != nil || len(rendered.Spans) == 0 { // a template may refuse such a chat; the model's EOS remains

@@ -9,6 +9,7 @@ import (
 	"example.com/finetune/model/hub"
 	"example.com/finetune/simd"
 	"example.com/finetune/tokenizer"
+	"example.com/finetune/tokenizer/chat"
 	"example.com/finetune/train"
 	"example.com/finetune/train/data"
 	"example.com/finetune/train/recipe"
@@ -21,7 +22,7 @@ type job struct {
 	dir, id  string // of the model: its folder, and its id on the Hub or ""
 	shape    *model.Config
 	tok      *tokenizer.Tokenizer
-	template *tokenizer.Template
+	template *chat.Template
 	pool     *simd.Pool
 	data     *train.Data
 	plan     train.Plan
@@ -48,15 +49,16 @@ func newJob(c *recipe.Resolved) (*job, error) {
 	return j, err
 }
 
-// loadTemplate loads a chat template that sees the given date.
-func loadTemplate(dir, which, date string, t *tokenizer.Tokenizer) (*tokenizer.Template, error) {
-	template, err := tokenizer.LoadTemplate(dir, which, t)
-	if err != nil || template == nil || date == "" {
-		return template, err
+// loadTemplate loads a chat template that sees the given date, today without one.
+func loadTemplate(dir, which, date string, t *tokenizer.Tokenizer) (*chat.Template, error) {
+	day := time.Now()
+	if date != "" {
+		var err error
+		if day, err = time.Parse(time.DateOnly, date); err != nil {
+			return nil, err
+		}
 	}
-	day, err := time.Parse(time.DateOnly, date)
-	template.SetDate(day)
-	return template, err
+	return chat.Load(dir, which, day, t)
 }
 
 // readRows reads and tokenises the data, and plans the run.

@@ -36,6 +36,8 @@ type commandLine struct {
 	Train    trainCommand    `cmd:"" help:"Train a LoRA-One adapter on your data."`
 	Eval     evalCommand     `cmd:"" help:"Measure loss and perplexity of base and adapter on held-out rows."`
 	Generate generateCommand `cmd:"" help:"Write text with a model, with or without an adapter."`
+	Download downloadCommand `cmd:"" help:"Fetch a model from the Hugging Face Hub into its ordinary cache."`
+	Upload   uploadCommand   `cmd:"" help:"Upload an adapter and its card to the Hugging Face Hub."`
 	Version  versionCommand  `cmd:"" help:"Name the version, the Go version and the kernels in use."`
 
 	Quiet    bool   `short:"q" help:"Say nothing on standard error but errors."`

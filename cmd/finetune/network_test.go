@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,10 +12,10 @@ import (
 	"testing"
 )
 
-// TestNoNetwork: the program opens no connection. None of its packages imports a
-// package that could, and of others only the progress bar does, for a server that
-// it starts when asked to (StartHTTPServer), which is never.
-func TestNoNetwork(t *testing.T) {
+// TestNetwork: of the program's packages only model/hub opens connections. No other
+// imports a package that could, and of others' only the progress bar does, for a server
+// that it starts when asked to (StartHTTPServer), which is never.
+func TestNetwork(t *testing.T) {
 	const format = `{{if not .Standard}}{{.ImportPath}} {{join .Imports " "}}{{end}}`
 	out, err := exec.Command("go", "list", "-deps", "-f", format, "example.com/finetune/cmd/finetune").Output()
 	if err != nil {
@@ -35,12 +36,38 @@ func TestNoNetwork(t *testing.T) {
 			}
 		}
 	}
-	want := []string{"github.com/schollz/progressbar/v3 imports net/http"}
+	slices.Sort(found)
+	want := []string{
+		"example.com/finetune/model/hub imports net/http",
+		"github.com/schollz/progressbar/v3 imports net/http",
+	}
 	if !slices.Equal(found, want) {
 		t.Errorf("found %q\nwant %q", found, want)
 	}
 	if packages < 20 {
 		t.Errorf("go list names %d packages", packages)
+	}
+}
+
+// TestWhoAsksTheHub: a client of the Hub is made in one place, and that is used by the
+// commands that say so.
+func TestWhoAsksTheHub(t *testing.T) {
+	found := map[string][]string{}
+	err := filepath.WalkDir(filepath.Join("..", ".."), func(path string, d fs.DirEntry, err error) error {
+		if err != nil || filepath.Ext(path) != ".go" || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		for _, call := range []string{"hub.NewClient(", "hub.Client{", "newHub(u)"} {
+			if bytes.Contains(text, []byte(call)) {
+				found[call] = append(found[call], filepath.Base(path))
+			}
+		}
+		return err
+	})
+	want := map[string][]string{"hub.NewClient(": {"download.go"}, "newHub(u)": {"download.go", "upload.go"}}
+	if err != nil || !maps.EqualFunc(found, want, slices.Equal) {
+		t.Errorf("%v, %v, want %v", found, err, want)
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"example.com/finetune/model/hub"
 	"example.com/finetune/simd"
 	"example.com/finetune/tokenizer"
+	"example.com/finetune/tokenizer/chat"
 	"example.com/finetune/train/recipe"
 	"example.com/finetune/train/rundir"
 )
@@ -129,7 +130,7 @@ func (r *reading) engine() *model.Engine {
 
 // template loads the chat template that the adapter was trained with; without an
 // adapter, or one of another program, the model's own. It is nil for none.
-func (r *reading) template() (*tokenizer.Template, error) {
+func (r *reading) template() (*chat.Template, error) {
 	return loadTemplate(r.dir, r.recipe.ChatTemplate, r.recipe.Date, r.tok)
 }
 

@@ -9,6 +9,7 @@ import (
 	"example.com/finetune/model/hub"
 	"example.com/finetune/simd"
 	"example.com/finetune/tokenizer"
+	"example.com/finetune/tokenizer/chat"
 	"example.com/finetune/train/data"
 	"example.com/finetune/train/recipe"
 )
@@ -44,7 +45,7 @@ type rowJob struct {
 	name     string // of the model, as the user knows it
 	shape    *model.Config
 	tok      *tokenizer.Tokenizer
-	template *tokenizer.Template
+	template *chat.Template
 	paths    data.Paths
 	pool     *simd.Pool
 }

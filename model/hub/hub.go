@@ -8,7 +8,6 @@ import (
 	"regexp"
 	"strings"
 
-	"example.com/finetune/internal/files"
 	"example.com/finetune/internal/hint"
 )
 
@@ -21,8 +20,33 @@ func IsID(s string) bool {
 	return validID.MatchString(s) && !strings.Contains(s, "--") && !strings.Contains(s, "..")
 }
 
-// Resolve returns the folder that a user's word for a model stands for, and the
-// model's id on the Hub where that is known ("" otherwise).
+// validRevision matches names of branches and tags, refs/pr/N and commits. They become
+// names of files below refs.
+var validRevision = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._+-]*(/[A-Za-z0-9_][A-Za-z0-9._+-]*)*$`)
+
+// mainRevision is the branch that is meant where none is named.
+const mainRevision = "main"
+
+// ParseID splits ORG/NAME[@revision], where the revision is a branch, a tag or a
+// commit, and "main" where none is named.
+func ParseID(arg string) (id, revision string, err error) {
+	id, revision, named := strings.Cut(arg, "@")
+	if !named {
+		revision = mainRevision
+	}
+	if !IsID(id) {
+		return "", "", hint.New(fmt.Errorf("%q is not the id of a model on the Hub", id), "an id is ORG/NAME, such as HuggingFaceTB/SmolLM2-135M")
+	}
+	if len(revision) > 200 || !validRevision.MatchString(revision) || strings.Contains(revision, "..") {
+		return "", "", hint.New(fmt.Errorf("%q is not a revision", revision), "after @ stands a branch, a tag or a commit")
+	}
+	return id, revision, nil
+}
+
+// Resolve returns the folder that a user's word for a model stands for: a folder, or
+// ORG/NAME[@revision] in the Hub cache. id is its id on the Hub where that is known
+// ("" otherwise). An error for a model that is not in the cache, or only a part of it,
+// has the command as a hint.
 func Resolve(arg string) (dir, id string, err error) {
 	if arg == "" {
 		return "", "", errors.New("no model given: want a folder or a Hub id such as HuggingFaceTB/SmolLM2-135M")
@@ -33,73 +57,24 @@ func Resolve(arg string) (dir, id string, err error) {
 		return "", "", hint.New(fmt.Errorf("model %s: a file, want a folder", arg), "give the folder that holds config.json and the weights")
 	case err == nil:
 		return arg, ID(arg), nil
-	case !IsID(arg):
+	}
+	id, revision, err := ParseID(arg)
+	if err != nil {
 		return "", "", fmt.Errorf("model %s: no such folder", arg)
 	}
 	cache, err := CacheDir()
 	if err != nil {
 		return "", "", err
 	}
-	dir, err = snapshot(filepath.Join(cache, repoFolder(arg)))
-	if err != nil {
-		return "", "", hint.New(
-			fmt.Errorf("model %s: neither a folder here nor in the Hub cache %s: %w", arg, cache, err),
-			"fetch it first, for example with: hf download "+arg,
-		)
+	dir, err = repository{cache, id}.cached(revision)
+	switch {
+	case errors.Is(err, errPart):
+		return "", "", hint.New(fmt.Errorf("model %s: %w", arg, err), "fetch the rest with: finetune download "+arg)
+	case err != nil:
+		return "", "", hint.New(fmt.Errorf("model %s: neither a folder here nor in the Hub cache %s: %w", arg, cache, err),
+			"fetch it with: finetune download "+arg)
 	}
-	return dir, arg, nil
-}
-
-// CacheDir returns the Hub cache as huggingface_hub finds it.
-func CacheDir() (string, error) {
-	for _, key := range []string{"HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"} {
-		if dir := os.Getenv(key); dir != "" {
-			return home(dir)
-		}
-	}
-	if dir := os.Getenv("HF_HOME"); dir != "" {
-		return home(filepath.Join(dir, "hub"))
-	}
-	if dir := os.Getenv("XDG_CACHE_HOME"); dir != "" {
-		return home(filepath.Join(dir, "huggingface", "hub"))
-	}
-	return home(filepath.Join("~", ".cache", "huggingface", "hub"))
-}
-
-// home replaces a leading ~.
-func home(path string) (string, error) {
-	if path != "~" && !strings.HasPrefix(path, "~"+string(filepath.Separator)) {
-		return path, nil
-	}
-	dir, err := os.UserHomeDir()
-	if err != nil {
-		return "", fmt.Errorf("finding the Hub cache: %w", err)
-	}
-	return filepath.Join(dir, path[1:]), nil
-}
-
-func repoFolder(id string) string { return "models--" + strings.ReplaceAll(id, "/", "--") }
-
-// snapshot returns the folder of the commit that refs/main names.
-func snapshot(repo string) (string, error) {
-	ref := filepath.Join(repo, "refs", "main")
-	data, err := files.Read(ref, 1024)
-	if err != nil {
-		return "", err
-	}
-	commit := strings.TrimSpace(string(data))
-	if commit == "" || commit == "." || commit == ".." || strings.ContainsAny(commit, "/\\:\x00\n") || len(commit) > 255 {
-		return "", fmt.Errorf("%s holds %.60q, want a commit", ref, commit)
-	}
-	dir := filepath.Join(repo, "snapshots", commit)
-	info, err := os.Stat(dir)
-	if err != nil {
-		return "", err
-	}
-	if !info.IsDir() {
-		return "", fmt.Errorf("%s: not a folder", dir)
-	}
-	return dir, nil
+	return dir, id, nil
 }
 
 // ID returns the Hub id of a snapshot folder in a Hub cache, "" for any other.

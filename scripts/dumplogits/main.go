@@ -8,12 +8,14 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"time"
 
 	"example.com/finetune/loraone/peft"
 	"example.com/finetune/model"
 	"example.com/finetune/model/safetensors"
 	"example.com/finetune/simd"
 	"example.com/finetune/tokenizer"
+	"example.com/finetune/tokenizer/chat"
 	"example.com/finetune/train/data"
 )
 
@@ -61,7 +63,7 @@ func sequences(dir, path, columns string, pool *simd.Pool) ([]model.Sequence, er
 	if err != nil {
 		return nil, err
 	}
-	template, err := tokenizer.LoadTemplate(dir, "auto", t)
+	template, err := chat.Load(dir, "auto", time.Now(), t)
 	if err != nil {
 		return nil, err
 	}

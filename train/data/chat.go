@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"example.com/finetune/internal/hint"
-	"example.com/finetune/tokenizer"
+	"example.com/finetune/tokenizer/chat"
 )
 
 // readMessages reads a row of messages, and tools where it has them.
@@ -57,15 +57,15 @@ func (r *Row) finishChat(o object, where string) error {
 	return nil
 }
 
-func isAssistant(m tokenizer.Message) bool { return m.Role == "assistant" }
+func isAssistant(m chat.Message) bool { return m.Role == "assistant" }
 
 // parseMessages reads a list of messages. name is for errors.
-func parseMessages(name string, text []byte) ([]tokenizer.Message, error) {
+func parseMessages(name string, text []byte) ([]chat.Message, error) {
 	return parseEach(name, text, parseMessage)
 }
 
 // parseEach reads a list of messages, each by parse.
-func parseEach(name string, text []byte, parse func(object, json.RawMessage) (tokenizer.Message, error)) ([]tokenizer.Message, error) {
+func parseEach(name string, text []byte, parse func(object, json.RawMessage) (chat.Message, error)) ([]chat.Message, error) {
 	list, err := parseList(text)
 	if err != nil {
 		return nil, fmt.Errorf("%q is %w of messages", name, err)
@@ -73,7 +73,7 @@ func parseEach(name string, text []byte, parse func(object, json.RawMessage) (to
 	if len(list) == 0 {
 		return nil, fmt.Errorf("%q is empty", name)
 	}
-	messages := make([]tokenizer.Message, len(list))
+	messages := make([]chat.Message, len(list))
 	for i, raw := range list {
 		o, err := parseObject(raw)
 		if err == nil {
@@ -88,8 +88,8 @@ func parseEach(name string, text []byte, parse func(object, json.RawMessage) (to
 
 // parseMessage reads one message. All of it goes to the template as it stands: a
 // content of null too, which templates print or refuse as they like.
-func parseMessage(o object, raw json.RawMessage) (tokenizer.Message, error) {
-	m := tokenizer.Message{Raw: raw}
+func parseMessage(o object, raw json.RawMessage) (chat.Message, error) {
+	m := chat.Message{Raw: raw}
 	if !o.has("role") {
 		err := errors.New(`no "role"; found ` + o.names())
 		if o.has("from") {

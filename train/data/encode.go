@@ -7,14 +7,15 @@ import (
 	"example.com/finetune/internal/hint"
 	"example.com/finetune/model"
 	"example.com/finetune/tokenizer"
+	"example.com/finetune/tokenizer/chat"
 )
 
 // Options say how rows become sequences.
 type Options struct {
-	Template  *tokenizer.Template // nil: the model has none, or it is not wanted
-	TrainOn   string              // assistant, last or all
-	MaxLength int                 // tokens
-	Overlong  string              // truncate, drop or error
+	Template  *chat.Template // nil: the model has none, or it is not wanted
+	TrainOn   string         // assistant, last or all
+	MaxLength int            // tokens
+	Overlong  string         // truncate, drop or error
 }
 
 // An encoded row, before it is kept or dropped.
@@ -73,7 +74,7 @@ func (e *encoded) render(r *Row, t *tokenizer.Tokenizer, o Options) error {
 	if err != nil {
 		return err
 	}
-	e.skipped = rendered.Skipped
+	e.skipped = len(rendered.Skipped)
 	spans := turns(r, rendered.Spans, o.TrainOn)
 	if o.TrainOn == "all" {
 		spans = []span{{0, len(rendered.Text)}}

@@ -6,7 +6,7 @@ import (
 )
 
 // chat writes a row's conversation, as the template will see it.
-func chat(r Row) string {
+func chatRow(r Row) string {
 	var b strings.Builder
 	for _, m := range r.conversation().Messages {
 		b.WriteString(m.Role + ": " + m.Content + "\n")
@@ -38,8 +38,8 @@ func TestOtherFormatsBecomeChats(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		if rows[0].Format != c.want || c.chat != "" && chat(rows[0]) != c.chat {
-			t.Errorf("%s: %v,\n%swant %v,\n%s", name, rows[0].Format, chat(rows[0]), c.want, c.chat)
+		if rows[0].Format != c.want || c.chat != "" && chatRow(rows[0]) != c.chat {
+			t.Errorf("%s: %v,\n%swant %v,\n%s", name, rows[0].Format, chatRow(rows[0]), c.want, c.chat)
 		}
 	}
 }

@@ -3,9 +3,11 @@ package data
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"example.com/finetune/simd"
 	"example.com/finetune/tokenizer"
+	"example.com/finetune/tokenizer/chat"
 )
 
 // FuzzRows reads any bytes as each kind of file: no panic, every mistake with its
@@ -26,7 +28,7 @@ func FuzzRows(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	template, err := tokenizer.LoadTemplate(testdata, "auto", tok)
+	template, err := chat.Load(testdata, "auto", time.Now(), tok)
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -7,10 +7,12 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"example.com/finetune/model"
 	"example.com/finetune/simd"
 	"example.com/finetune/tokenizer"
+	"example.com/finetune/tokenizer/chat"
 )
 
 // read reads rows without tokenising them.
@@ -34,13 +36,13 @@ func read(name string, r io.Reader, columns Columns) ([]Row, File, error) {
 
 // The tokenizer in testdata has a token for each byte, and <s>, </s>, <|user|>,
 // <|assistant|>, <|end|>, " b", "th" and "the".
-func load(t *testing.T) (*tokenizer.Tokenizer, *tokenizer.Template) {
+func load(t *testing.T) (*tokenizer.Tokenizer, *chat.Template) {
 	t.Helper()
 	tok, err := tokenizer.Load(testdata)
 	if err != nil {
 		t.Fatal(err)
 	}
-	template, err := tokenizer.LoadTemplate(testdata, "auto", tok)
+	template, err := chat.Load(testdata, "auto", time.Now(), tok)
 	if err != nil {
 		t.Fatal(err)
 	}

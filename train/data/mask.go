@@ -1,12 +1,12 @@
 package data
 
-import "example.com/finetune/tokenizer"
+import "example.com/finetune/tokenizer/chat"
 
 // A span is a trained range of bytes.
 type span struct{ start, end int }
 
 // turns picks the assistant's turns that trainOn asks for.
-func turns(r *Row, all []tokenizer.Span, trainOn string) []span {
+func turns(r *Row, all []chat.Span, trainOn string) []span {
 	first := r.First
 	if trainOn == "last" {
 		for i, m := range r.conversation().Messages {

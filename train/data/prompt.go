@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"strings"
 
-	"example.com/finetune/tokenizer"
+	"example.com/finetune/tokenizer/chat"
 )
 
 // readPrompt reads prompt and completion, both strings or both lists of messages.
@@ -75,30 +75,30 @@ func (r *Row) readHistory(o object) error {
 			if k == 1 && strings.TrimSpace(content) == "" {
 				return fmt.Errorf("history[%d]: the answer is empty", i)
 			}
-			r.Chat.Messages = append(r.Chat.Messages, tokenizer.Message{Role: role, Content: content})
+			r.Chat.Messages = append(r.Chat.Messages, chat.Message{Role: role, Content: content})
 		}
 	}
 	return nil
 }
 
 // systemMessage returns the message of a row's system member, if it has words.
-func systemMessage(o object) ([]tokenizer.Message, error) {
+func systemMessage(o object) ([]chat.Message, error) {
 	system, err := o.str("system")
 	if err != nil || strings.TrimSpace(system) == "" {
 		return nil, err
 	}
-	return []tokenizer.Message{{Role: "system", Content: system}}, nil
+	return []chat.Message{{Role: "system", Content: system}}, nil
 }
 
 // conversation returns a row as a chat.
-func (r *Row) conversation() tokenizer.Conversation {
+func (r *Row) conversation() chat.Conversation {
 	if r.Format != PromptCompletion && r.Format != Alpaca {
 		return r.Chat
 	}
 	before := r.Chat.Messages
-	return tokenizer.Conversation{Messages: append(before[:len(before):len(before)],
-		tokenizer.Message{Role: "user", Content: r.Prompt},
-		tokenizer.Message{Role: "assistant", Content: r.Text},
+	return chat.Conversation{Messages: append(before[:len(before):len(before)],
+		chat.Message{Role: "user", Content: r.Prompt},
+		chat.Message{Role: "assistant", Content: r.Text},
 	)}
 }
 

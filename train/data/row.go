@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"example.com/finetune/internal/hint"
-	"example.com/finetune/tokenizer"
+	"example.com/finetune/tokenizer/chat"
 )
 
 // An Origin is where a row stands: the file as it was given, and the line from 1.
@@ -45,8 +45,8 @@ type Row struct {
 	Format Format
 	Digest [sha256.Size]byte // of the row's JSON text
 
-	Chat  tokenizer.Conversation // Messages, PromptMessages, ShareGPT; what goes before an Alpaca prompt
-	First int                    // the first message that may be trained
+	Chat  chat.Conversation // Messages, PromptMessages, ShareGPT; what goes before an Alpaca prompt
+	First int               // the first message that may be trained
 
 	Prompt string // PromptCompletion, Alpaca
 	Text   string // the completion or output, all of a Text row, the joined segments

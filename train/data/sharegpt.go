@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"example.com/finetune/tokenizer"
+	"example.com/finetune/tokenizer/chat"
 )
 
 // speakers are the names that ShareGPT files have for the roles.
@@ -38,11 +38,11 @@ func (r *Row) readShareGPT(o object) error {
 
 // parseTurn reads one turn. Turns of role and content, which some files have under
 // this name, are messages.
-func parseTurn(o object, raw json.RawMessage) (tokenizer.Message, error) {
+func parseTurn(o object, raw json.RawMessage) (chat.Message, error) {
 	if o.has("role") && !o.has("from") {
 		return parseMessage(o, raw)
 	}
-	var m tokenizer.Message
+	var m chat.Message
 	for _, name := range []string{"from", "value"} {
 		if !o.has(name) {
 			return m, fmt.Errorf("no %q; found %s", name, o.names())

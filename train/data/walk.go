@@ -12,6 +12,7 @@ import (
 	"example.com/finetune/internal/hint"
 	"example.com/finetune/simd"
 	"example.com/finetune/tokenizer"
+	"example.com/finetune/tokenizer/chat"
 )
 
 // What is parsed and tokenised at once: enough to keep the threads busy. One row may
@@ -149,10 +150,10 @@ func (w *walker) item(b raw) []item {
 // encodeUnlessEndless tokenises a row, unless another has shown that it would take forever.
 func (w *walker) encodeUnlessEndless(r *Row) (encoded, error) {
 	if w.endless.Load() != nil {
-		return encoded{}, tokenizer.ErrEndless
+		return encoded{}, chat.ErrEndless
 	}
 	e, err := w.encode(r)
-	if errors.Is(err, tokenizer.ErrEndless) {
+	if errors.Is(err, chat.ErrEndless) {
 		err := hint.New(fmt.Errorf("%v: %w", r.Origin, err), "--chat-template names another template, or none")
 		w.endless.CompareAndSwap(nil, &err)
 	}

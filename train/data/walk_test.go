@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"example.com/finetune/simd"
-	"example.com/finetune/tokenizer"
+	"example.com/finetune/tokenizer/chat"
 )
 
 // Good rows come in order, mistakes are counted, and the walk goes to the end.
@@ -81,7 +81,7 @@ func TestWalkStopsWhereATemplateDoesNotEnd(t *testing.T) {
 		encode: func(r *Row) (encoded, error) {
 			if r.Line > chunkRows {
 				tried.Add(1)
-				return encoded{}, fmt.Errorf("t: chat template: %w: still running after 10s", tokenizer.ErrEndless)
+				return encoded{}, fmt.Errorf("t: chat template: %w: still running after 10s", chat.ErrEndless)
 			}
 			return encoded{}, nil
 		},

@@ -1,0 +1,135 @@
+package chat
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"example.com/finetune/tokenizer/jinja"
+)
+
+// Message is one message of a conversation.
+type Message struct {
+	Role, Content string
+	Raw           json.RawMessage // the whole object as given, for the template; nil: role and content
+	Untrained     bool            // the model is not to learn it, though it is the assistant's
+}
+
+// Conversation is what a chat template renders.
+type Conversation struct {
+	Messages []Message
+	Tools    json.RawMessage // a list of tool definitions; nil: none
+}
+
+var (
+	// ErrEmpty is a conversation without messages.
+	ErrEmpty = errors.New("a conversation without messages")
+	// ErrEndless is in the chain of the error of a template that does not come to an
+	// end, or makes too much of a conversation.
+	ErrEndless = jinja.ErrLimit
+)
+
+// Render is the text of a conversation, with addGenerationPrompt up to where the
+// assistant begins. It is to be encoded without adding special tokens. An error
+// carries the template's own message.
+func (tpl *Template) Render(c Conversation, addGenerationPrompt bool) (string, error) {
+	r, err := tpl.renderer(c)
+	if err != nil {
+		return "", err
+	}
+	out, err := r.render(len(r.messages), addGenerationPrompt)
+	return out.String, err
+}
+
+// renderer renders one conversation, whole or in part, on one budget.
+type renderer struct {
+	template  *jinja.Template
+	messages  []jinja.Value // dicts; the origin of what they hold is their number from 1
+	variables map[string]jinja.Value
+	budget    *jinja.Budget
+}
+
+func (tpl *Template) renderer(c Conversation) (*renderer, error) {
+	if len(c.Messages) == 0 {
+		return nil, ErrEmpty
+	}
+	r := &renderer{template: tpl.chat, budget: jinja.NewBudget(), variables: map[string]jinja.Value{
+		"documents":    nil,
+		"tools":        nil,
+		"strftime_now": jinja.StrftimeNow(tpl.date),
+	}}
+	for name, token := range tpl.named {
+		r.variables[name] = jinja.String(token)
+	}
+	if len(c.Tools) > 0 && string(c.Tools) != "null" {
+		if tpl.toolUse != nil {
+			r.template = tpl.toolUse
+		}
+		tools, err := jinja.FromJSON(c.Tools, 0)
+		if err != nil {
+			return nil, fmt.Errorf("tools: %w", err)
+		}
+		r.variables["tools"] = tools
+	}
+	for i, m := range c.Messages {
+		d, err := m.dict(i + 1)
+		if err != nil {
+			return nil, fmt.Errorf("message %d: %w", i, err)
+		}
+		r.messages = append(r.messages, d)
+	}
+	return r, nil
+}
+
+// dict is the message as the template sees it: without keys that are null, and with
+// its reasoning under the names that templates read. All that it holds has the origin,
+// but for the role, which belongs to the header.
+func (m *Message) dict(origin int) (*jinja.Dict, error) {
+	d := jinja.NewDict()
+	if m.Raw == nil {
+		d.Set("role", jinja.String(m.Role))
+		d.Set("content", jinja.From(m.Content, origin))
+		return d.Item(origin), nil
+	}
+	v, err := jinja.FromJSON(m.Raw, origin)
+	if err != nil {
+		return nil, err
+	}
+	given, ok := v.(*jinja.Dict)
+	if !ok {
+		return nil, fmt.Errorf("want an object, found %.40s", m.Raw)
+	}
+	var reasoning jinja.Value
+	for _, name := range []string{"reasoning", "thinking", "reasoning_content"} { // the last goes first
+		if v, ok := given.Get(name); ok && v != nil {
+			reasoning = v
+		}
+	}
+	if reasoning != nil {
+		d.Set("thinking", reasoning)
+	}
+	for _, key := range given.Keys() {
+		switch v, _ := given.Get(key); v := v.(type) {
+		case nil:
+		case *jinja.Str:
+			if key == "role" {
+				d.Set(key, jinja.String(v.String()))
+			} else {
+				d.Set(key, v)
+			}
+		default:
+			d.Set(key, v)
+		}
+	}
+	if reasoning != nil {
+		d.Set("reasoning_content", reasoning)
+	}
+	return d.Item(origin), nil
+}
+
+// render renders the first n messages.
+func (r *renderer) render(n int, addGenerationPrompt bool) (jinja.Text, error) {
+	r.variables["messages"] = jinja.NewList(r.messages[:n]...)
+	r.variables["add_generation_prompt"] = addGenerationPrompt
+	return r.template.Render(r.variables, r.budget)
+}
