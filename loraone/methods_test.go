@@ -3,6 +3,7 @@ package loraone
 import (
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"slices"
 	"testing"
 
@@ -316,4 +317,27 @@ func TestNeverWorseThanTheBase(t *testing.T) {
 			t.Errorf("an endless step was halved %d times: from %g to %g", endless.Halvings, endless.BaseLoss, endless.StartLoss)
 		}
 	})
+}
+
+// What a file holds of a trained module is what it adds.
+func TestLowRankIsWhatModulesAdd(t *testing.T) {
+	const T, R = 5, 4
+	at := model.Projection{Name: "q_proj", Out: 9, In: 12}
+	p := simd.NewPool(1)
+	defer p.Close()
+	for _, m := range Methods {
+		rng := rand.New(rand.NewPCG(8, 0))
+		module := m.New(at, R, 1.5)
+		for _, x := range append(module.Params(), module.Frozen()...) {
+			fill(rng, x.Value)
+		}
+		module.Sync()
+		x, y := simd.Dense(make([]float32, T*at.In), T, at.In), simd.Dense(make([]float32, T*at.Out), T, at.Out)
+		fill(rng, x.Data)
+		module.Forward(p, y, x)
+		f := module.LowRank().Folded()
+		h := product(x, simd.Dense(transposed(f.A, f.R, f.In), f.In, f.R), 1)
+		want := product(simd.Dense(h, T, f.R), simd.Dense(transposed(f.B, f.Out, f.R), f.R, f.Out), 1)
+		golden.Close(t, m.Name, y.Data, want, 1e-5)
+	}
 }

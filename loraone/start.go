@@ -38,6 +38,7 @@ const mostHalvings = 8
 // A ModuleReport describes the gradient G of one projection.
 type ModuleReport struct {
 	Name           string    `json:"name"`
+	Rank           int       `json:"rank"`            // of its module
 	Norm           float64   `json:"norm"`            // ‖G‖_F
 	SingularValues []float64 `json:"singular_values"` // the top r+1
 	Share          float64   `json:"share"`           // of ‖G‖²_F in the top r
@@ -160,7 +161,7 @@ func (s *start) start(a *Adapters) (*StartReport, error) {
 
 // describe reports a gradient from whose spectrum a module of rank r took some pairs.
 func describe(g *spectrum.Gradient, r, pairs int) ModuleReport {
-	m := ModuleReport{Name: g.Name, Norm: g.Norm, Spectral: pairs}
+	m := ModuleReport{Name: g.Name, Rank: r, Norm: g.Norm, Spectral: pairs}
 	if g.Spectrum == nil {
 		return m
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"example.com/finetune/loraone"
@@ -120,6 +121,9 @@ func (r *run) fresh(ctx context.Context) error {
 	}
 	r.st.Init, r.st.Ranks = report, adapters.Ranks()
 	r.warnOfStart(report)
+	if ranks := adapters.Ranks(); ranks != nil {
+		r.Report(Ranked{Least: slices.Min(ranks), Most: slices.Max(ranks), Parameters: adapters.Parameters()})
+	}
 	return r.adopt(adapters)
 }
 

@@ -35,7 +35,13 @@ func TestSeams(t *testing.T) {
 				return c
 			}
 			whole := config("whole")
-			result := o.run(t, whole)
+			s, ranked := o.session(t, whole), 0
+			s.Report = func(e any) {
+				if e, ok := e.(Ranked); ok {
+					ranked = e.Parameters
+				}
+			}
+			result := finishing(t, s, Finished)
 			if !(result.Best < result.Start) {
 				t.Errorf("the validation loss went from %g to %g", result.Start, result.Best)
 			}
@@ -53,13 +59,14 @@ func TestSeams(t *testing.T) {
 			for _, name := range []string{"adapter_model.safetensors", "adapter_config.json", "metrics.jsonl"} {
 				sameFile(t, "resumed", whole.OutputDir, resumed.OutputDir, name)
 			}
-			checkRanks(t, whole, o)
+			checkRanks(t, whole, o, ranked)
 		})
 	}
 }
 
-// checkRanks wants every module of the adapter's file, all of one rank.
-func checkRanks(t *testing.T, c recipe.Config, o *office) {
+// checkRanks wants every module of the adapter's file, all of one rank. ranked is how many
+// parameters the run has said that the ranks make, 0 for nothing said.
+func checkRanks(t *testing.T, c recipe.Config, o *office, ranked int) {
 	t.Helper()
 	config, err := peft.ReadConfig(c.OutputDir)
 	if err != nil {
@@ -72,16 +79,22 @@ func checkRanks(t *testing.T, c recipe.Config, o *office) {
 	if len(config.Ranks)+len(config.Alphas) > 0 || len(a.Modules) != 6 {
 		t.Errorf("%d modules, rank_pattern %v, alpha_pattern %v", len(a.Modules), config.Ranks, config.Alphas)
 	}
-	want := c.LoraR
-	switch p, err := rundir.ReadProvenance(c.OutputDir); {
-	case err != nil:
+	p, err := rundir.ReadProvenance(c.OutputDir)
+	if err != nil {
 		t.Fatal(err)
-	case c.Init == "pissa" || c.Init == "olora" || c.Init == "loraga":
+	}
+	want, parameters := c.LoraR, 0
+	switch c.Init {
+	case "pissa", "olora", "loraga":
 		want = 2 * c.LoraR // with the start that is subtracted
-	case c.Init == "gora":
-		if want = config.R; want <= c.LoraR || p.Parameters == 0 {
+	case "gora":
+		parameters = p.Parameters
+		if want = config.R; want <= c.LoraR {
 			t.Errorf("the largest rank is %d, want more than %d", want, c.LoraR)
 		}
+	}
+	if ranked != parameters {
+		t.Errorf("said that %d parameters are trained, want %d", ranked, parameters)
 	}
 	if config.R != want {
 		t.Errorf("the file's rank is %d, want %d", config.R, want)

@@ -287,7 +287,7 @@ func TestMethodsDecideWhatIsNotSet(t *testing.T) {
 		{"pissa", "preconditioned-adamw", 0.0247, 0, 0},
 		{"olora", "preconditioned-adamw", 0.0247, 0, 0},
 		{"loraga", "preconditioned-adamw", 0.0247, 0, 64},
-		{"lorasb", "adamw", 2e-3, 0, 0},
+		{"lorasb", "adamw", 5e-3, 0, 0},
 		{"gora", "preconditioned-adamw", 0.0247, 0, 0},
 	} {
 		c := Default()
