@@ -22,8 +22,8 @@ var LoRASB = &Method{
 	Name: "lorasb", Title: "LoRA-SB start (arXiv 2411.19557)",
 	Needs:     Gradient | Whole,
 	Optimizer: "adamw", Rate: 5e-3, // R is small: stories260K liked 5e-3 to 2e-2
-	Scale:     func(float64, int) float64 { return 1 },
-	New:       newCore, Size: coreSize,
+	Scale: func(float64, int) float64 { return 1 },
+	New:   newCore, Size: coreSize,
 	Start: startSB,
 	Halve: func(m Module) { simd.Scale(m.(*core).r, 0.5) },
 }
