@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 
 	"example.com/finetune/internal/files"
+	"example.com/finetune/model"
 	"example.com/finetune/simd"
 	"example.com/finetune/tokenizer"
 	"example.com/finetune/tokenizer/chat"
@@ -16,20 +17,26 @@ import (
 
 // Data is what a run trains on and is judged by.
 type Data struct {
-	Train  *data.Set
-	Valid  *data.Set // nil without validation rows
-	Files  []data.File
-	Split  bool // Valid was taken from the training file
-	Shared int  // training rows that are validation rows too
+	Train *data.Set
+	Valid *data.Set // nil without validation rows
+	Files []data.File
+	Split bool   // Valid was taken from the training file
+	Notes []Note // what is odd about the rows of each file
 
 	sequences string // digest of all of them
 }
 
-// LoadData reads, splits and tokenises the rows that the settings name. template
-// may be nil. progress is told of the bytes that were read, of all there are; it may
-// be nil. A token that a model of vocabulary tokens does not have is an error that names
-// its row. The data is to be closed.
-func LoadData(c *recipe.Resolved, t *tokenizer.Tokenizer, template *chat.Template, vocabulary int, p *simd.Pool, progress func(done, total int64)) (*Data, error) {
+// A Note is something about the rows of a file that its user may not know of.
+type Note struct {
+	Path string
+	data.Note
+}
+
+// LoadData reads, splits and tokenises the rows that the settings name, for the model
+// of m. template may be nil. progress is told of the bytes that were read, of all there
+// are; it may be nil. A token that the model does not have is an error that names its
+// row. The data is to be closed.
+func LoadData(c *recipe.Resolved, m *model.Config, t *tokenizer.Tokenizer, template *chat.Template, p *simd.Pool, progress func(done, total int64)) (*Data, error) {
 	paths, err := data.Find(c.Data)
 	if err != nil {
 		return nil, err
@@ -40,7 +47,7 @@ func LoadData(c *recipe.Resolved, t *tokenizer.Tokenizer, template *chat.Templat
 	d := new(Data)
 	before, total := int64(0), files.Size(paths.Train)+files.Size(paths.Valid)
 	open := func(path string) (*data.Set, error) {
-		o := data.Options{Template: template, TrainOn: string(c.TrainOn), MaxLength: c.MaxLength, Overlong: string(c.Overlong)}
+		o := data.Options{Template: template, TrainOn: data.TrainOn(c.TrainOn), MaxLength: c.MaxLength, Overlong: data.Overlong(c.Overlong), Ends: m.EOS}
 		set, err := data.Open(path, data.Columns(c.Map), t, o, p, func(bytes int64) {
 			if progress != nil {
 				progress(before+bytes, total)
@@ -51,11 +58,12 @@ func LoadData(c *recipe.Resolved, t *tokenizer.Tokenizer, template *chat.Templat
 		}
 		before += files.Size(path)
 		d.Files = append(d.Files, set.File)
+		d.note(path, set.Notes()...)
 		return set, nil
 	}
 	err = d.load(c, paths, open)
 	if err == nil {
-		err = d.checkVocabulary(vocabulary)
+		err = d.checkVocabulary(m.VocabSize)
 	}
 	if err != nil {
 		return nil, errors.Join(err, d.Close())
@@ -69,16 +77,25 @@ func (d *Data) load(c *recipe.Resolved, paths data.Paths, open func(path string)
 	if d.Train, err = open(paths.Train); err != nil {
 		return err
 	}
-	if paths.Valid == "" {
-		train, valid, err := d.Train.Split(c.ValSplit, c.Seed)
+	if paths.Valid != "" {
+		d.Valid, err = open(paths.Valid)
+	} else {
+		var train *data.Set
+		if train, d.Valid, err = d.Train.Split(c.ValSplit, c.Seed); err == nil {
+			d.Train, d.Split = train, d.Valid != nil
+		}
+	}
+	if err != nil {
+		return err
+	}
+	if d.Valid != nil {
+		shared, err := d.Train.Shared(d.Valid)
 		if err != nil {
 			return err
 		}
-		d.Train, d.Valid, d.Split = train, valid, valid != nil
-	} else if d.Valid, err = open(paths.Valid); err != nil {
-		return err
-	} else if d.Shared, err = d.Train.Shared(d.Valid); err != nil {
-		return err
+		if shared.Rows > 0 {
+			d.note(paths.Train, shared.Note())
+		}
 	}
 	d.sequences, err = d.Train.Digest()
 	if err == nil && d.Valid != nil {
@@ -87,6 +104,12 @@ func (d *Data) load(c *recipe.Resolved, paths data.Paths, open func(path string)
 		d.sequences += " " + valid
 	}
 	return err
+}
+
+func (d *Data) note(path string, notes ...data.Note) {
+	for _, n := range notes {
+		d.Notes = append(d.Notes, Note{path, n})
+	}
 }
 
 // Close gives the rows up.

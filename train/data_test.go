@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"example.com/finetune/model"
 	"example.com/finetune/simd"
 	"example.com/finetune/tokenizer"
 	"example.com/finetune/train/recipe"
@@ -22,7 +23,7 @@ func TestLoadDataFindsValidationRows(t *testing.T) {
 	load := func(path string) (*Data, error) {
 		c := recipe.Default()
 		c.Data = path
-		return LoadData(&recipe.Resolved{Config: c}, tok, nil, 264, p, nil)
+		return LoadData(&recipe.Resolved{Config: c}, &model.Config{VocabSize: 264}, tok, nil, p, nil)
 	}
 	var rows strings.Builder
 	for i := range 400 {
@@ -41,8 +42,11 @@ func TestLoadDataFindsValidationRows(t *testing.T) {
 	if d, err = load(dir); err != nil {
 		t.Fatal(err)
 	}
-	if d.Train.Len() != 400 || d.Valid.Len() != 2 || d.Split || d.Shared != 1 || len(d.Files) != 2 {
-		t.Errorf("with a file: %d and %d rows, split %v, shared %d", d.Train.Len(), d.Valid.Len(), d.Split, d.Shared)
+	if d.Train.Len() != 400 || d.Valid.Len() != 2 || d.Split || len(d.Files) != 2 {
+		t.Errorf("with a file: %d and %d rows, split %v", d.Train.Len(), d.Valid.Len(), d.Split)
+	}
+	if n := d.Notes; len(n) != 1 || n[0].Path != d.Files[0].Path || n[0].Label != "shared" || n[0].Count != 1 || !n[0].Harms {
+		t.Errorf("a row of both files: %+v", n)
 	}
 	put(t, filepath.Join(dir, "val.jsonl"), "{}")
 	_, err = load(dir)
@@ -76,7 +80,7 @@ func TestLoadDataTakesFilesOfAllKinds(t *testing.T) {
 	c := recipe.Default()
 	c.Data = dir
 	var done, total int64
-	d, err := LoadData(&recipe.Resolved{Config: c}, tok, nil, 264, p, func(n, of int64) {
+	d, err := LoadData(&recipe.Resolved{Config: c}, &model.Config{VocabSize: 264}, tok, nil, p, func(n, of int64) {
 		if n < done {
 			t.Errorf("progress goes from %d to %d", done, n)
 		}
@@ -98,11 +102,11 @@ func TestLoadDataTakesFilesOfAllKinds(t *testing.T) {
 		t.Error(err)
 	}
 	put(t, filepath.Join(dir, "train.txt"), "a")
-	_, err = LoadData(&recipe.Resolved{Config: c}, tok, nil, 264, p, nil)
+	_, err = LoadData(&recipe.Resolved{Config: c}, &model.Config{VocabSize: 264}, tok, nil, p, nil)
 	expect(t, "two training files", err, "are both there: which of them is meant?", "")
 	if err := os.Remove(filepath.Join(dir, "train.txt")); err != nil {
 		t.Fatal(err)
 	}
-	_, err = LoadData(&recipe.Resolved{Config: c}, tok, nil, 1, p, nil)
+	_, err = LoadData(&recipe.Resolved{Config: c}, &model.Config{VocabSize: 1}, tok, nil, p, nil)
 	expect(t, "a small vocabulary", err, "but the model's vocab_size is 1", "tokenizer.json and config.json are of different models, or the chat template uses tokens the model lacks")
 }

@@ -204,7 +204,7 @@ func TestRunWithoutValidationAndWithPlainLoRA(t *testing.T) {
 	}
 	c.EarlyStopping, c.Overwrite = 1, true
 	_, err = o.open(t, c)
-	expect(t, "early stopping", err, "early_stopping_patience needs validation rows", "put a valid.jsonl beside train.jsonl, or set val_split")
+	expect(t, "early stopping", err, "early_stopping_patience needs validation rows", "put a valid.jsonl beside train.jsonl, of any number of rows; val_split takes some from 200 training rows on")
 }
 
 func TestPlainLoRAStartsAtTheBase(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"example.com/finetune/internal/hint"
 	"example.com/finetune/model"
 	"example.com/finetune/simd"
+	"example.com/finetune/train/data"
 	"example.com/finetune/train/recipe"
 	"example.com/finetune/train/rundir"
 )
@@ -110,7 +111,7 @@ func NewSession(c *recipe.Resolved, in Inputs) (*Session, error) {
 	valid := in.Data.Valid
 	if valid == nil {
 		if c.EarlyStopping > 0 {
-			return nil, hint.New(errors.New("early_stopping_patience needs validation rows"), "put a valid.jsonl beside train.jsonl, or set val_split")
+			return nil, hint.New(errors.New("early_stopping_patience needs validation rows"), fmt.Sprintf("put a valid.jsonl beside train.jsonl, of any number of rows; val_split takes some from %d training rows on", data.SplitFrom))
 		}
 		return s, nil
 	}

@@ -141,7 +141,7 @@ func (o *office) open(t testing.TB, config recipe.Config) (*Session, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := LoadData(c, tok, nil, cfg.VocabSize, p, nil)
+	d, err := LoadData(c, cfg, tok, nil, p, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -119,7 +119,7 @@ func (r *reading) read(path string, flags []typedSetting) (*data.Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	options := data.Options{Template: template, TrainOn: string(config.TrainOn), MaxLength: config.MaxLength, Overlong: string(config.Overlong)}
+	options := data.Options{Template: template, TrainOn: data.TrainOn(config.TrainOn), MaxLength: config.MaxLength, Overlong: data.Overlong(config.Overlong), Ends: r.config.EOS}
 	set, err := data.Open(path, data.Columns(config.Map), r.tok, options, r.pool, nil)
 	if err != nil {
 		return nil, err

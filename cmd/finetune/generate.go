@@ -12,6 +12,7 @@ import (
 	"example.com/finetune/model"
 	"example.com/finetune/tokenizer"
 	"example.com/finetune/tokenizer/chat"
+	"example.com/finetune/train/data"
 )
 
 // promptChunk is how many tokens of a prompt go through the model at once; it
@@ -106,18 +107,13 @@ func (c *generateCommand) readPrompt(stdin io.Reader) (string, error) {
 
 // encode returns the tokens of the prompt and the ids that end a text.
 func (c *generateCommand) encode(r *reading, text string) (ids, ends []int32, err error) {
-	for _, id := range r.config.EOS {
-		ends = append(ends, int32(id))
-	}
-	if id, ok := r.tok.EOS(); ok {
-		ends = append(ends, id)
-	}
 	var template *chat.Template
 	if !c.Raw && text != "" && (r.origin == nil || r.origin.Base.ChatTemplate) {
 		if template, err = r.template(); err != nil {
 			return nil, nil, err
 		}
 	}
+	ends = data.EndTokens(r.tok, template, r.config.EOS)
 	if template == nil {
 		if c.System != "" {
 			return nil, nil, hint.New(hint.Usagef("--system needs a chat template, and there is none"), "put it into the prompt")
@@ -133,9 +129,6 @@ func (c *generateCommand) encode(r *reading, text string) (ids, ends []int32, er
 	rendered, err := template.Render(asked, true)
 	if err != nil {
 		return nil, nil, err
-	}
-	if id, ok := endOfTurn(template, r.tok); ok {
-		ends = append(ends, id)
 	}
 	ids = r.tok.Encode(rendered, false).IDs
 	if len(ids) == 0 {
@@ -157,22 +150,6 @@ func (r *reading) begin(text string) ([]int32, error) {
 		return []int32{int32(r.config.BOS)}, nil
 	}
 	return nil, hint.New(errors.New("an empty prompt starts from BOS, and this model has none"), "give it a few words")
-}
-
-// endOfTurn returns the special token that a template puts after an answer.
-func endOfTurn(template *chat.Template, t *tokenizer.Tokenizer) (int32, bool) {
-	rendered, err := template.RenderSpans(chat.Conversation{Messages: []chat.Message{
-		{Role: "user", Content: "question"}, {Role: "assistant", Content: "answer"},
-	}})
-	if err != nil || len(rendered.Spans) == 0 { // a template may refuse such a chat; the model's EOS remains
-		return 0, false
-	}
-	span := rendered.Spans[len(rendered.Spans)-1]
-	ids := t.Encode(rendered.Text[span.Start:span.End], false).IDs
-	if n := len(ids); n > 0 && t.IsSpecial(ids[n-1]) {
-		return ids[n-1], true
-	}
-	return 0, false
 }
 
 // write streams the text that follows ids to standard output.

@@ -66,7 +66,7 @@ func (j *job) readRows(u *ui) (err error) {
 	j.pool = simd.NewPool(j.config.Threads)
 	watch := newByteProgress(u, data.Paths{})
 	told := watch.begin(j.config.Data)
-	j.data, err = train.LoadData(j.config, j.tok, j.template, j.shape.VocabSize, j.pool, func(done, total int64) {
+	j.data, err = train.LoadData(j.config, j.shape, j.tok, j.template, j.pool, func(done, total int64) {
 		watch.total = total
 		told(done)
 	})

@@ -149,23 +149,16 @@ func planRows(j *job, say, warn func(format string, args ...any)) {
 		}
 		say("         validating on %s %s", many(d.Valid.Len(), "row"), from)
 	} else {
-		say("         no validation rows: the last step is what will be saved")
-	}
-	for _, n := range []struct {
-		rows int
-		what string
-	}{
-		{s.Cut, fmt.Sprintf("cut to max_length (%d tokens)", j.config.MaxLength)},
-		{s.Dropped, fmt.Sprintf("dropped as longer than max_length (%d tokens)", j.config.MaxLength)},
-		{s.Untrained, "dropped without a trained token"},
-		{d.Shared, "in training and validation alike"},
-	} {
-		if n.rows > 0 {
-			warn("%s %s", many(n.rows, "row"), n.what)
+		why := ""
+		if j.config.ValSplit > 0 && d.Files[0].Rows < data.SplitFrom {
+			why = fmt.Sprintf(" (val_split takes some from %d rows on; a valid.jsonl may have any number)", data.SplitFrom)
 		}
+		say("         no validation rows%s: the last step is what will be saved", why)
 	}
-	if s.SkippedTurns > 0 {
-		warn("%s not trained: the chat template does not show where they stand", many(s.SkippedTurns, "answer"))
+	for _, n := range d.Notes {
+		if n.Harms {
+			warn("%s: %s", n.Path, n.Say(many))
+		}
 	}
 }
 

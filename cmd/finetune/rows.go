@@ -77,13 +77,9 @@ func (j *rowJob) close() { j.pool.Close() }
 
 // checker reads files as the settings say.
 func (j *rowJob) checker() *data.Checker {
-	c := &data.Checker{
+	return &data.Checker{
 		Tokenizer: j.tok, Columns: data.Columns(j.config.Map), Pool: j.pool,
-		Options:   data.Options{Template: j.template, TrainOn: string(j.config.TrainOn), MaxLength: j.config.MaxLength, Overlong: string(j.config.Overlong)},
+		Options:   data.Options{Template: j.template, TrainOn: data.TrainOn(j.config.TrainOn), MaxLength: j.config.MaxLength, Overlong: data.Overlong(j.config.Overlong), Ends: j.shape.EOS},
 		VocabSize: j.shape.VocabSize, Seed: j.config.Seed,
 	}
-	for _, id := range j.shape.EOS {
-		c.Ends = append(c.Ends, int32(id))
-	}
-	return c
 }

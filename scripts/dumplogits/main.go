@@ -71,7 +71,7 @@ func sequences(dir, path, columns string, pool *simd.Pool) ([]model.Sequence, er
 	if err != nil {
 		return nil, err
 	}
-	set, err := data.Open(path, renamed, t, data.Options{Template: template, TrainOn: "assistant", MaxLength: 4096, Overlong: "error"}, pool, nil)
+	set, err := data.Open(path, renamed, t, data.Options{Template: template, TrainOn: data.Answers, MaxLength: 4096, Overlong: data.Refuse}, pool, nil)
 	if err != nil {
 		return nil, err
 	}

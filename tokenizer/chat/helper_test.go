@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"example.com/finetune/internal/jsontree"
 	"example.com/finetune/tokenizer"
 )
 
@@ -90,12 +91,24 @@ func load(t testing.TB, tok *tokenizer.Tokenizer, path string) *Template {
 	return tpl
 }
 
+// treeOf reads JSON text that a test is sure of.
+func treeOf(text json.RawMessage) jsontree.Value {
+	if len(text) == 0 {
+		return jsontree.Value{}
+	}
+	v, err := jsontree.Parse(string(text))
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
 func raws(messages []json.RawMessage, tools json.RawMessage) Conversation {
-	c := Conversation{Tools: tools}
+	c := Conversation{Tools: treeOf(tools)}
 	for _, m := range messages {
 		var role struct{ Role string }
 		_ = json.Unmarshal(m, &role) // a test may want what is no object
-		c.Messages = append(c.Messages, Message{Role: role.Role, Raw: m})
+		c.Messages = append(c.Messages, Message{Role: role.Role, Object: treeOf(m)})
 	}
 	return c
 }

@@ -186,7 +186,7 @@ func genConversation(t *rapid.T) Conversation {
 	}
 	c := raws(messages, nil)
 	if tools {
-		c.Tools = json.RawMessage(`[{"type":"function","function":{"name":"f","description":"tooldef"}}]`)
+		c.Tools = treeOf(json.RawMessage(`[{"type":"function","function":{"name":"f","description":"tooldef"}}]`))
 	}
 	return c
 }

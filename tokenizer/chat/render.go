@@ -1,24 +1,24 @@
 package chat
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 
+	"example.com/finetune/internal/jsontree"
 	"example.com/finetune/tokenizer/jinja"
 )
 
 // Message is one message of a conversation.
 type Message struct {
 	Role, Content string
-	Raw           json.RawMessage // the whole object as given, for the template; nil: role and content
-	Untrained     bool            // the model is not to learn it, though it is the assistant's
+	Object        jsontree.Value // the whole message as given, for the template; absent: role and content
+	Untrained     bool           // the model is not to learn it, though it is the assistant's
 }
 
 // Conversation is what a chat template renders.
 type Conversation struct {
 	Messages []Message
-	Tools    json.RawMessage // a list of tool definitions; nil: none
+	Tools    jsontree.Value // a list of tool definitions; absent or null: none
 }
 
 var (
@@ -61,11 +61,11 @@ func (tpl *Template) renderer(c Conversation) (*renderer, error) {
 	for name, token := range tpl.named {
 		r.variables[name] = jinja.String(token)
 	}
-	if len(c.Tools) > 0 && string(c.Tools) != "null" {
+	if !c.Tools.IsNull() {
 		if tpl.toolUse != nil {
 			r.template = tpl.toolUse
 		}
-		tools, err := jinja.FromJSON(c.Tools, 0)
+		tools, err := jinja.FromTree(c.Tools, 0)
 		if err != nil {
 			return nil, fmt.Errorf("tools: %w", err)
 		}
@@ -81,26 +81,30 @@ func (tpl *Template) renderer(c Conversation) (*renderer, error) {
 	return r, nil
 }
 
+// reasoningNames are the names under which messages have their reasoning; of several
+// the last counts.
+var reasoningNames = []string{"reasoning", "thinking", "reasoning_content"}
+
 // dict is the message as the template sees it: without keys that are null, and with
 // its reasoning under the names that templates read. All that it holds has the origin,
 // but for the role, which belongs to the header.
 func (m *Message) dict(origin int) (*jinja.Dict, error) {
 	d := jinja.NewDict()
-	if m.Raw == nil {
+	if m.Object.Kind() == jsontree.Absent {
 		d.Set("role", jinja.String(m.Role))
 		d.Set("content", jinja.From(m.Content, origin))
 		return d.Item(origin), nil
 	}
-	v, err := jinja.FromJSON(m.Raw, origin)
+	v, err := jinja.FromTree(m.Object, origin)
 	if err != nil {
 		return nil, err
 	}
 	given, ok := v.(*jinja.Dict)
 	if !ok {
-		return nil, fmt.Errorf("want an object, found %.40s", m.Raw)
+		return nil, m.Object.Wrong("an object")
 	}
 	var reasoning jinja.Value
-	for _, name := range []string{"reasoning", "thinking", "reasoning_content"} { // the last goes first
+	for _, name := range reasoningNames {
 		if v, ok := given.Get(name); ok && v != nil {
 			reasoning = v
 		}

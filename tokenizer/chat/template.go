@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"example.com/finetune/internal/files"
 	"example.com/finetune/internal/hint"
@@ -134,6 +136,41 @@ func configTemplates(path string) (map[string]string, error) {
 		all[name] = text
 	}
 	return all, nil
+}
+
+// Mentions reports whether a word stands in the template: it does not read a key of a
+// message that it does not mention, unless it writes messages as a whole.
+func (tpl *Template) Mentions(word string) bool {
+	words := []string{word}
+	if slices.Contains(reasoningNames, word) { // each stands for all of them
+		words = reasoningNames
+	}
+	for _, word := range words {
+		for _, name := range []string{"default", "tool_use"} {
+			if spells(tpl.sources[name], word) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// spells looks for a word with no other letters around it.
+func spells(text, word string) bool {
+	letter := func(r rune) bool { return r == '_' || unicode.IsLetter(r) || unicode.IsDigit(r) }
+	for word != "" {
+		before, after, found := strings.Cut(text, word)
+		if !found {
+			break
+		}
+		last, _ := utf8.DecodeLastRuneInString(before)
+		next, _ := utf8.DecodeRuneInString(after)
+		if !letter(last) && !letter(next) {
+			return true
+		}
+		text = after
+	}
+	return false
 }
 
 // Digest identifies what the template makes of a conversation: its sources, and the

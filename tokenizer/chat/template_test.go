@@ -114,7 +114,7 @@ func TestLoadTemplate(t *testing.T) {
 		if tpl == nil {
 			return "nil"
 		}
-		text, err := tpl.Render(Conversation{Messages: []Message{{Role: "user"}}, Tools: json.RawMessage(tools)}, false)
+		text, err := tpl.Render(Conversation{Messages: []Message{{Role: "user"}}, Tools: treeOf(json.RawMessage(tools))}, false)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -190,9 +190,8 @@ func TestRenderErrors(t *testing.T) {
 		{"raise", "{{ raise_exception('roles must alternate') }}", chat("user", "x"), ": chat template: line 1: roles must alternate"},
 		{"a line", "a\n\n{{ messages[0].name.first }}", chat("user", "x"), ": chat template: line 3: 'dict object' has no attribute 'name'"},
 		{"no messages", "x", Conversation{}, "a conversation without messages"},
-		{"not an object", "x", raws([]json.RawMessage{json.RawMessage(`"hi"`)}, nil), `message 0: want an object, found "hi"`},
-		{"half an object", "x", raws([]json.RawMessage{json.RawMessage(`{"role":`)}, nil), "message 0: "},
-		{"tools", "x", Conversation{Messages: []Message{{Role: "user"}}, Tools: json.RawMessage("[")}, "tools: "},
+		{"not an object", "x", raws([]json.RawMessage{json.RawMessage(`"hi"`)}, nil), `message 0: a string, want an object`},
+		{"tools", "x", Conversation{Messages: []Message{{Role: "user"}}, Tools: treeOf(json.RawMessage("[" + strings.Repeat("9", 9999) + "]"))}, "tools: an integer of more than"},
 		{"endless", "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}", chat("user", "x"), "does not come to an end"},
 	} {
 		tpl := templateOf(t, tok, c.source)

@@ -46,9 +46,9 @@ func TestCheckFindsOddRows(t *testing.T) {
 		{"cut", `{"prompt": "a", "completion": "` + long + `"}`, nil, func(r *Report) int { return r.Cut }, "107 of its 207 tokens are cut off"},
 		{"dropped", `{"prompt": "a", "completion": "` + long + `"}`, func(c *Checker) { c.Options.Overlong = "drop" }, func(r *Report) int { return r.Dropped }, "207 tokens, longer than max_length: dropped"},
 		{"untrained", `{"prompt": "` + long + `", "completion": "a"}`, nil, func(r *Report) int { return r.Untrained }, "none of its 100 tokens is trained: dropped"},
-		{"no end token of a cut row", `{"prompt": "a", "completion": "` + long + `"}`, nil, func(r *Report) int { return r.EndNotTrained }, ""},
-		{"a marker", `{"prompt": "a <|end|> b", "completion": "c"}`, nil, func(r *Report) int { return r.MarkersInText }, `"<|end|>" stands in its text and becomes that token`},
-		{"lost bytes", `{"prompt": "a", "completion": "b\ufffd"}`, nil, func(r *Report) int { return r.BrokenText }, "U+FFFD in its text: bytes were lost before"},
+		{"no end token of a cut row", `{"prompt": "a", "completion": "` + long + `"}`, nil, func(r *Report) int { return r.NoEnd }, ""},
+		{"a marker", `{"prompt": "a <|end|> b", "completion": "c"}`, nil, func(r *Report) int { return r.Markers }, `"<|end|>" stands in its text and becomes that token`},
+		{"lost bytes", `{"prompt": "a", "completion": "b\ufffd"}`, nil, func(r *Report) int { return r.Broken }, "U+FFFD in its text: bytes were lost before"},
 		{"a joined token", `{"prompt": "a ", "completion": "b"}`, plainText, func(r *Report) int { return r.Joined }, ""},
 		{"few trained", `{"prompt": "` + strings.Repeat("x", 180) + `", "completion": "b"}`, func(c *Checker) { c.Options.MaxLength = 300 }, func(r *Report) int { return len(r.Worst) }, "only 2 of 187 tokens are trained"},
 	} {
@@ -77,14 +77,14 @@ func TestCheckKnowsEnds(t *testing.T) {
 	const row = `{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}`
 	tok, _ := load(t)
 	b, _ := tok.ID("b")
-	if r := surveyed(t, "a.jsonl", row, nil); r.EndNotTrained != 0 {
+	if r := surveyed(t, "a.jsonl", row, nil); r.NoEnd != 0 {
 		t.Error("the template's <|end|> is no end")
 	}
 	segments := `{"segments": [{"text": "a", "label": false}, {"text": "b", "label": true}]}`
-	if r := surveyed(t, "a.jsonl", segments, nil); r.EndNotTrained != 1 || len(r.Worst) != 1 {
-		t.Errorf("a segment without an end: %d", r.EndNotTrained)
+	if r := surveyed(t, "a.jsonl", segments, nil); r.NoEnd != 1 || len(r.Worst) != 1 {
+		t.Errorf("a segment without an end: %d", r.NoEnd)
 	}
-	if r := surveyed(t, "a.jsonl", segments, func(c *Checker) { c.Ends = []int32{b} }); r.EndNotTrained != 0 {
+	if r := surveyed(t, "a.jsonl", segments, func(c *Checker) { c.Options.Ends = []int{int(b)} }); r.NoEnd != 0 {
 		t.Error("an end token of the configuration does not count")
 	}
 }
@@ -320,7 +320,7 @@ func TestGuessColumns(t *testing.T) {
 	if _, err := GuessColumns(filepath.Join(t.TempDir(), "none.jsonl")); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("no file: %v", err)
 	}
-	if _, err := GuessColumns("a.parquet"); err == nil {
+	if _, err := GuessColumns("a.xlsx"); err == nil {
 		t.Error("a parquet file was opened")
 	}
 }

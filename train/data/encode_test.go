@@ -34,7 +34,7 @@ func TestWhatIsTrained(t *testing.T) {
 		{"chat, all", chat, "all", true, "[<s>][<|user|>][a][<|end|>][<|assistant|>][x][<|end|>][↵][<|user|>][c][<|end|>][<|assistant|>][y][<|end|>][↵]"},
 		{"lists", lists, "assistant", true, "<s><|user|>a<|end|><|assistant|>x<|end|>↵<|user|>c<|end|><|assistant|>[y][<|end|>]↵"},
 	} {
-		set, tok, err := encode(t, c.in, Options{TrainOn: c.trainOn}, c.template)
+		set, tok, err := encode(t, c.in, Options{TrainOn: TrainOn(c.trainOn)}, c.template)
 		if err != nil {
 			t.Errorf("%s: %v", c.name, err)
 			continue
@@ -68,7 +68,7 @@ func TestOverlongRows(t *testing.T) {
 	_, _, err = encode(t, in, Options{TrainOn: "assistant", MaxLength: 4, Overlong: "error"}, false)
 	expect(t, "error", err, "train.jsonl:1: 8 tokens, max_length is 4", "--overlong truncate or drop, or a larger --max-length")
 	_, _, err = encode(t, in, Options{TrainOn: "assistant", MaxLength: 3, Overlong: "drop"}, false)
-	expect(t, "all dropped", err, "no row is left to train on", "")
+	expect(t, "all dropped", err, "no row is left to train on", "a larger --max-length, or --overlong truncate")
 }
 
 func TestRowsWithoutTrainedTokens(t *testing.T) {
@@ -77,12 +77,12 @@ func TestRowsWithoutTrainedTokens(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if st := set.Stats; st.Untrained != 1 || st.Kept != 1 || st.UntrainedAt.Line != 1 || st.Rows != 2 || st.Tokens != 4 || st.Trained != 2 {
+	if st := set.Stats; st.Untrained != 1 || st.Kept != 1 || st.First.Untrained != 1 || st.Rows != 2 || st.Tokens != 4 || st.Trained != 2 {
 		t.Errorf("%+v", st)
 	}
 	_, _, err = encode(t, in+"\n"+strings.Split(in, "\n")[0], Options{TrainOn: "assistant", MaxLength: 4, Overlong: "truncate"}, false)
 	expect(t, "most rows", err, "2 of 3 rows have no token to train on, the first at train.jsonl:1",
-		"the prompt may fill max_length, or the chat template may not show where an answer stands: --chat-template names another")
+		"the prompt may fill max_length, the answers may be marked as not to be learned, or the chat template may not show where an answer stands: --chat-template names another")
 }
 
 func TestRowsThatCannotBeRendered(t *testing.T) {
@@ -125,7 +125,7 @@ func TestEncodeDoesNotDependOnThreads(t *testing.T) {
 func TestDigestSeesTokensAndMasks(t *testing.T) {
 	in := `{"prompt": "ab", "completion": "c"}`
 	of := func(in, trainOn string) string {
-		set, _, err := encode(t, in, Options{TrainOn: trainOn}, false)
+		set, _, err := encode(t, in, Options{TrainOn: TrainOn(trainOn)}, false)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -140,11 +140,11 @@ func TestDigestSeesTokensAndMasks(t *testing.T) {
 	}
 }
 
-func TestMaskTakesTokensThatTouchASpan(t *testing.T) {
+func TestLossMaskTakesTokensThatTouchASpan(t *testing.T) {
 	spans := []span{{2, 4}, {6, 7}}
 	offsets := [][2]int{{0, 0}, {0, 2}, {1, 3}, {3, 4}, {3, 4}, {4, 6}, {5, 8}, {8, 9}, {9, 9}}
 	want := []bool{false, false, true, true, true, false, true, false, false}
-	learn, joined := mask(offsets, spans)
+	learn, joined := lossMask(offsets, spans)
 	if !slices.Equal(learn, want) || joined != 2 {
 		t.Errorf("got %v, %d joined, want %v, 2 joined", learn, joined, want)
 	}

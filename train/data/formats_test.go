@@ -8,7 +8,7 @@ import (
 // chat writes a row's conversation, as the template will see it.
 func chatRow(r Row) string {
 	var b strings.Builder
-	for _, m := range r.conversation().Messages {
+	for _, m := range r.chat() {
 		b.WriteString(m.Role + ": " + m.Content + "\n")
 	}
 	return b.String()
@@ -20,18 +20,18 @@ func TestOtherFormatsBecomeChats(t *testing.T) {
 		want Format
 		chat string
 	}{
-		"alpaca":         {`{"instruction": "a", "input": "", "output": "b"}`, Alpaca, "user: a\nassistant: b\n"},
-		"with input":     {`{"instruction": "a", "input": "x", "output": "b"}`, Alpaca, "user: a\n\nx\nassistant: b\n"},
-		"null input":     {`{"instruction": "a", "input": null, "output": "b"}`, Alpaca, "user: a\nassistant: b\n"},
-		"only input":     {`{"instruction": "", "input": "x", "output": "b"}`, Alpaca, "user: x\nassistant: b\n"},
-		"system":         {`{"instruction": "a", "system": "s", "output": "b", "history": []}`, Alpaca, "system: s\nuser: a\nassistant: b\n"},
-		"history":        {`{"instruction": "a", "output": "b", "history": [["q", "r"]]}`, Alpaca, "user: q\nassistant: r\nuser: a\nassistant: b\n"},
-		"text goes on":   {`{"instruction": "a", "output": "b", "text": "c"}`, Text, ""},
-		"sharegpt":       {`{"conversations": [{"from": "human", "value": "a"}, {"from": "gpt", "value": "b"}]}`, ShareGPT, "user: a\nassistant: b\n"},
-		"its system":     {`{"system": "s", "conversations": [{"from": "user", "value": "a"}, {"from": "assistant", "value": "b", "weight": 1}]}`, ShareGPT, "system: s\nuser: a\nassistant: b\n"},
-		"its tools":      {`{"conversations": [{"from": "system", "value": "s"}, {"from": "tool", "value": "a"}, {"from": "gpt", "value": "b"}], "tools": []}`, ShareGPT, "system: s\ntool: a\nassistant: b\n"},
-		"role, content":  {`{"conversations": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}`, ShareGPT, "user: a\nassistant: b\n"},
-		"a null content": {`{"messages": [{"role": "user", "content": null}, {"role": "assistant", "content": "b"}]}`, Messages, "user: \nassistant: b\n"},
+		"alpaca":        {`{"instruction": "a", "input": "", "output": "b"}`, Alpaca, "user: a\nassistant: b\n"},
+		"with input":    {`{"instruction": "a", "input": "x", "output": "b"}`, Alpaca, "user: a\n\nx\nassistant: b\n"},
+		"null input":    {`{"instruction": "a", "input": null, "output": "b"}`, Alpaca, "user: a\nassistant: b\n"},
+		"only input":    {`{"instruction": "", "input": "x", "output": "b"}`, Alpaca, "user: x\nassistant: b\n"},
+		"system":        {`{"instruction": "a", "system": "s", "output": "b", "history": []}`, Alpaca, "system: s\nuser: a\nassistant: b\n"},
+		"history":       {`{"instruction": "a", "output": "b", "history": [["q", "r"]]}`, Alpaca, "user: q\nassistant: r\nuser: a\nassistant: b\n"},
+		"beside a text": {`{"instruction": "a", "output": "b", "text": "c"}`, Alpaca, "user: a\nassistant: b\n"},
+		"sharegpt":      {`{"conversations": [{"from": "human", "value": "a"}, {"from": "gpt", "value": "b"}]}`, ShareGPT, "user: a\nassistant: b\n"},
+		"its system":    {`{"system": "s", "conversations": [{"from": "user", "value": "a"}, {"from": "assistant", "value": "b", "weight": 1}]}`, ShareGPT, "system: s\nuser: a\nassistant: b\n"},
+		"its tools":     {`{"conversations": [{"from": "system", "value": "s"}, {"from": "tool", "value": "a"}, {"from": "gpt", "value": "b"}], "tools": []}`, ShareGPT, "system: s\ntool: a\nassistant: b\n"},
+		"role, content": {`{"conversations": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}`, ShareGPT, "user: a\nassistant: b\n"},
+		"a null tool":   {`{"messages": [{"role": "user", "content": "a", "name": null}, {"role": "assistant", "content": "b"}], "tools": null, "system": null}`, Messages, "user: a\nassistant: b\n"},
 	} {
 		rows, _, err := read("train.jsonl", strings.NewReader(c.in), nil)
 		if err != nil {
@@ -41,17 +41,6 @@ func TestOtherFormatsBecomeChats(t *testing.T) {
 		if rows[0].Format != c.want || c.chat != "" && chatRow(rows[0]) != c.chat {
 			t.Errorf("%s: %v,\n%swant %v,\n%s", name, rows[0].Format, chatRow(rows[0]), c.want, c.chat)
 		}
-	}
-}
-
-// A null content reaches the template as it stands.
-func TestNullContentIsKept(t *testing.T) {
-	rows, _, err := read("train.jsonl", strings.NewReader(`{"messages": [{"role": "user", "content": null}, {"role": "assistant", "content": "b"}]}`), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got, want := string(rows[0].Chat.Messages[0].Raw), `{"role": "user", "content": null}`; got != want {
-		t.Errorf("got %s, want %s", got, want)
 	}
 }
 
@@ -78,7 +67,7 @@ func TestOtherFormatsAreTrained(t *testing.T) {
 		{"segments, last", segments, "last", false, "<s>abc[d][</s>]"},
 		{"segments, all", segments, "all", false, "[<s>][a][b][c][d][</s>]"},
 	} {
-		set, tok, err := encode(t, c.in, Options{TrainOn: c.trainOn}, c.template)
+		set, tok, err := encode(t, c.in, Options{TrainOn: TrainOn(c.trainOn)}, c.template)
 		if err != nil {
 			t.Errorf("%s: %v", c.name, err)
 			continue
@@ -94,10 +83,10 @@ func TestOtherFormatsNameMistakes(t *testing.T) {
 		{`{"instruction": "a"}`, `train.jsonl:1: "instruction" without "output"; found "instruction"`, ""},
 		{`{"output": "a"}`, `train.jsonl:1: "output" without "instruction"; found "output"`, ""},
 		{`{"instruction": "a", "context": "x", "response": "b"}`, `"instruction" without "output"`, "--map output=response,input=context"},
-		{`{"instruction": 1, "output": "b"}`, `"instruction" is a number, want a string`, ""},
+		{`{"instruction": 1, "output": "b"}`, `"instruction" is 1, want a string`, ""},
 		{`{"instruction": "a", "input": [], "output": "b"}`, `"input" is a list, want a string`, ""},
 		{`{"instruction": "a", "output": ""}`, `"output" is empty`, ""},
-		{`{"instruction": "a", "output": "b", "system": 1}`, `"system" is a number, want a string`, ""},
+		{`{"instruction": "a", "output": "b", "system": 1}`, `"system" is 1, want a string`, ""},
 		{`{"instruction": "a", "output": "b", "history": {}}`, `"history" is an object, want a list of questions and answers`, ""},
 		{`{"instruction": "a", "output": "b", "history": ["q"]}`, `history[0]: a string, want a list of a question and its answer`, ""},
 		{`{"instruction": "a", "output": "b", "history": [["q"]]}`, `history[0]: 1 value, want a question and its answer`, ""},
@@ -106,35 +95,32 @@ func TestOtherFormatsNameMistakes(t *testing.T) {
 		{`{"conversations": []}`, `"conversations" is empty`, ""},
 		{`{"conversations": {}}`, `"conversations" is an object, want a list of messages`, ""},
 		{`{"conversations": [{"from": "human", "value": "a"}]}`, `no assistant message in "conversations" to learn from`, ""},
-		{`{"conversations": [{"from": "bing", "value": "a"}]}`, `conversations[0]: from "bing": unknown, want one of assistant, chatgpt, function_response, gpt, human, model, observation, system, tool, user`, ""},
+		{`{"conversations": [{"from": "bing", "value": "a"}]}`, `conversations[0]: from "bing": unknown, want one of assistant, chatgpt, function_call, function_response, gpt, human, model, observation, system, tool, user`, ""},
 		{`{"conversations": [{"from": "human"}]}`, `conversations[0]: no "value"; found "from"`, ""},
 		{`{"conversations": [{"value": "a"}]}`, `conversations[0]: no "from"; found "value"`, ""},
-		{`{"conversations": [{"from": 1, "value": "a"}]}`, `conversations[0]: "from" is a number, want a string`, ""},
-		{`{"conversations": [{"from": "human", "value": 1}]}`, `conversations[0]: "value" is a number, want a string`, ""},
+		{`{"conversations": [{"from": 1, "value": "a"}]}`, `conversations[0]: "from" is 1, want a string`, ""},
+		{`{"conversations": [{"from": "human", "value": 1}]}`, `conversations[0]: "value" is 1, want a string`, ""},
 		{`{"conversations": [{"from": "gpt", "value": ""}]}`, `conversations[0]: the assistant's value is empty`, ""},
 		{`{"conversations": [null]}`, `conversations[0]: null, want an object`, ""},
-		{`{"system": "s", "conversations": [{"from": "system", "value": "s"}, {"from": "gpt", "value": "b"}]}`, `"system", and a first turn of the system too`, ""},
+		{`{"system": "s", "conversations": [{"from": "system", "value": "other"}, {"from": "gpt", "value": "b"}]}`, `"system", and another system message among the messages (number 1)`, "keep one of the two"},
 		{`{"segments": []}`, `no segment with a text and the label true to learn from`, ""},
 		{`{"segments": [{"text": "a", "label": false}]}`, `no segment with a text and the label true to learn from`, ""},
 		{`{"segments": "a"}`, `"segments" is a string, want a list`, ""},
 		{`{"segments": [{"text": "a"}]}`, `segments[0]: no "label"; found "text"`, ""},
-		{`{"segments": [{"text": "a", "label": 1}]}`, `segments[0]: "label" is a number, want true or false`, ""},
-		{`{"segments": [{"text": 1, "label": true}]}`, `segments[0]: "text" is a number, want a string`, ""},
+		{`{"segments": [{"text": "a", "label": 1}]}`, `segments[0]: "label" is 1, want true or false`, ""},
+		{`{"segments": [{"text": 1, "label": true}]}`, `segments[0]: "text" is 1, want a string`, ""},
 		{`{"dialog": [{"role": "user"}]}`, `neither "messages"`, "--map messages=dialog"},
 	})
 }
 
-// Names that stand twice are found wherever a template could see them.
-func TestNamesThatStandTwice(t *testing.T) {
+// Duplicate keys are found at any depth: readers disagree about which one counts.
+func TestDuplicateKeys(t *testing.T) {
 	const rest = `, {"role": "assistant", "content": "b"}]`
 	refuse(t, []mistake{
-		{`{"messages": [{"role": "user", "content": "a"}` + rest + `, "tools": [{"a": {"b": 1, "b": 2}}]}`, `tools: "b" stands twice in one object`, ""},
-		{`{"messages": [{"role": "user", "tool_calls": [{"a": 1, "a": 2}]}` + rest + `}`, `messages[0]: tool_calls: "a" stands twice in one object`, ""},
-		{`{"conversations": [{"from": "gpt", "value": "a", "value": "b"}]}`, `conversations[0]: "value" stands twice in one object`, ""},
-		{`{"segments": [{"text": "a", "label": true, "label": true}]}`, `segments[0]: "label" stands twice in one object`, ""},
+		{`{"messages": [{"role": "user", "content": "a"}` + rest + `, "tools": [{"a": {"b": 1, "b": 2}}]}`, `train.jsonl:1: duplicate key "b", at byte 114`, ""},
+		{`{"messages": [{"role": "user", "tool_calls": [{"a": 1, "a": 2}]}` + rest + `}`, `train.jsonl:1: duplicate key "a", at byte 56`, ""},
+		{`{"conversations": [{"from": "gpt", "value": "a", "value": "b"}]}`, `duplicate key "value", at byte 50`, ""},
+		{`{"segments": [{"text": "a", "label": true, "label": true}]}`, `duplicate key "label", at byte 44`, ""},
+		{`{"text": "a", "meta": {"b": 1, "b": 2}}`, `duplicate key "b", at byte 32`, ""},
 	})
-	in := `{"text": "a", "meta": {"b": 1, "b": 2}}` // nobody reads it
-	if _, _, err := read("train.jsonl", strings.NewReader(in), nil); err != nil {
-		t.Errorf("an unused column: %v", err)
-	}
 }

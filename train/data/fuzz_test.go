@@ -37,16 +37,16 @@ func FuzzRows(f *testing.F) {
 	f.Fuzz(func(t *testing.T, s string) {
 		for _, name := range []string{"a.jsonl", "a.json", "a.csv", "a.txt"} {
 			for _, o := range []Options{{TrainOn: "assistant", MaxLength: 7}, {TrainOn: "last", MaxLength: 50, Template: template}} {
-				walkAny(t, name, s, tok, o, p)
+				readAny(t, name, s, tok, o, p)
 			}
 		}
 	})
 }
 
-// walkAny reads s as a file of a kind, and checks each row and every error.
-func walkAny(t *testing.T, name, s string, tok *tokenizer.Tokenizer, o Options, p *simd.Pool) {
+// readAny reads s as a file of a kind, and checks each row and every error.
+func readAny(t *testing.T, name, s string, tok *tokenizer.Tokenizer, o Options, p *simd.Pool) {
 	rows, last := 0, 0
-	w := newWalker(nil, tok, o, p, nil, func(r *Row, e *encoded) {
+	w := newReader(nil, tok, o, p, nil, func(r *Row, e *encoded) error {
 		if rows++; r.Line < last || r.Line < 1 || r.Format == 0 {
 			t.Fatalf("%s: a row of %v at line %d after %d", name, r.Format, r.Line, last)
 		}
@@ -54,8 +54,12 @@ func walkAny(t *testing.T, name, s string, tok *tokenizer.Tokenizer, o Options, 
 		if len(e.IDs) != len(e.Learn) || len(e.IDs) > o.MaxLength || len(e.offsets) > 0 && e.textAt(0) > len(e.text) {
 			t.Fatalf("%s:%d: %d ids, %d of the mask", name, r.Line, len(e.IDs), len(e.Learn))
 		}
+		if e.tokens != len(e.IDs) || e.trained != e.Targets() {
+			t.Fatalf("%s:%d: %d tokens, %d trained, counted %+v", name, r.Line, len(e.IDs), e.Targets(), e.tally)
+		}
+		return nil
 	})
-	file, mistakes, err := w.walk(name, strings.NewReader(s))
+	file, mistakes, err := w.read(name, strings.NewReader(s))
 	if err == nil && mistakes != nil {
 		err = mistakes
 	}

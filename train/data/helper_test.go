@@ -20,14 +20,18 @@ func read(name string, r io.Reader, columns Columns) ([]Row, File, error) {
 	p := simd.NewPool(1)
 	defer p.Close()
 	var rows []Row
-	w := &walker{
-		columns: columns, pool: p, each: func(r *Row, _ *encoded) { rows = append(rows, *r) },
+	w := &reader{
+		columns: columns, pool: p,
+		each: func(r *Row, _ *encoded) error {
+			rows = append(rows, *r)
+			return nil
+		},
 		encode: func(*Row) (encoded, error) { return encoded{}, nil },
 		pieces: func(b raw, at Origin) []item {
-			return []item{{row: Row{Origin: at, Format: Text, Text: string(b.text)}}}
+			return []item{{row: Row{Origin: at, Format: Text, Text: b.text}}}
 		},
 	}
-	file, mistakes, err := w.walk(name, r)
+	file, mistakes, err := w.read(name, r)
 	if err == nil && mistakes != nil {
 		err = mistakes
 	}
@@ -36,7 +40,7 @@ func read(name string, r io.Reader, columns Columns) ([]Row, File, error) {
 
 // The tokenizer in testdata has a token for each byte, and <s>, </s>, <|user|>,
 // <|assistant|>, <|end|>, " b", "th" and "the".
-func load(t *testing.T) (*tokenizer.Tokenizer, *chat.Template) {
+func load(t testing.TB) (*tokenizer.Tokenizer, *chat.Template) {
 	t.Helper()
 	tok, err := tokenizer.Load(testdata)
 	if err != nil {
@@ -154,3 +158,5 @@ func expect(t *testing.T, what string, err error, want, hint string) {
 		t.Errorf("%s: hint %q, want %q", what, got, hint)
 	}
 }
+
+const utf16Hint = "write it again as UTF-8: iconv -f UTF-16 -t UTF-8 OLD > NEW, or Out-File -Encoding utf8 in PowerShell"

@@ -11,7 +11,7 @@ import (
 	"example.com/finetune/model"
 )
 
-// rowsOf makes n rows of up to most tokens, as they come from a walk.
+// rowsOf makes n rows of up to most tokens, as they come from a reader.
 func rowsOf(n, most int) (rows []Row, list []encoded) {
 	r := rand.New(rand.NewPCG(1, 2))
 	rows, list = make([]Row, n), make([]encoded, n)
@@ -22,10 +22,13 @@ func rowsOf(n, most int) (rows []Row, list []encoded) {
 			list[i].IDs = append(list[i].IDs, int32(r.IntN(1<<31-1)))
 			list[i].Learn = append(list[i].Learn, r.IntN(2) == 0)
 		}
-		list[i].joined, list[i].skipped, list[i].overlong = r.IntN(3), r.IntN(3), r.IntN(2)*5000
+		list[i].tally = tally{len(list[i].IDs), list[i].Targets(), r.IntN(3), r.IntN(3), r.IntN(2) * 5000, oddity(r.IntN(8)), r.Uint64()}
 	}
 	return rows, list
 }
+
+// unreadNames are names that nothing reads.
+var unreadNames = []Unread{{columnKey, "id \u00e9", 7, 3}, {turnKey, "x", 1, 1}}
 
 func written(t testing.TB, rows []Row, list []encoded, key indexKey) []byte {
 	t.Helper()
@@ -34,7 +37,7 @@ func written(t testing.TB, rows []Row, list []encoded, key indexKey) []byte {
 	for i := range rows {
 		w.add(&rows[i], &list[i], i%5 > 0)
 	}
-	if err := w.finish(key, Alpaca); err != nil {
+	if err := w.finish(key, Alpaca, unreadNames); err != nil {
 		t.Fatal(err)
 	}
 	return buf.Bytes()
@@ -49,11 +52,14 @@ func TestIndexGivesBackWhatWasWritten(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%d rows: %v", n, err)
 		}
+		if !slices.Equal(x.unread, unreadNames) {
+			t.Errorf("%d rows: names %v", n, x.unread)
+		}
 		most, seen := int32(-1), 0
 		err = x.records(func(i int, r *record) error {
 			seen++
 			e, kept := &list[i], i%5 > 0
-			want := tally{len(e.IDs), e.Targets(), e.joined, e.skipped, e.overlong}
+			want := e.tally
 			if !kept {
 				want.tokens = 0
 			}

@@ -228,7 +228,7 @@ func TestTokensFindAPlace(t *testing.T) {
 	}
 }
 
-// A disk that is full moves the tokens on, and the walk of the first try ends early.
+// A disk that is full moves the tokens on, and the reading of the first try ends early.
 func TestAFullDisk(t *testing.T) {
 	if _, err := os.Stat("/dev/full"); err != nil {
 		t.Skip(err)
@@ -241,7 +241,7 @@ func TestAFullDisk(t *testing.T) {
 	}
 	var read int64
 	b := &opener{path: "a.jsonl", t: tok, o: Options{TrainOn: "assistant", MaxLength: 100}, pool: pool(t), progress: func(n int64) { read = n }}
-	_, err = b.build(&storage{out: full, settle: func() error { return nil }, file: full}, nil)
+	_, err = b.build(&storage{out: full, ready: func() error { return nil }, file: full}, nil)
 	expect(t, "a full disk", err, "no space left", "")
 	if !errors.As(err, new(*storageError)) {
 		t.Errorf("not of the disk: %v", err)
@@ -261,7 +261,7 @@ func TestAMistakeLeavesNoIndex(t *testing.T) {
 	}
 }
 
-func TestAFileThatChangesUnderTheWalk(t *testing.T) {
+func TestAFileThatChangesWhileItIsRead(t *testing.T) {
 	inFolder(t, "a.jsonl", numbered(0, 50))
 	folder := t.TempDir()
 	tok, _ := load(t)
@@ -282,7 +282,7 @@ func TestStaleIndexesAreRemoved(t *testing.T) {
 	inFolder(t, "a.jsonl", numbered(0, 50))
 	used, _ := tokens(t, "a.jsonl", Options{})
 	old := time.Now().Add(-unusedFor - time.Hour)
-	for _, name := range []string{"fttoken1-00.tokens", "fttoken0-00.tokens", ".fttoken1-00.tokens.tmp-12345678", "notes.txt"} {
+	for _, name := range []string{"fttoken2-00.tokens", "fttoken0-00.tokens", ".fttoken2-00.tokens.tmp-12345678", "notes.txt"} {
 		put(t, filepath.Join(folder, name), "x")
 		if name != "fttoken0-00.tokens" {
 			if err := os.Chtimes(filepath.Join(folder, name), old, old); err != nil {
@@ -290,14 +290,14 @@ func TestStaleIndexesAreRemoved(t *testing.T) {
 			}
 		}
 	}
-	put(t, filepath.Join(folder, ".fttoken1-01.tokens.tmp-12345678"), "of a run at work")
+	put(t, filepath.Join(folder, ".fttoken2-01.tokens.tmp-12345678"), "of a run at work")
 	if err := os.Chtimes(used, old, old); err != nil {
 		t.Fatal(err)
 	}
 	tokens(t, "a.jsonl", Options{}) // its use is noted
 	put(t, "b.jsonl", numbered(7, 50))
 	made, _ := tokens(t, "b.jsonl", Options{})
-	want := []string{".fttoken1-01.tokens.tmp-12345678", filepath.Base(used), filepath.Base(made), "notes.txt"}
+	want := []string{".fttoken2-01.tokens.tmp-12345678", filepath.Base(used), filepath.Base(made), "notes.txt"}
 	slices.Sort(want)
 	if got := kept(t, folder); !slices.Equal(got, want) {
 		t.Errorf("kept %v, want %v", got, want)
@@ -335,5 +335,44 @@ func TestIndexesAreMadeAtOnce(t *testing.T) {
 	}
 	if names := kept(t, folder); len(names) != 1 || !strings.HasSuffix(names[0], indexExtension) {
 		t.Errorf("kept %v", names)
+	}
+}
+
+// The oldest indexes go first where all together are too large, and the new one stays.
+func TestTheCacheHasALimit(t *testing.T) {
+	folder := onDisk(t)
+	inFolder(t, "a.jsonl", numbered(0, 50))
+	first, _ := tokens(t, "a.jsonl", Options{})
+	info, err := os.Stat(first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := cacheBytes
+	t.Cleanup(func() { cacheBytes = before })
+	cacheBytes = 5 * info.Size() / 2 // two fit
+	age := func(path string, hours int) {
+		t.Helper()
+		at := time.Now().Add(-time.Duration(hours) * time.Hour)
+		if err := os.Chtimes(path, at, at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	age(first, 3)
+	put(t, "b.jsonl", numbered(100, 50))
+	second, _ := tokens(t, "b.jsonl", Options{})
+	age(second, 2)
+	tokens(t, "a.jsonl", Options{}) // its use is noted: the second is the older one now
+	put(t, "c.jsonl", numbered(200, 50))
+	third, _ := tokens(t, "c.jsonl", Options{})
+	want := []string{filepath.Base(first), filepath.Base(third)}
+	slices.Sort(want)
+	if got := kept(t, folder); !slices.Equal(got, want) {
+		t.Errorf("kept %v, want %v", got, want)
+	}
+	cacheBytes = 1
+	put(t, "d.jsonl", numbered(300, 50))
+	fourth, _ := tokens(t, "d.jsonl", Options{})
+	if got := kept(t, folder); !slices.Equal(got, []string{filepath.Base(fourth)}) {
+		t.Errorf("kept %v, want the new one alone", got)
 	}
 }

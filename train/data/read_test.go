@@ -89,23 +89,23 @@ func TestReadNamesMistakes(t *testing.T) {
 		{good + `{"prompt": "a"}`, `train.jsonl:2: "prompt" without "completion"; found "prompt"`, ""},
 		{good + `{"completion": "a"}`, `train.jsonl:2: "completion" without "prompt"; found "completion"`, ""},
 		{good + `{"prompt": "a", "completion": null}`, `train.jsonl:2: "prompt" without "completion"`, ""},
-		{good + `{"prompt": 1, "completion": "b"}`, `train.jsonl:2: "prompt" is a number, want a string`, ""},
+		{good + `{"prompt": 1, "completion": "b"}`, `train.jsonl:2: "prompt" is 1, want a string`, ""},
 		{good + `{"prompt": "a", "completion": ["b"]}`, `train.jsonl:2: "completion" is a list, want a string, as "prompt" is`, ""},
 		{good + `{"prompt": "a", "completion": " \n"}`, `train.jsonl:2: "completion" is empty`, ""},
 		{good + `{"prompt": [{"role": "user", "content": "a"}], "completion": "b"}`, `"completion" is a string, want a list of messages, as "prompt" is`, ""},
 		{good + `{"text": "a"}`, `train.jsonl:2: a row of text; the file's first is of prompt and completion (line 1)`, ""},
 		{good + `{"text": true}`, `train.jsonl:2: "text" is true or false, want a string`, ""},
 		{`{"text": ""}`, `train.jsonl:1: "text" is empty`, ""},
-		{good + `{"prompt": "a", "prompt": "b", "completion": "c"}`, `train.jsonl:2: "prompt" stands twice in one object`, ""},
-		{good + `{"prompt": "a",}`, `train.jsonl:2: not valid JSON at byte 16: invalid character '}'`, ""},
-		{good + `{"prompt": "a"`, `train.jsonl:2: not valid JSON at byte 14: unexpected end`, ""},
-		{good + good[:len(good)-1] + good, `train.jsonl:2: not valid JSON at byte 35: invalid character '{' after top-level value`, ""},
+		{good + `{"prompt": "a", "prompt": "b", "completion": "c"}`, `train.jsonl:2: duplicate key "prompt", at byte 17`, ""},
+		{good + `{"prompt": "a",}`, `train.jsonl:2: not valid JSON at byte 16: found "}", want a key in quotes`, ""},
+		{good + `{"prompt": "a"`, `train.jsonl:2: not valid JSON at byte 15: the text ends, want "," or "}"`, ""},
+		{good + good[:len(good)-1] + good, `train.jsonl:2: not valid JSON at byte 35: more text after the value: "{"`, ""},
 		{good + `["a"]`, `train.jsonl:2: a list, want an object`, ""},
 		{good + "{\"text\": \"\xff\"}", `train.jsonl:2: not valid UTF-8 at byte 11`, ""},
-		{good + `{"text": "\ud83d"}`, `train.jsonl:2: half a surrogate pair at byte 11: \ud83d`, ""},
-		{good + `{"text": "\\\udc00"}`, `half a surrogate pair at byte 13: \udc00`, ""},
+		{good + `{"text": "\ud83d"}`, `train.jsonl:2: half a surrogate pair: \ud83d, at byte 11`, ""},
+		{good + `{"text": "\\\udc00"}`, `half a surrogate pair: \udc00, at byte 13`, ""},
 		{"\n\n", `train.jsonl: no rows`, ""},
-		{"\xff\xfe{\x00", `train.jsonl: the file is UTF-16, want UTF-8`, ""},
+		{"\xff\xfe{\x00", `train.jsonl:1: the file is UTF-16, want UTF-8`, utf16Hint},
 	})
 }
 
@@ -115,12 +115,12 @@ func TestReadNamesMistakesOfMessages(t *testing.T) {
 		{`{"messages": "a"}`, `train.jsonl:1: "messages" is a string, want a list of messages`, ""},
 		{`{"messages": [{"content": "a"}]}`, `train.jsonl:1: messages[0]: no "role"; found "content"`, ""},
 		{`{"messages": [{"from": "human", "value": "a"}]}`, `messages[0]: no "role"; found "from", "value"`, `ShareGPT messages: --map conversations=messages`},
-		{`{"messages": [{"role": 1, "content": "a"}]}`, `messages[0]: "role" is a number, want a string`, ""},
+		{`{"messages": [{"role": 1, "content": "a"}]}`, `messages[0]: "role" is 1, want a string`, ""},
 		{`{"messages": [{"role": "", "content": "a"}]}`, `messages[0]: "role" is empty`, ""},
 		{`{"messages": [{"role": "user"}]}`, `messages[0]: no "content"; found "role"`, ""},
-		{`{"messages": [{"role": "user", "content": [1]}]}`, `messages[0]: "content" is a list, want a string`, ""},
+		{`{"messages": [{"role": "user", "content": [1]}]}`, `messages[0]: content[0]: 1, want an object of "type" and "text"`, ""},
 		{`{"messages": ["a"]}`, `messages[0]: a string, want an object`, ""},
-		{`{"messages": [{"role": "user", "content": "a", "content": "b"}]}`, `messages[0]: "content" stands twice in one object`, ""},
+		{`{"messages": [{"role": "user", "content": "a", "content": "b"}]}`, `duplicate key "content", at byte 48`, ""},
 		{`{"messages": [{"role": "user", "content": "a"}]}`, `no assistant message in "messages" to learn from`, ""},
 		{`{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": " "}]}`, `messages[1]: the assistant's content is empty`, ""},
 		{`{"messages": [{"role": "assistant", "content": "a"}], "tools": {}}`, `"tools" is an object, want a list`, ""},
@@ -131,8 +131,8 @@ func TestReadNamesMistakesOfMessages(t *testing.T) {
 
 func TestReadNamesMistakesInAList(t *testing.T) {
 	for _, c := range []struct{ in, want string }{
-		{"[{\"text\": \"a\"},\n{\"text\": 1}]", `train.json:2: "text" is a number, want a string`},
-		{"[{\"text\": \"a\"},\n{\"text\": }]", `train.json:2: not valid JSON at byte 10: invalid character '}'`},
+		{"[{\"text\": \"a\"},\n{\"text\": 1}]", `train.json:2: "text" is 1, want a string`},
+		{"[{\"text\": \"a\"},\n{\"text\": }]", `train.json:2: not valid JSON at byte 10: found "}", want a value`},
 		{"[{\"text\": \"a\"}\n", `train.json:2: not valid JSON: unexpected end of the list`},
 		{"[{\"text\": \"a\"}]\n]", `train.json:2: more text after the list`},
 		{"[]", `train.json: no rows`},
@@ -171,9 +171,9 @@ func TestColumnsAreRenamed(t *testing.T) {
 	expect(t, "a column that is not there", err, `train.jsonl:1: no column "answer", which map names for completion; found "question", "text"`, "")
 	for in, want := range map[string]string{
 		"prompt":             `map: "prompt", want field=column, such as prompt=question`,
-		"question=prompt":    `map: unknown field "question", want one of messages, tools, prompt, completion, text`,
+		"question=prompt":    `map: unknown field "question", want one of messages, tools, system, prompt, completion, instruction, output`,
 		"prompt=":            `map: no column for prompt`,
-		"prompt=a,prompt=b":  `map: prompt stands twice`,
+		"prompt=a,prompt=b":  `map: two columns for prompt`,
 		"completion=a,x = b": `map: unknown field "x"`,
 	} {
 		_, err := ParseColumns(in)
@@ -193,15 +193,15 @@ func TestFindNamesTheFiles(t *testing.T) {
 		}
 	}
 	_, err := Find(dir)
-	const names = "name them train.jsonl, valid.jsonl and test.jsonl (or .json, .ndjson, .csv, .txt), or name one file"
+	const names = "name them train.jsonl, valid.jsonl and test.jsonl (or .json, .ndjson, .csv, .txt, .parquet), or name one file"
 	expect(t, "an empty folder", err, "no train, valid or test file in this folder; found no file", names)
 	put("notes.md")
 	put("rows.jsonl")
 	_, err = Find(dir)
 	expect(t, "other files", err, `in this folder; found "notes.md", "rows.jsonl"`, names)
-	put("train.parquet")
+	put("train.xlsx")
 	_, err = Find(dir)
-	expect(t, "a parquet file", err, "train.parquet: .parquet files are not supported", "write one JSON object a line to a .jsonl file")
+	expect(t, "a spreadsheet", err, "train.xlsx: .xlsx files are not supported", "write one JSON object a line to a .jsonl file")
 	put("train.jsonl")
 	put("dev.json")
 	put("test.jsonl")

@@ -46,7 +46,7 @@ func TestTablesNameMistakes(t *testing.T) {
 		{"a;b\n1;2\n", `train.csv:1: the header: one column, named "a;b": want a header with commas between the names`, ""},
 		{"\"a\n", "train.csv:1: the header: a quoted field that does not end as it should", quote},
 		{"a,\"messages\"\n1,[]\n", `train.csv:2: "messages" is a string, want a list of messages`, ""},
-		{"\xff\xfea\x00", "train.csv: the file is UTF-16, want UTF-8", ""},
+		{"\xff\xfea\x00", "train.csv:1: the file is UTF-16, want UTF-8", utf16Hint},
 	} {
 		_, _, err := read("train.csv", strings.NewReader(c.in), nil)
 		expect(t, fmt.Sprintf("%q", c.in), err, c.want, c.hint)
@@ -64,14 +64,14 @@ func TestListsAreReadElementByElement(t *testing.T) {
 	}
 	const missing = "an element of the list is missing: two commas, or one at its end"
 	for _, c := range []struct{ in, want string }{
-		{"[{\"text\": \"a\"},\n{\"text\": }, {\"text\": 1}]", "train.json:2: not valid JSON at byte 10: invalid character '}' looking for beginning of value\ntrain.json:2: \"text\" is a number, want a string"},
+		{"[{\"text\": \"a\"},\n{\"text\": }, {\"text\": 1}]", "train.json:2: not valid JSON at byte 10: found \"}\", want a value\ntrain.json:2: \"text\" is 1, want a string"},
 		{"[{\"text\": \"a\"}\n", "train.json:2: not valid JSON: unexpected end of the list"},
 		{"[{\"text\": \"a\"}, {\"text\": \"b\n", "train.json:2: not valid JSON: unexpected end of the list"},
 		{"[{\"text\": \"a\"}]\n]", "train.json:2: more text after the list"},
 		{"[{\"text\": \"a\"},\n]", "train.json:2: " + missing},
 		{"[{\"text\": \"a\"},\n,{\"text\": \"b\"}]", "train.json:2: " + missing},
-		{"[{\"text\": \"a\"}\n{\"text\": \"b\"}]", "train.json:1: not valid JSON at byte 15: invalid character '{' after top-level value"},
-		{"[1, null]", "train.json:1: a number, want an object\ntrain.json:1: null, want an object"},
+		{"[{\"text\": \"a\"}\n{\"text\": \"b\"}]", "train.json:2: not valid JSON at byte 1: more text after the value: \"{\""},
+		{"[1, null]", "train.json:1: 1, want an object\ntrain.json:1: null, want an object"},
 		{"[{\"text\": \"\xff\"}]", "train.json:1: not valid UTF-8 at byte 11"},
 		{"[]", "train.json: no rows"},
 		{"[", "train.json:1: not valid JSON: unexpected end of the list"},
@@ -85,9 +85,9 @@ func TestListsAreReadElementByElement(t *testing.T) {
 // What is not read as it was meant says how it is read.
 func TestFilesOfAnotherShape(t *testing.T) {
 	for _, c := range []struct{ name, in, want, hint string }{
-		{"a.json", "{\n\"rows\": []\n}", "a.json:1: not valid JSON at byte 1: unexpected end of JSON input", "a .json file is one list of rows, or has one row a line"},
+		{"a.json", "{\n\"rows\": []\n}", "a.json:1: an object over several lines, want one row a line", "write one object a line: jq -c . FILE > rows.jsonl"},
 		{"a.json", `{"rows": []}`, `a.json:1: neither "messages"`, ""},
-		{"a.jsonl", "[\n{\"text\": \"a\"}\n]", "a.jsonl:1: not valid JSON at byte 1: unexpected end of JSON input\na.jsonl:3: ", "a file that is one list of rows is named .json"},
+		{"a.jsonl", "[\n{\"text\": \"a\"}\n]", "a.jsonl:1: not valid JSON at byte 2: the text ends, want a value\na.jsonl:3: ", "a file that is one list of rows is named .json"},
 		{"a.jsonl", `[{"text": "a"}]`, "a.jsonl:1: a list, want an object", "a file that is one list of rows is named .json"},
 	} {
 		_, _, err := read(c.name, strings.NewReader(c.in), nil)
@@ -136,9 +136,9 @@ func TestAbsurdlyLongRowsAreMistakes(t *testing.T) {
 		in   io.Reader
 		want string
 	}{
-		"a.jsonl": {io.MultiReader(text(`{"text": "`), &zeros{5 << 20, 'a'}, text("\"}\n{\"text\": 1}\n")), "a.jsonl:1: longer than 1 MB: want one JSON object a line\na.jsonl:2: \"text\" is a number"},
+		"a.jsonl": {io.MultiReader(text(`{"text": "`), &zeros{5 << 20, 'a'}, text("\"}\n{\"text\": 1}\n")), "a.jsonl:1: longer than 1 MB: want one JSON object a line\na.jsonl:2: \"text\" is 1"},
 		"b.jsonl": {io.MultiReader(text("{\"text\": \"a\"}\n"), &zeros{5 << 20, 'a'}), "b.jsonl:2: longer than 1 MB"},
-		"a.json":  {io.MultiReader(text(`[{"text": "`), &zeros{5 << 20, 'a'}, text("\"},\n{\"text\": 1}]")), "a.json:1: longer than 1 MB: one element of the list\na.json:2: \"text\" is a number"},
+		"a.json":  {io.MultiReader(text(`[{"text": "`), &zeros{5 << 20, 'a'}, text("\"},\n{\"text\": 1}]")), "a.json:1: longer than 1 MB: one element of the list\na.json:2: \"text\" is 1"},
 		"a.csv":   {io.MultiReader(text("text\nb\n\""), &zeros{5 << 20, 'a'}), "a.csv: after line 2: longer than 1 MB: a quote may not be closed"},
 	} {
 		var before, after runtime.MemStats

@@ -154,7 +154,7 @@ func TestSharedRowsAreCounted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n, err := a.Shared(b); n != 5 || err != nil {
-		t.Errorf("%d, %v, want 5", n, err)
+	if n, err := a.Shared(b); n.Rows != 5 || err != nil {
+		t.Errorf("%d, %v, want 5", n.Rows, err)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"example.com/finetune/internal/hint"
 	"example.com/finetune/loraone"
 	"example.com/finetune/simd"
+	"example.com/finetune/train/data"
 	"example.com/finetune/train/optim"
 )
 
@@ -29,9 +30,9 @@ type Overlong string
 
 // What may become of them.
 const (
-	Truncate   Overlong = "truncate"
-	Drop       Overlong = "drop"
-	RefuseLong Overlong = "error"
+	Truncate   = Overlong(data.Truncate)
+	Drop       = Overlong(data.Drop)
+	RefuseLong = Overlong(data.Refuse)
 )
 
 // UnmarshalText reads a word.
@@ -44,9 +45,9 @@ type TrainOn string
 
 // What may be learned: answers and completions, the last answer, or everything.
 const (
-	Assistant  TrainOn = "assistant"
-	LastAnswer TrainOn = "last"
-	Everything TrainOn = "all"
+	Assistant  = TrainOn(data.Answers)
+	LastAnswer = TrainOn(data.LastAnswer)
+	Everything = TrainOn(data.Everything)
 )
 
 // UnmarshalText reads a word.

@@ -53,10 +53,12 @@ func (p *CheckPage) Facts(f CheckedFile) []Fact {
 			Count(f.Tokens), Count(int(l.Mean+0.5)), Count(l.P95), Count(l.Longest))},
 		{Label: "trained", Text: fmt.Sprintf("%s, %.1f %%", Many(f.Trained, "token"), 100*f.TrainedShare)},
 	}
-	for _, o := range oddities(p, f) {
-		if o.n > 0 {
-			list = append(list, Fact{o.label, o.text, true})
-		}
+	if f.Longest > p.Positions { // what the model can tell apart
+		beyond := f.Lengths.Above(p.Positions)
+		list = append(list, Fact{"beyond", fmt.Sprintf("%s longer than the model was made for (%s)", Many(beyond, "row"), Many(p.Positions, "token")), true})
+	}
+	for _, n := range f.Notes() {
+		list = append(list, Fact{n.Label, n.Say(Many), true})
 	}
 	return list
 }
@@ -67,36 +69,6 @@ func validationRows(f CheckedFile) string {
 		return ""
 	}
 	return fmt.Sprintf(": %s to train on, %s kept for validation", Count(f.Stats.Rows-f.Validation), Count(f.Validation))
-}
-
-// An oddity is something that a user may not know of, n times.
-type oddity struct {
-	n           int
-	label, text string
-}
-
-func oddities(p *CheckPage, f CheckedFile) []oddity {
-	rows := func(n int, what string) string { return Many(n, "row") + " " + what }
-	beyond := 0 // what the model can tell apart
-	if f.Longest > p.Positions {
-		beyond = f.Lengths.Above(p.Positions)
-	}
-	list := []oddity{
-		{f.Cut, "cut", rows(f.Cut, fmt.Sprintf("cut to max_length (%s)", Many(p.MaxLength, "token")))},
-		{beyond, "beyond", rows(beyond, fmt.Sprintf("longer than the model was made for (%s)", Many(p.Positions, "token")))},
-		{f.Dropped, "dropped", rows(f.Dropped, fmt.Sprintf("longer than max_length (%s)", Many(p.MaxLength, "token")))},
-		{f.Untrained, "untrained", rows(f.Untrained, "dropped without a trained token")},
-		{f.SkippedTurns, "hidden", Many(f.SkippedTurns, "answer") + " that the chat template does not show: not trained"},
-		{f.EndNotTrained, "no end", rows(f.EndNotTrained, "whose end token is not trained")},
-		{f.Joined, "joined", fmt.Sprintf("%s of prompt and answer in one, first in line %d; trained", Many(f.Joined, "token"), f.JoinedLine)},
-		{f.MarkersInText, "markers", rows(f.MarkersInText, "with a special token spelled out in the text")},
-		{f.BrokenText, "broken", rows(f.BrokenText, "with U+FFFD, which stands for bytes that were lost")},
-		{f.Duplicates, "twice", fmt.Sprintf("%s, such as line %d, which is line %d again", Many(f.Duplicates, "row"), f.DuplicateAt[1], f.DuplicateAt[0])},
-	}
-	for _, s := range f.Shared {
-		list = append(list, oddity{s.Rows, "shared", fmt.Sprintf("%s of %s too, such as line %d, which is line %d there", Many(s.Rows, "row"), s.With, s.Lines[0], s.Lines[1])})
-	}
-	return list
 }
 
 // Verdict is the last line: what a run would do.

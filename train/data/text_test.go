@@ -43,10 +43,10 @@ func TestTextFilesAreCutInPieces(t *testing.T) {
 	}
 }
 
-// A text of many blocks has the pieces of its lines, whatever the block's size.
-func TestLongTextFilesAreReadInBlocks(t *testing.T) {
-	defer func(n int) { blockSize = n }(blockSize)
-	blockSize = 16
+// A text of many parts has the pieces of its lines, whatever a part's size.
+func TestLongTextFilesAreReadInParts(t *testing.T) {
+	defer func(n int) { partSize = n }(partSize)
+	partSize = 16
 	inFolder(t, "a.txt", "first\nsecond line\nthird\n"+strings.Repeat("é", 20)+"\nlast")
 	got := texts(t, "a.txt", Options{TrainOn: "assistant", MaxLength: 100})
 	want := []string{
@@ -74,5 +74,5 @@ func TestTextFilesNameMistakes(t *testing.T) {
 	expect(t, "invalid", err, "b.txt:2: not valid UTF-8", "")
 	put(t, "c.txt", "\xfe\xff\x00a")
 	_, _, err = open(t, "c.txt", Options{TrainOn: "assistant"}, false)
-	expect(t, "UTF-16", err, "c.txt: the file is UTF-16, want UTF-8", "")
+	expect(t, "UTF-16", err, "c.txt:1: the file is UTF-16, want UTF-8", utf16Hint)
 }

@@ -2,14 +2,15 @@ package data
 
 import (
 	"encoding/csv"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"unicode/utf8"
 
 	"example.com/finetune/internal/hint"
+	"example.com/finetune/train/data/parquet"
 )
 
 // csv yields the records of a table as JSON objects of strings. The first record
@@ -23,7 +24,7 @@ func (s *source) csv() error {
 		return nil
 	}
 	if err == nil {
-		header, err = names(header)
+		header, err = columnNames(header)
 	}
 	if err != nil {
 		return fmt.Errorf("%s:1: the header: %w", s.name, quoting(err))
@@ -38,22 +39,25 @@ func (s *source) csv() error {
 		case errors.Is(err, csv.ErrFieldCount):
 			err = fmt.Errorf("%d fields, the header has %d", len(record), len(header))
 			line, _ = r.FieldPos(0)
-			s.each(raw{line: line, err: err})
+			err = s.each(raw{line: line, err: err})
 		case errors.As(err, &wrong):
 			line = wrong.StartLine
-			s.each(raw{line: line, err: quoting(err)})
+			err = s.each(raw{line: line, err: quoting(err)})
 		case err != nil:
 			return fmt.Errorf("%s: after line %d: %w", s.name, line, err)
 		default:
 			line, _ = r.FieldPos(0)
-			text, err := jsonRecord(header, record)
-			s.each(raw{text: text, line: line, err: err})
+			text, wrong := jsonRecord(header, record)
+			err = s.each(raw{text: text, line: line, err: wrong})
+		}
+		if err != nil {
+			return err
 		}
 	}
 }
 
-// names returns the header with the space around the names removed.
-func names(header []string) ([]string, error) {
+// columnNames returns the header with the space around the names removed.
+func columnNames(header []string) ([]string, error) {
 	list := make([]string, len(header))
 	seen := make(map[string]bool, len(header))
 	for i, name := range header {
@@ -70,23 +74,19 @@ func names(header []string) ([]string, error) {
 }
 
 // jsonRecord writes a record as an object.
-func jsonRecord(header, record []string) ([]byte, error) {
+func jsonRecord(header, record []string) (string, error) {
 	text := []byte{'{'}
 	for i, name := range header {
 		if !utf8.ValidString(record[i]) {
-			return nil, fmt.Errorf("column %q is not valid UTF-8", name)
+			return "", fmt.Errorf("column %q is not valid UTF-8", name)
 		}
 		for _, s := range []string{name, record[i]} {
-			quoted, err := json.Marshal(s)
-			if err != nil {
-				return nil, err
-			}
-			text = append(append(text, quoted...), ':')
+			text = append(append(text, quote(s)...), ':')
 		}
 		text[len(text)-1] = ','
 	}
 	text[len(text)-1] = '}'
-	return text, nil
+	return string(text), nil
 }
 
 // quoting says in words what a reader's error is about.
@@ -118,4 +118,42 @@ func (l *limited) Read(p []byte) (int, error) {
 	n, err := l.in.Read(p)
 	l.left -= n
 	return n, err
+}
+
+// A table is a file of which any part can be read at any time, and the bytes of which
+// are told as its rows go by.
+type table struct {
+	*os.File
+	read *int64
+}
+
+// scanParquet yields the rows of a Parquet file, which r must be: a table or a file.
+func scanParquet(name string, r io.Reader, each func(raw) error) error {
+	in := table{read: new(int64)}
+	switch r := r.(type) {
+	case table:
+		in = r
+	case *os.File:
+		in.File = r
+	default:
+		return fmt.Errorf("%s: a Parquet file cannot be read from a pipe", name)
+	}
+	size, err := in.Seek(0, io.SeekEnd)
+	if err != nil {
+		return fmt.Errorf("reading %s: %w", name, err)
+	}
+	f, err := parquet.Open(name, in, size)
+	if err != nil {
+		return err
+	}
+	for row, err := range f.Rows() {
+		if err != nil {
+			return err
+		}
+		*in.read = int64(float64(size) * float64(row.Number) / float64(f.NumRows()))
+		if err := each(raw{text: string(row.Text), line: int(row.Number), err: row.Err}); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -8,11 +8,12 @@ import (
 	"testing"
 
 	"example.com/finetune/simd"
+	"example.com/finetune/tokenizer"
 	"example.com/finetune/tokenizer/chat"
 )
 
-// Good rows come in order, mistakes are counted, and the walk goes to the end.
-func TestWalkGoesOnAfterMistakes(t *testing.T) {
+// Good rows come in order, mistakes are counted, and the reading goes to the end.
+func TestReadingGoesOnAfterMistakes(t *testing.T) {
 	var in strings.Builder
 	const n = 2*chunkRows + 10
 	for i := range n {
@@ -28,13 +29,14 @@ func TestWalkGoesOnAfterMistakes(t *testing.T) {
 	defer p.Close()
 	var got, want []int
 	var told []int64
-	file, mistakes, err := walk("a.jsonl", nil, tok, Options{TrainOn: "assistant", MaxLength: 9}, p,
+	file, mistakes, err := readFile(t, "a.jsonl", tok, Options{TrainOn: "assistant", MaxLength: 9}, p,
 		func(bytes int64) { told = append(told, bytes) },
-		func(r *Row, e *encoded) {
+		func(r *Row, e *encoded) error {
 			if r.Text != fmt.Sprint(r.Line-1) || len(e.IDs) == 0 {
 				t.Errorf("line %d: %q, %d tokens", r.Line, r.Text, len(e.IDs))
 			}
 			got = append(got, r.Line)
+			return nil
 		})
 	if err != nil {
 		t.Fatal(err)
@@ -52,32 +54,47 @@ func TestWalkGoesOnAfterMistakes(t *testing.T) {
 	}
 }
 
-func TestWalkChecksItsArguments(t *testing.T) {
+func TestReadingChecksItsArguments(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for _, c := range []struct {
 		path    string
 		columns Columns
 		want    string
 	}{
-		{"a.yaml", nil, `a.yaml: unknown kind of file ".yaml", want one of .jsonl, .json, .ndjson, .csv, .txt`},
+		{"a.yaml", nil, `a.yaml: unknown kind of file ".yaml", want one of .jsonl, .json, .ndjson, .csv, .txt, .parquet`},
 		{"a.jsonl", nil, "opening the data: "},
 		{"a.jsonl", Columns{"x": "y"}, "map: unknown field"},
 	} {
-		_, _, err := walk(c.path, c.columns, nil, Options{}, nil, nil, nil)
+		_, err := openRows(c.path, c.columns)
 		expect(t, c.path, err, c.want, "")
 		_, err = Open(c.path, c.columns, nil, Options{}, nil, nil)
 		expect(t, c.path, err, c.want, "")
 	}
 }
 
+// readFile reads a file row by row.
+func readFile(t *testing.T, path string, tok *tokenizer.Tokenizer, o Options, p *simd.Pool, progress func(int64), each func(*Row, *encoded) error) (File, *Mistakes, error) {
+	t.Helper()
+	f, err := openRows(path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	return newReader(nil, tok, o, p, progress, each).read(path, f)
+}
+
 // A template that does not end would take its ten seconds for each row.
-func TestWalkStopsWhereATemplateDoesNotEnd(t *testing.T) {
+func TestReadingStopsWhereATemplateDoesNotEnd(t *testing.T) {
 	p := simd.NewPool(2)
 	defer p.Close()
 	var tried atomic.Int32
 	rows := 0
-	w := &walker{
-		pool: p, each: func(*Row, *encoded) { rows++ },
+	w := &reader{
+		pool: p,
+		each: func(*Row, *encoded) error {
+			rows++
+			return nil
+		},
 		encode: func(r *Row) (encoded, error) {
 			if r.Line > chunkRows {
 				tried.Add(1)
@@ -87,8 +104,8 @@ func TestWalkStopsWhereATemplateDoesNotEnd(t *testing.T) {
 		},
 	}
 	in := strings.Repeat("{\"text\": \"a\"}\n", 4*chunkRows)
-	_, mistakes, err := w.walk("a.jsonl", strings.NewReader(in))
-	expect(t, "the walk", err, "t: chat template: does not come to an end: still running after 10s", "--chat-template names another template, or none")
+	_, mistakes, err := w.read("a.jsonl", strings.NewReader(in))
+	expect(t, "the reading", err, "t: chat template: does not come to an end: still running after 10s", "--chat-template names another template, or none")
 	if mistakes != nil || rows != chunkRows || tried.Load() > 2 {
 		t.Errorf("%d rows, %v, %d rows were tried", rows, mistakes, tried.Load())
 	}
