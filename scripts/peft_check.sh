@@ -25,9 +25,10 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 map=prompt=question,completion=answer
 gsm8k test.jsonl 1 "$rows" >"$work/test.jsonl"
+go build -o "$work/" ./cmd/finetune ./scripts/dumplogits
 
 check() { # ADAPTER
-	go run ./scripts/dumplogits -model "$smollm2" -adapter "$1" -data "$work/test.jsonl" -map $map -out "$work/dump.safetensors"
+	"$work/dumplogits" -model "$smollm2" -adapter "$1" -data "$work/test.jsonl" -map $map -out "$work/dump.safetensors"
 	"$python" -W ignore scripts/peft_check.py "$smollm2" "$1" "$work/test.jsonl" "$work/dump.safetensors"
 }
 
@@ -38,7 +39,7 @@ fi
 gsm8k train.jsonl 1 40 400 >"$work/train.jsonl"
 for method in $methods; do
 	echo "$method:"
-	go run ./cmd/finetune train --model "$smollm2" --data "$work/train.jsonl" --map $map --output-dir "$work/$method" \
+	"$work/finetune" train --model "$smollm2" --data "$work/train.jsonl" --map $map --output-dir "$work/of-$method" \
 		--init "$method" --max-steps 5 --val-split 0 --target-modules all-linear --progress none
-	check "$work/$method"
+	check "$work/of-$method"
 done
