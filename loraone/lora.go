@@ -15,11 +15,11 @@ var LoRA = &Method{
 }
 
 // LoRAPlus is LoRA with a rate for B that is a multiple of A's (arXiv 2402.12354): PEFT's
-// loraplus_lr_ratio, 16 as in the paper. A's own rate is the lower for it.
+// loraplus_lr_ratio, 16 as in the paper. The rate is lower for it: B's is twice that of adamw.
 var LoRAPlus = &Method{
 	Name: "loraplus", Title: "Ordinary LoRA start, LoRA+ (arXiv 2402.12354)",
 	LeavesBase: true,
-	Optimizer:  "adamw", Rate: 5e-4, Rates: map[string]float64{"B": 16},
+	Optimizer:  "adamw", Rate: 2.5e-4, Rates: map[string]float64{"B": 16},
 	Scale: LoRA.Scale,
 	New:   newLayer, Size: LayerSize,
 	Start: LoRA.Start,
