@@ -89,7 +89,7 @@ func missingConfig(dir string, err error) error {
 	if _, e := os.Stat(filepath.Join(dir, "adapter_config.json")); e == nil {
 		return hint.New(
 			fmt.Errorf("%s: no config.json: this folder holds an adapter", dir),
-			"give the base model as model and this folder as adapter",
+			"give the folder of its base model; commands that read an adapter take this one as --adapter",
 		)
 	}
 	return fmt.Errorf("%s: no config.json: %w", dir, err)

@@ -37,8 +37,10 @@ func refuseUnknown(f *jsontree.Fields, family family) {
 	if f.Text("hidden_act", "silu") != "silu" {
 		f.Wrong("hidden_act", `"silu"`)
 	}
-	if f.Has("quantization_config") {
-		f.Wrong("quantization_config", "none: a base in F32, F16 or BF16")
+	for _, k := range []string{"quantization_config", "quantization"} { // the second is mlx's
+		if f.Has(k) {
+			f.Wrong(k, "none: the model is quantised, and a base in F32, F16 or BF16 is needed")
+		}
 	}
 	for _, k := range moeKeys {
 		if f.Has(k) {

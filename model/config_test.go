@@ -159,6 +159,7 @@ func TestConfigRefused(t *testing.T) {
 		{m{"architectures": []string{"LlamaForSequenceClassification"}}, `want ["LlamaForCausalLM"]`},
 		{m{"architectures": "LlamaForCausalLM"}, `architectures is "LlamaForCausalLM", want a list of strings`},
 		{m{"quantization_config": m{"bits": 4}}, `quantization_config is {"bits":4}, want none`},
+		{m{"quantization": m{"bits": 4}}, `quantization is {"bits":4}, want none: the model is quantised`},
 		{m{"num_local_experts": 8}, `num_local_experts is 8, want none`},
 		{m{"num_experts": 8}, `num_experts is 8, want none`},
 		{m{"n_routed_experts": 8}, `n_routed_experts is 8, want none`},

@@ -33,8 +33,33 @@ func NewDecoder(e *Engine, capacity int) *Decoder {
 func (d *Decoder) Len() int      { return d.n }
 func (d *Decoder) Capacity() int { return d.capacity }
 
-// Reset makes the text empty.
-func (d *Decoder) Reset() { d.n = 0 }
+// Truncate forgets all tokens but the first n. What is appended then is computed as
+// after a fresh start with those n.
+func (d *Decoder) Truncate(n int) {
+	if n < 0 || n > d.n {
+		panic(fmt.Sprintf("model: Truncate to %d of %d tokens", n, d.n))
+	}
+	d.n = n
+}
+
+// Grow makes room for capacity tokens and keeps those that are there.
+func (d *Decoder) Grow(capacity int) {
+	if capacity <= d.capacity {
+		return
+	}
+	from, to := paddedTokens(d.capacity), paddedTokens(capacity)
+	for l := range d.keys {
+		keys := make([]float32, d.e.kvWidth*to)
+		for i := range d.e.kvWidth {
+			copy(keys[i*to:], d.keys[l][i*from:i*from+d.n])
+		}
+		values := make([]float32, capacity*d.e.kvWidth)
+		copy(values, d.values[l][:d.n*d.e.kvWidth])
+		d.keys[l], d.values[l] = keys, values
+	}
+	d.capacity = capacity
+	d.e.growRotaries(capacity)
+}
 
 // Append adds tokens and returns the logits (V) of what follows the last one.
 // They stay valid until the next call of any method of the engine.

@@ -46,6 +46,14 @@ func (b *Block) add(l *Linear) {
 // Linears returns all projections, in the order of [Config.Linears].
 func (m *Model) Linears() []*Linear { return m.linears }
 
+// Files lists the paths of the weight files; none for a model made in memory.
+func (m *Model) Files() []string {
+	if m.files == nil {
+		return nil
+	}
+	return m.files.Files()
+}
+
 // MappedBytes returns the size of the mapped weight files.
 func (m *Model) MappedBytes() int64 {
 	if m.files == nil {

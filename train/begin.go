@@ -94,7 +94,7 @@ func (r *run) fresh(ctx context.Context) error {
 		return err
 	}
 	if r.st.Validated {
-		if r.st.Losses.Base, err = r.evalLoss(ctx); err != nil {
+		if r.st.Losses.Base, r.st.BestRows, err = r.evalLoss(ctx); err != nil {
 			return err
 		}
 	}

@@ -14,6 +14,9 @@
 // folder (run.go), prepares from a checkpoint or from nothing (begin.go), loops (loop.go,
 // evaluate.go), and finishes (finish.go).
 //
+// Beside runs it has what leads to them and what judges them: settings that suit some
+// rows (propose.go), and the difference of two losses with its interval (interval.go).
+//
 // Decisions:
 //
 //   - What a step does follows from its number alone: the order, the learning rate

@@ -25,41 +25,19 @@ func chooseEval(c *recipe.Recipe, valid *data.Set) []int {
 	return list
 }
 
-// MeanLoss returns the loss per target of the sequences, each counted by its
-// targets. progress may be nil. It stops between micro-batches when ctx ends.
-func MeanLoss(ctx context.Context, e *model.Engine, seqs []model.Sequence, progress func(done, total int)) (float64, error) {
-	var sum float64
-	targets, done := 0, 0
-	for _, mb := range e.MicroBatches(seqs) {
-		if err := ctx.Err(); err != nil {
-			return 0, err
-		}
-		for _, l := range e.Loss(mb) {
-			sum += l.Sum
-			targets += l.Targets
-		}
-		if done += len(mb); progress != nil {
-			progress(done, len(seqs))
-		}
-	}
-	if targets == 0 {
-		return 0, fmt.Errorf("no trained tokens among %d rows", len(seqs))
-	}
-	return float64(sum / float64(targets)), nil
-}
-
 // evaluate measures the validation loss of the present step and keeps the adapter
 // where it is the best so far.
 func (r *run) evaluate(ctx context.Context) error {
-	loss := r.st.Losses.Base
+	loss, rows := r.st.Losses.Base, r.st.BestRows
 	if r.st.Step > 0 || !r.c.Init.Method().LeavesBase {
 		var err error
-		if loss, err = r.evalLoss(ctx); err != nil {
+		if loss, rows, err = r.evalLoss(ctx); err != nil {
 			return err
 		}
 	}
 	best := r.st.evaluated(loss)
 	if best {
+		r.st.BestRows = rows
 		r.keep()
 	}
 	line := rundir.Metric{Step: r.st.Step, Epoch: r.batches.passed(r.st.Step), EvalLoss: &loss, Tokens: r.st.Tokens}
@@ -72,15 +50,19 @@ func (r *run) evaluate(ctx context.Context) error {
 	return r.dir.Record(line)
 }
 
-// evalLoss returns the loss of the validation rows.
-func (r *run) evalLoss(ctx context.Context) (float64, error) { return r.lossOf(ctx, r.eval) }
+// evalLoss returns the loss of the validation rows, and the nats of each.
+func (r *run) evalLoss(ctx context.Context) (loss float64, rows []float64, err error) {
+	return r.lossOf(ctx, r.eval)
+}
 
-func (r *run) lossOf(ctx context.Context, seqs []model.Sequence) (float64, error) {
+func (r *run) lossOf(ctx context.Context, seqs []model.Sequence) (loss float64, rows []float64, err error) {
 	start := r.now()
-	loss, err := MeanLoss(ctx, r.engine, seqs, func(done, total int) { r.Report(EvalProgress{done, total}) })
+	list, err := RowLosses(ctx, r.engine, seqs, func(done, total int) { r.Report(EvalProgress{done, total}) })
 	if err == nil {
-		for _, s := range seqs {
+		loss, _ = PerToken(list) // every validation row has trained tokens
+		for i, s := range seqs {
 			r.clock.evaluated += len(s.IDs)
+			rows = append(rows, list[i].Sum)
 		}
 		r.clock.evaluation += r.now().Sub(start)
 		err = r.unchanged()
@@ -88,7 +70,7 @@ func (r *run) lossOf(ctx context.Context, seqs []model.Sequence) (float64, error
 	if err == nil && !finite(loss) {
 		err = hint.Newf(fmt.Errorf("step %d: the validation loss is not finite", r.st.Step), "a lower learning_rate (%g)", r.c.LearningRate)
 	}
-	return loss, err
+	return loss, rows, err
 }
 
 // keep copies the present adapter as the best so far.

@@ -5,14 +5,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
-	"path/filepath"
 	"slices"
 	"strings"
 
-	"example.com/finetune/internal/files"
 	"example.com/finetune/internal/hint"
-	"example.com/finetune/model/safetensors"
-	"example.com/finetune/simd"
 	"example.com/finetune/train/rundir"
 )
 
@@ -75,35 +71,9 @@ func (r *run) rows(indices []int) string {
 
 // hashBase puts the hashes of the weight files into the state.
 func (r *run) hashBase() error {
-	paths, err := weightFiles(r.Model.Dir)
-	if err == nil {
-		r.st.Base, err = hashFiles(paths, r.Pool)
-	}
+	var err error
+	r.st.Base, err = rundir.Hash(r.Model.Files(), r.Pool)
 	return err
-}
-
-// weightFiles lists the weight files of a model folder.
-func weightFiles(dir string) ([]string, error) {
-	set, err := safetensors.OpenDir(dir)
-	if err != nil {
-		return nil, err
-	}
-	return set.Files(), set.Close()
-}
-
-// hashFiles hashes files side by side.
-func hashFiles(paths []string, p *simd.Pool) ([]rundir.FileHash, error) {
-	list, errs := make([]rundir.FileHash, len(paths)), make([]error, len(paths))
-	p.Run(len(paths), func(_, i int) {
-		list[i].Name = filepath.Base(paths[i])
-		list[i].SHA256, errs[i] = files.SHA256(paths[i])
-	})
-	for _, err := range errs {
-		if err != nil {
-			return nil, fmt.Errorf("hashing the model: %w", err)
-		}
-	}
-	return list, nil
 }
 
 // A changedError is a weight file that was written to while it is mapped: the numbers

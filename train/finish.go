@@ -1,6 +1,7 @@
 package train
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"path/filepath"
@@ -36,7 +37,7 @@ func (r *run) publish() (*rundir.Provenance, error) {
 	} else {
 		st.BestStep = st.Step
 	}
-	adapter, err := peft.Prepare(r.c.OutputDir, r.adapters, r.BaseModel)
+	adapter, err := peft.Prepare(r.c.OutputDir, r.adapters, r.Base.Name())
 	if err != nil {
 		return nil, err
 	}
@@ -136,6 +137,13 @@ func (r *run) pages(p *rundir.Provenance) ([]rundir.Page, error) {
 		{Name: rundir.CardFile, Text: report.Card(&r.c.Config, p, r.Data.Split)},
 		{Name: rundir.ProvenanceFile, Text: text},
 	}
+	if len(r.st.BestRows) > 0 {
+		rows, err := rundir.EncodeHeldOut(r.heldOut())
+		if err != nil {
+			return nil, err
+		}
+		pages = append(pages, rundir.Page{Name: rundir.HeldOutFile, Text: rows})
+	}
 	if r.dir.ForeignCard() {
 		r.Report(Warning{fmt.Sprintf("%s is not of a run and stays as it is: no model card is written", r.dir.Path(rundir.CardFile))})
 		pages = slices.Delete(pages, 1, 2)
@@ -143,13 +151,24 @@ func (r *run) pages(p *rundir.Provenance) ([]rundir.Page, error) {
 	return pages, nil
 }
 
+// heldOut lists the validation rows with the loss that the adapter has on each.
+func (r *run) heldOut() []rundir.HeldOutRow {
+	rows := make([]rundir.HeldOutRow, len(r.eval))
+	for i, s := range r.eval {
+		at := r.Data.Valid.Origin(r.held[i])
+		rows[i] = rundir.HeldOutRow{File: filepath.Base(at.File), Line: at.Line, Tokens: s.Targets(), Nats: r.st.BestRows[i]}
+	}
+	return rows
+}
+
 // provenance gathers what finetune.json says.
 func (r *run) provenance() *rundir.Provenance {
 	p := &rundir.Provenance{Version: r.Version, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH, Kernels: simd.Kernels()}
-	p.Base.Name, p.Base.Dir, p.Base.Files, p.Base.ChatTemplate = r.BaseModel, r.Model.Dir, r.st.Base, r.ChatTemplate
+	p.Base.Dir, p.Base.Files, p.Base.ChatTemplate = r.Base.Dir, r.st.Base, r.ChatTemplate
 	if abs, err := filepath.Abs(p.Base.Dir); err == nil {
 		p.Base.Dir = abs
 	}
+	p.Base.Name = cmp.Or(r.Base.ID, p.Base.Dir)
 	p.Data.Files, p.Data.Sequences, p.Data.Train = r.Data.Files, r.st.Data, r.Data.Train.Stats
 	if r.st.Validated {
 		p.Data.Validation = &r.Data.Valid.Stats
@@ -159,6 +178,7 @@ func (r *run) provenance() *rundir.Provenance {
 	p.Summary = rundir.Summary{
 		Steps: st.Step, BestStep: st.BestStep, Validated: st.Validated, Losses: st.Losses, TrainLoss: st.Logged,
 		StoppedEarly: st.stopped(r.c.EarlyStopping), Tokens: st.Tokens, Seconds: st.Seconds,
+		AllocatedBytes: r.Plan.AllocatedBytes,
 	}
 	return p
 }

@@ -224,7 +224,7 @@ func TestGoingBack(t *testing.T) {
 	o.run(t, other)
 	sameText(t, "elsewhere", want, content(t, filepath.Join(other.OutputDir, "adapter_model.safetensors")))
 	err := o.fails(t, other)
-	expect(t, "over another run", err, "holds an adapter already", "--overwrite replaces it, --output-dir names another folder")
+	expect(t, "over another run", err, "holds an adapter already", "--output-dir names another folder; --overwrite loses what is there")
 }
 
 // TestNothingIsWrittenThroughLinks plants links under every name of a run.

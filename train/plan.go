@@ -173,7 +173,7 @@ func (s *Session) Trial(ctx context.Context) (Pace, error) {
 		if len(r.eval) == 0 {
 			return nil
 		}
-		_, err := r.lossOf(ctx, r.eval[:min(len(r.eval), len(indices))])
+		_, _, err := r.lossOf(ctx, r.eval[:min(len(r.eval), len(indices))])
 		return err
 	})
 	return r.clock.pace(), err

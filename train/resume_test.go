@@ -64,6 +64,7 @@ func TestResumedRunIsTheSame(t *testing.T) {
 		sameFile(t, name, whole, cfg.OutputDir, "adapter_model.safetensors")
 		sameFile(t, name, whole, cfg.OutputDir, "metrics.jsonl")
 		sameFile(t, name, whole, cfg.OutputDir, "loss.svg")
+		sameFile(t, name, whole, cfg.OutputDir, "heldout.jsonl")
 	}
 }
 
@@ -339,7 +340,7 @@ func TestFinishedRuns(t *testing.T) {
 	c.MaxSteps = 3
 	first := o.run(t, c)
 	err := o.fails(t, c)
-	expect(t, "again", err, "holds an adapter already", "--overwrite replaces it, --output-dir names another folder")
+	expect(t, "again", err, "holds an adapter already", "--output-dir names another folder; --overwrite loses what is there")
 	again := c
 	again.Resume = true
 	second := finishing(t, o.session(t, again), Already)

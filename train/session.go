@@ -7,6 +7,7 @@ import (
 
 	"example.com/finetune/internal/hint"
 	"example.com/finetune/model"
+	"example.com/finetune/model/hub"
 	"example.com/finetune/simd"
 	"example.com/finetune/train/data"
 	"example.com/finetune/train/recipe"
@@ -48,7 +49,7 @@ func find(c *recipe.Resolved) (*Found, error) {
 	case folder.Kind == rundir.Finished && c.Resume:
 		return finished(c)
 	case folder.Kind == rundir.Finished:
-		return nil, hint.New(fmt.Errorf("%s holds an adapter already", c.OutputDir), "--overwrite replaces it, --output-dir names another folder")
+		return nil, hint.New(fmt.Errorf("%s holds an adapter already", c.OutputDir), "--output-dir names another folder; --overwrite loses what is there")
 	case folder.Kind == rundir.Unfinished && !c.Resume:
 		return nil, hint.New(fmt.Errorf("%s holds an unfinished run", c.OutputDir), "--resume resumes it, --overwrite replaces it")
 	case c.Resume:
@@ -77,9 +78,9 @@ func finished(c *recipe.Resolved) (*Found, error) {
 
 // Inputs are what a run needs besides its settings.
 type Inputs struct {
-	Version      string // of the program, for finetune.json
-	BaseModel    string // base_model_name_or_path; "": the model's setting
-	ChatTemplate bool   // the rows went through one
+	Version      string  // of the program, for finetune.json
+	Base         hub.Ref // where the model comes from, and what it is called
+	ChatTemplate bool    // the rows went through one
 	Model        *model.Model
 	Pool         *simd.Pool
 	Data         *Data           // from LoadData, for this model's vocabulary
@@ -93,6 +94,7 @@ type Session struct {
 	Inputs
 	c    *recipe.Resolved
 	eval []model.Sequence // the validation rows used during training
+	held []int            // their indices
 	now  func() time.Time // time.Now; tests set it
 }
 
@@ -101,9 +103,6 @@ func NewSession(c *recipe.Resolved, in Inputs) (*Session, error) {
 	s := &Session{Inputs: in, c: c, now: time.Now}
 	if s.Report == nil {
 		s.Report = func(any) {}
-	}
-	if s.BaseModel == "" {
-		s.BaseModel = c.Model
 	}
 	if err := c.Lora().Check(in.Model.Config); err != nil {
 		return nil, err
@@ -116,7 +115,8 @@ func NewSession(c *recipe.Resolved, in Inputs) (*Session, error) {
 		return s, nil
 	}
 	var err error
-	s.eval, err = valid.Sequences(chooseEval(&c.Recipe, valid))
+	s.held = chooseEval(&c.Recipe, valid)
+	s.eval, err = valid.Sequences(s.held)
 	return s, err
 }
 

@@ -23,8 +23,9 @@ type state struct {
 	Validated bool `json:"validated"` // there are validation rows
 	Evaluated int  `json:"evaluated"` // the last step evaluated, -1 for none
 	rundir.Losses
-	BestStep int `json:"best_step"`
-	Stale    int `json:"stale"` // evaluations since the best one
+	BestStep int       `json:"best_step"`
+	BestRows []float64 `json:"best_rows,omitempty"` // nats of each validation row at that step; none of an earlier version's
+	Stale    int       `json:"stale"`               // evaluations since the best one
 
 	Tokens  int     `json:"tokens"`
 	Seconds float64 `json:"seconds"`

@@ -14,6 +14,7 @@ import (
 	"example.com/finetune/internal/hint"
 	"example.com/finetune/internal/random"
 	"example.com/finetune/model"
+	"example.com/finetune/model/hub"
 	"example.com/finetune/model/safetensors"
 	"example.com/finetune/simd"
 	"example.com/finetune/tokenizer"
@@ -157,7 +158,7 @@ func (o *office) open(t testing.TB, config recipe.Config) (*Session, error) {
 	if o.layout != (model.Layout{}) {
 		plan.Layout = o.layout
 	}
-	s, err := NewSession(c, Inputs{Version: "test", Model: m, Pool: p, Data: d, Plan: plan})
+	s, err := NewSession(c, Inputs{Version: "test", Base: hub.Folder(m.Dir), Model: m, Pool: p, Data: d, Plan: plan})
 	if err == nil {
 		s.now = o.clock
 	}

@@ -6,30 +6,30 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/alecthomas/kong"
 
 	"example.com/finetune/internal/files"
 	"example.com/finetune/internal/hint"
 	"example.com/finetune/train/data"
+	"example.com/finetune/train/opened"
 	"example.com/finetune/train/recipe"
 	"example.com/finetune/train/report"
 )
 
 type checkCommand struct {
-	ConfigFile string `name:"config" short:"c" group:"Files:" placeholder:"FILE" help:"Settings from a YAML file, such as the run.yaml of a run; flags go over them."`
+	ConfigFile path `name:"config" short:"c" group:"Files:" placeholder:"FILE" help:"Settings from a YAML file, such as the run.yaml of a run; flags go over them."`
 
 	rowFlags
 
-	Show int    `placeholder:"N" help:"Print N rows of the first file, chosen by the seed, with what is trained set apart."`
-	HTML string `name:"html" placeholder:"FILE" help:"Write all this as a page, with rows."`
-	JSON bool   `name:"json" help:"Print one JSON object."`
+	Show int  `placeholder:"N" help:"Print N rows of the first file, chosen by the seed, with what is trained set apart."`
+	HTML path `name:"html" placeholder:"FILE" help:"Write all this as a page, with rows."`
+	JSON bool `name:"json" help:"Print one JSON object."`
 }
 
 func (checkCommand) Help() string {
 	return `Reads rows as train would, with the model's config.json and tokenizer alone, and says what they come to: tokens, what is trained of them, ` +
-		`what is cut or dropped, rows that stand twice, and every mistake by its line. Exits 1 if a run would stop over them, or eval over the test file.
+		`what is cut or dropped, duplicate rows, and every mistake by its line. Exits 1 if a run would stop over them, or eval over the test file.
 
 For example:
 
@@ -45,7 +45,7 @@ const pageRows = 8
 
 // Run checks every file, and fails where a run would.
 func (c *checkCommand) Run(u *ui, ctx *kong.Context) error {
-	config, err := c.resolve(u, c.ConfigFile, ctx)
+	config, err := c.resolve(u, string(c.ConfigFile), ctx)
 	if err != nil {
 		return err
 	}
@@ -56,7 +56,7 @@ func (c *checkCommand) Run(u *ui, ctx *kong.Context) error {
 	if err != nil {
 		return err
 	}
-	defer j.close()
+	defer j.Close()
 	checker := j.checker()
 	checker.Samples = c.Show
 	if c.HTML != "" {
@@ -69,7 +69,7 @@ func (c *checkCommand) Run(u *ui, ctx *kong.Context) error {
 	if c.HTML != "" {
 		text, err := page.HTML()
 		if err == nil {
-			err = files.Write(c.HTML, text)
+			err = files.Write(string(c.HTML), text)
 		}
 		if err != nil {
 			return err
@@ -93,11 +93,37 @@ func (c *checkCommand) print(u *ui, page *report.CheckPage) error {
 	return printSamples(u, rows[:min(c.Show, len(rows))])
 }
 
+// A rowJob reads rows as train would, with the small files of a model alone.
+type rowJob struct {
+	*opened.Model
+	settings *recipe.Resolved
+	paths    data.Paths
+}
+
+func newRowJob(c *recipe.Resolved) (*rowJob, error) {
+	j := &rowJob{settings: c}
+	var err error
+	if j.paths, err = data.Find(c.Data); err != nil {
+		return nil, err
+	}
+	j.Model, err = openFor(c)
+	return j, err
+}
+
+// checker reads files as the settings say.
+func (j *rowJob) checker() *data.Checker {
+	return &data.Checker{
+		Tokenizer: j.Tokenizer, Columns: data.Columns(j.settings.Map), Pool: j.Pool,
+		Options:   data.Options{Template: j.Template, TrainOn: data.TrainOn(j.settings.TrainOn), MaxLength: j.settings.MaxLength, Overlong: data.Overlong(j.settings.Overlong), Ends: j.Config.EOS},
+		VocabSize: j.Config.VocabSize, Seed: j.settings.Seed,
+	}
+}
+
 // check reads the files, one after the other.
 func (j *rowJob) check(u *ui, checker *data.Checker) *report.CheckPage {
-	c := j.config
+	c := j.settings
 	page := &report.CheckPage{
-		Model: j.name, ChatTemplate: j.template != nil, Positions: j.shape.MaxPositionEmbeddings,
+		Model: j.Arg, ChatTemplate: j.Template != nil, Positions: j.Config.MaxPositionEmbeddings,
 		MaxLength: c.MaxLength, Overlong: string(c.Overlong), TrainOn: string(c.TrainOn),
 		Stops: []data.Mistake{},
 	}
@@ -136,38 +162,6 @@ func stopsError(stops []data.Mistake) error {
 		advice = cmp.Or(advice, s.Hint)
 	}
 	return hint.New(errors.New("a run would stop: "+text[:len(text)-1]), advice)
-}
-
-// A byteProgress shows how much of some files is read.
-type byteProgress struct {
-	progress *progress
-	start    time.Time
-	total    int64
-	before   int64 // bytes of the files that are done
-	size     int64 // of the one at hand
-}
-
-func newByteProgress(u *ui, paths data.Paths) *byteProgress {
-	b := &byteProgress{progress: newProgress(u, recipe.ProgressAuto), start: time.Now()}
-	for _, p := range []string{paths.Train, paths.Valid, paths.Test} {
-		b.total += files.Size(p)
-	}
-	return b
-}
-
-// begin moves to the next file and returns what is to be told the bytes read.
-func (b *byteProgress) begin(path string) func(read int64) {
-	b.before += b.size
-	b.size = files.Size(path)
-	return func(read int64) {
-		const mega = 1_000_000
-		took := time.Since(b.start)
-		if took < time.Second/2 { // most files are done before anyone could read a bar
-			return
-		}
-		done := b.before + read
-		b.progress.show("megabyte", int(done/mega), int((b.total+mega-1)/mega), bytesText(int64(float64(done)/took.Seconds()))+"/s", path)
-	}
 }
 
 // plotWidth is the columns of the longest bar.
@@ -309,7 +303,7 @@ func bracketTokens(tokens []data.Token) string {
 }
 
 // Colours of the 256-colour palette, both ink and paper, so that they can be read
-// on any background. Neighbours take turns.
+// on any background. Neighbours alternate.
 var (
 	trainedPaper   = [2]int{22, 28}
 	untrainedPaper = [2]int{236, 239}

@@ -26,7 +26,7 @@ func checked(t *testing.T, path, template string) *data.Report {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer j.close()
+	defer j.Close()
 	return j.checker().Check(path)
 }
 

@@ -2,16 +2,27 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/guptarohit/asciigraph"
 
+	"example.com/finetune/internal/files"
+	"example.com/finetune/internal/hint"
 	"example.com/finetune/loraone/peft"
 	"example.com/finetune/model"
 	"example.com/finetune/train"
+	"example.com/finetune/train/generate"
 	"example.com/finetune/train/recipe"
 )
 
@@ -65,9 +76,7 @@ func (demoCommand) Run(u *ui) error {
 	if err := j.readRows(u); err != nil {
 		return err
 	}
-	if err := j.loadModel(); err != nil {
-		return err
-	}
+	limitHeap(train.GarbagePercent, c.Memory)
 	if err := j.introduce(u); err != nil {
 		return err
 	}
@@ -93,13 +102,13 @@ to learn one thing: in every story, a little robot named Bip comes and helps.
 	if err != nil {
 		return err
 	}
-	return j.tell(u, model.NewEngine(j.model, j.pool), "before")
+	return j.tell(u, model.NewEngine(j.Weights, j.Pool), "before")
 }
 
 // trainDemo trains, draws the losses, and shows a story of the adapter as it was
 // written.
 func (j *job) trainDemo(u *ui) error {
-	if err := u.printf("%s\n", u.bold(fmt.Sprintf("training %d steps of %d stories", j.config.MaxSteps, j.config.BatchSize))); err != nil {
+	if err := u.printf("%s\n", u.bold(fmt.Sprintf("training %d steps of %d stories", j.settings.MaxSteps, j.settings.BatchSize))); err != nil {
 		return err
 	}
 	curve := &demoCurve{reporter: newReporter(u, recipe.ProgressAuto)}
@@ -113,21 +122,24 @@ func (j *job) trainDemo(u *ui) error {
 	if err := printLosses(u, outcome.Result); err != nil {
 		return err
 	}
-	adapters, err := peft.Load(j.config.OutputDir, j.shape)
+	adapters, err := peft.Load(j.settings.OutputDir, j.Config)
 	if err != nil {
 		return err
 	}
-	engine := model.NewEngine(j.model, j.pool)
+	engine := model.NewEngine(j.Weights, j.Pool)
 	adapters.Attach(engine)
 	return j.tell(u, engine, "after")
 }
 
 // tell shows the prompt and how the model goes on from it.
 func (j *job) tell(u *ui, engine *model.Engine, when string) error {
-	w := writer{engine: engine, tok: j.tok}
-	eos, _ := j.tok.EOS()
+	g := generate.New(engine, j.Tokenizer)
+	prompt, err := g.Text(demoPrompt)
+	if err != nil {
+		return err
+	}
 	var text strings.Builder
-	n, err := w.write(j.tok.Encode(demoPrompt, true).IDs, []int32{eos}, demoTokens, func(s string) error {
+	answer, err := g.Write(context.Background(), prompt, generate.Options{Limit: demoTokens}, func(s string) error {
 		text.WriteString(s)
 		return nil
 	})
@@ -135,7 +147,7 @@ func (j *job) tell(u *ui, engine *model.Engine, when string) error {
 		return err
 	}
 	story := strings.Join(strings.Fields(text.String()), " ")
-	if n == demoTokens {
+	if !answer.Ended {
 		story = story[:strings.LastIndexAny(story, ".!?")+1] + " …"
 	}
 	return u.printf("%s\n%s\n", u.bold(fmt.Sprintf("%-8s “%s”", when, demoPrompt)), indent(story, "  ", 80))
@@ -191,4 +203,148 @@ func printCommands(u *ui, took time.Duration) error {
   %s eval --adapter %s --data %s
   %s train --model %s --data %s --output-dir my-adapter
 `, duration(took), adapter, u.bold("Now try"), p, adapter, p, model, data, p, adapter, data, p, model, data)
+}
+
+// demoFiles are the model (stories260K, MIT) and the rows of the demo.
+//
+//go:embed demo/data/*.jsonl
+//go:embed demo/model/LICENSE demo/model/README.md demo/model/*.json demo/model/model.safetensors
+var demoFiles embed.FS
+
+// demoManifest names every file that the demo wrote, so that a second demo
+// replaces those and nothing else.
+const demoManifest = "demo.json"
+
+// A manifest is the content of demo.json.
+type manifest struct {
+	Complete bool              `json:"complete"` // until then any file below adapter/ is the demo's
+	Files    map[string]string `json:"files"`    // SHA-256 by path with slashes
+}
+
+// unpackDemo writes model and data into dir, in place of an earlier demo's. Files
+// that the demo did not write, or that were changed since, are an error.
+func unpackDemo(dir string) error {
+	old, err := ownFiles(dir)
+	if err != nil {
+		return err
+	}
+	for _, name := range old {
+		if err := os.Remove(filepath.Join(dir, filepath.FromSlash(name))); err != nil {
+			return err
+		}
+	}
+	content, m := map[string][]byte{}, manifest{Files: map[string]string{}}
+	err = fs.WalkDir(demoFiles, "demo", func(p string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		name := strings.TrimPrefix(p, "demo/")
+		content[name], err = demoFiles.ReadFile(p)
+		m.Files[name] = digest(content[name])
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if err := m.write(dir); err != nil {
+		return err
+	}
+	for name, data := range content {
+		file := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			return err
+		}
+		if err := files.Write(file, data); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sealDemo notes all files that are there as the demo's.
+func sealDemo(dir string) error {
+	m := manifest{Complete: true, Files: map[string]string{}}
+	err := walkFiles(dir, func(name string, _ fs.DirEntry) error {
+		data, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(name)))
+		m.Files[name] = digest(data)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return m.write(dir)
+}
+
+// ownFiles lists the files of dir. It is an error if one is not the demo's.
+func ownFiles(dir string) ([]string, error) {
+	var own, foreign []string
+	m := manifest{}
+	text, err := os.ReadFile(filepath.Join(dir, demoManifest))
+	if err == nil && json.Unmarshal(text, &m) != nil {
+		m = manifest{}
+	}
+	err = walkFiles(dir, func(name string, d fs.DirEntry) error {
+		data, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(name)))
+		if err != nil {
+			return err
+		}
+		running := !m.Complete && m.Files != nil && strings.HasPrefix(name, "adapter/")
+		if d.Type().IsRegular() && (running || m.Files[name] == digest(data)) {
+			own = append(own, name)
+		} else {
+			foreign = append(foreign, name)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if len(foreign) > 0 {
+		slices.Sort(foreign)
+		more := ""
+		if n := len(foreign) - 1; n > 0 {
+			more = fmt.Sprintf(" and %d more", n)
+		}
+		return nil, hint.New(fmt.Errorf("%s%s: not written by the demo, or changed since", filepath.Join(dir, foreign[0]), more),
+			"move "+dir+" away, or run the demo in another folder")
+	}
+	return own, nil
+}
+
+// walkFiles calls f for each file below dir but the manifest. A folder that is
+// not there has none.
+func walkFiles(dir string, f func(name string, d fs.DirEntry) error) error {
+	info, err := os.Lstat(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil && !info.IsDir() {
+		return fmt.Errorf("%s: a file, where the demo wants its folder", dir)
+	}
+	return filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		name, err := filepath.Rel(dir, p)
+		if name = filepath.ToSlash(name); err != nil || name == demoManifest {
+			return err
+		}
+		return f(name, d)
+	})
+}
+
+func (m manifest) write(dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	text, err := json.MarshalIndent(m, "", "  ")
+	if err != nil {
+		return err
+	}
+	return files.Write(filepath.Join(dir, demoManifest), append(text, '\n'))
+}
+
+func digest(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
 }

@@ -1,20 +1,26 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"math"
 
 	"github.com/alecthomas/kong"
 
 	"example.com/finetune/internal/hint"
 	"example.com/finetune/model"
+	"example.com/finetune/train"
 	"example.com/finetune/train/data"
+	"example.com/finetune/train/opened"
 	"example.com/finetune/train/recipe"
+	"example.com/finetune/train/rundir"
 )
 
 type evalCommand struct {
 	modelFlags
 
-	Data string `aliases:"dataset" placeholder:"PATH" help:"File of rows, or a folder: its test file, else its validation file."`
+	Data path   `aliases:"dataset" placeholder:"PATH" help:"File of rows, or a folder: its test file, else its validation file."`
 	Seed uint64 `placeholder:"N" default:"42" help:"Seed of the interval's resampling (default ${default})."`
 	JSON bool   `name:"json" help:"Print one JSON object."`
 }
@@ -42,11 +48,11 @@ type score struct {
 
 // An evalReport is what eval prints.
 type evalReport struct {
-	Rows       int       `json:"rows"`
-	Tokens     int       `json:"tokens"` // trained ones
-	Base       score     `json:"base"`
-	Adapter    *score    `json:"adapter,omitempty"`
-	Difference *interval `json:"difference,omitempty"`
+	Rows       int             `json:"rows"`
+	Tokens     int             `json:"tokens"` // trained ones
+	Base       score           `json:"base"`
+	Adapter    *score          `json:"adapter,omitempty"`
+	Difference *train.Interval `json:"difference,omitempty"`
 }
 
 // Run measures base and adapter on the same rows.
@@ -54,30 +60,32 @@ func (c *evalCommand) Run(u *ui, ctx *kong.Context) error {
 	if c.Data == "" {
 		return hint.New(hint.Usagef("no data"), "--data names a file of rows, or a folder with test.jsonl or valid.jsonl")
 	}
-	path, err := heldOut(c.Data)
+	path, err := heldOut(string(c.Data))
 	if err != nil {
 		return err
 	}
-	r, err := c.open()
+	m, err := c.open(u, func(r *recipe.Config, _ *rundir.Provenance) error {
+		if err := setTyped(r, typed(ctx)); err != nil {
+			return err
+		}
+		_, err := r.ResolveRecipe()
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	defer r.close()
-	set, err := r.read(path, typed(ctx))
+	defer m.Close()
+	set, err := readHeldOut(m, path)
 	if err != nil {
 		return err
 	}
+	defer set.Close()
 	s := set.Stats
 	u.infof("data     %s: %s, %s, %s measured", path, many(s.Kept, "row"), many(s.Tokens, "token"), count(s.Trained))
 	if lost := s.Rows - s.Kept; lost > 0 || s.Cut > 0 {
 		u.warnf("%s cut to max_length, %s dropped", many(s.Cut, "row"), many(lost, "row"))
 	}
-	defer set.Close()
-	seqs, err := set.All()
-	if err != nil {
-		return err
-	}
-	report, err := c.measure(u, r, seqs)
+	report, err := c.measure(u, m, set)
 	if err != nil {
 		return err
 	}
@@ -103,76 +111,80 @@ func heldOut(path string) (string, error) {
 	return "", hint.New(fmt.Errorf("%s: no test or validation file in this folder", path), "--data "+p.Train+" measures the training rows")
 }
 
-// read tokenises the rows as the adapter was trained, unless flags say otherwise.
-func (r *reading) read(path string, flags []typedSetting) (*data.Set, error) {
-	c := recipe.Default()
-	c.Recipe = r.recipe
-	c.Compute = recipe.Compute(r.compute) // it may be trained where more is possible
-	if err := setTyped(&c, flags); err != nil {
-		return nil, err
-	}
-	config, err := c.ResolveRecipe()
+// readHeldOut tokenises the rows as the adapter was trained, unless flags said
+// otherwise.
+func readHeldOut(m *opened.Model, path string) (*data.Set, error) {
+	r := m.Recipe
+	options := data.Options{Template: m.Template, TrainOn: data.TrainOn(r.TrainOn), MaxLength: r.MaxLength, Overlong: data.Overlong(r.Overlong), Ends: m.Config.EOS}
+	set, err := data.Open(path, data.Columns(r.Map), m.Tokenizer, options, m.Pool, nil)
 	if err != nil {
 		return nil, err
 	}
-	template, err := loadTemplate(r.dir, config.ChatTemplate, config.Date, r.tok)
-	if err != nil {
-		return nil, err
-	}
-	options := data.Options{Template: template, TrainOn: data.TrainOn(config.TrainOn), MaxLength: config.MaxLength, Overlong: data.Overlong(config.Overlong), Ends: r.config.EOS}
-	set, err := data.Open(path, data.Columns(config.Map), r.tok, options, r.pool, nil)
-	if err != nil {
-		return nil, err
-	}
-	return set, data.CheckVocabulary(set.MaxID, set.MaxIDAt, r.config.VocabSize)
+	return set, data.CheckVocabulary(set.MaxID, set.MaxIDAt, m.Config.VocabSize)
 }
 
 // measure computes the losses of all rows, without and with the adapter.
-func (c *evalCommand) measure(u *ui, r *reading, seqs []model.Sequence) (*evalReport, error) {
-	engine := r.engine()
-	p := newProgress(u, recipe.ProgressAuto)
-	defer p.end()
-	var base, adapter []model.Loss
-	err := r.model.Guard(func() error {
-		if r.adapters != nil {
-			adapter = rowLosses(engine, seqs, func(done int) { p.show("adapter", done, len(seqs)) })
-			engine.SetAdapters(nil)
-		}
-		base = rowLosses(engine, seqs, func(done int) { p.show("base", done, len(seqs)) })
-		return nil
-	})
+func (c *evalCommand) measure(u *ui, m *opened.Model, set *data.Set) (*evalReport, error) {
+	seqs, err := set.All()
 	if err != nil {
 		return nil, err
 	}
-	report := &evalReport{Rows: len(seqs)}
-	report.Base, report.Tokens = total(base)
+	p := newProgress(u, recipe.ProgressAuto)
+	defer p.end()
+	engine := m.Engine()
+	losses := func(what string) (list []model.Loss, err error) {
+		err = m.Weights.Guard(func() error {
+			list, err = train.RowLosses(context.Background(), engine, seqs, func(done, total int) { p.show(what, done, total) })
+			return err
+		})
+		return list, errors.Join(err, notNumbers(what, list, set))
+	}
+	r := &evalReport{Rows: len(seqs)}
+	var adapter []model.Loss
+	if m.Adapters != nil {
+		if adapter, err = losses("adapter"); err != nil {
+			return nil, err
+		}
+		engine.SetAdapters(nil)
+	}
+	base, err := losses("base")
+	if err != nil {
+		return nil, err
+	}
+	r.Base, r.Tokens = newScore(base)
 	if adapter != nil {
-		a, _ := total(adapter)
-		d := bootstrap(base, adapter, c.Seed)
-		report.Adapter, report.Difference = &a, &d
+		a, _ := newScore(adapter)
+		d := train.PairedInterval(base, adapter, c.Seed)
+		r.Adapter, r.Difference = &a, &d
 	}
-	return report, nil
+	return r, nil
 }
 
-// rowLosses returns the loss of each sequence.
-func rowLosses(e *model.Engine, seqs []model.Sequence, progress func(done int)) []model.Loss {
-	losses := make([]model.Loss, 0, len(seqs))
-	for _, batch := range e.MicroBatches(seqs) {
-		losses = append(losses, e.Loss(batch)...)
-		progress(len(losses))
+// notNumbers is the error for rows whose loss is not finite: no mean of them says
+// anything.
+func notNumbers(what string, losses []model.Loss, set *data.Set) error {
+	bad, first := 0, 0
+	for i, l := range losses {
+		if math.IsNaN(l.Sum) || math.IsInf(l.Sum, 0) {
+			if bad == 0 {
+				first = i
+			}
+			bad++
+		}
 	}
-	return losses
+	if bad == 0 {
+		return nil
+	}
+	damaged := "the weights of the model are damaged: fetch or copy them anew"
+	if what == "adapter" {
+		damaged = "without --adapter eval measures the base alone: if that works, it is the adapter that is damaged"
+	}
+	return hint.New(fmt.Errorf("%s: the loss of %s is not a number, first %v", what, many(bad, "row"), set.Origin(first)), damaged)
 }
 
-// total returns the loss per token of all rows, and the tokens.
-func total(losses []model.Loss) (score, int) {
-	sum, n := 0.0, 0
-	for _, l := range losses {
-		sum += l.Sum
-		n += l.Targets
-	}
-	mean := sum / float64(n)
-	return score{mean, perplexity(mean)}, n
+func newScore(losses []model.Loss) (score, int) {
+	mean, n := train.PerToken(losses)
+	return score{mean, math.Exp(mean)}, n
 }
 
 func printReport(u *ui, r *evalReport) error {

@@ -1,30 +1,26 @@
 package main
 
 import (
-	"errors"
+	"context"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"time"
 
 	"example.com/finetune/internal/hint"
 	"example.com/finetune/model"
-	"example.com/finetune/tokenizer"
 	"example.com/finetune/tokenizer/chat"
-	"example.com/finetune/train/data"
+	"example.com/finetune/train/generate"
+	"example.com/finetune/train/recipe"
+	"example.com/finetune/train/rundir"
 )
-
-// promptChunk is how many tokens of a prompt go through the model at once; it
-// bounds memory and shows in no result.
-const promptChunk = 512
 
 type generateCommand struct {
 	modelFlags
 
 	Prompt      *string `short:"p" placeholder:"TEXT" help:"Text to go on from; - reads it from standard input. Empty: from the beginning of a text."`
 	System      string  `placeholder:"TEXT" help:"System message, for models with a chat template."`
-	Raw         bool    `help:"Send the prompt as it is, not as a user's turn."`
+	Raw         bool    `help:"Send the prompt as it is, not as a message of the user's."`
 	MaxTokens   int     `placeholder:"N" aliases:"max-new-tokens" default:"100" help:"Tokens to write at most (default ${default})."`
 	Temperature float64 `placeholder:"T" aliases:"temp" default:"0" help:"0 takes the likeliest token; 1 draws from the model's own probabilities (default ${default})."`
 	TopP        float64 `placeholder:"P" default:"1" help:"Draw from the likeliest tokens that hold this probability (default ${default})."`
@@ -33,7 +29,7 @@ type generateCommand struct {
 }
 
 func (generateCommand) Help() string {
-	return `The prompt is sent as a user's turn when the model has a chat template and the adapter was trained through it. ` +
+	return `The prompt is sent as a message of the user's when the model has a chat template and the adapter was trained through it. ` +
 		`Standard output is the text alone, as it is written.
 
 For example:
@@ -53,26 +49,48 @@ func (c *generateCommand) Run(u *ui) error {
 	if err != nil {
 		return err
 	}
-	r, err := c.open()
+	m, err := c.open(u, func(r *recipe.Config, origin *rundir.Provenance) error {
+		if c.Raw || text == "" || origin != nil && !origin.Base.ChatTemplate {
+			r.ChatTemplate = "none"
+		}
+		return nil
+	})
 	if err != nil {
 		return err
 	}
-	defer r.close()
-	ids, ends, err := c.encode(r, text)
+	defer m.Close()
+	g := generate.New(m.Engine(), m.Tokenizer)
+	prompt, err := c.encode(g, m.Template, text)
 	if err != nil {
 		return err
 	}
-	limit := c.MaxTokens
-	if room := r.config.MaxPositionEmbeddings - len(ids); room < 1 {
-		return fmt.Errorf("the prompt has %s, but the model reads at most %s", many(len(ids), "token"), count(r.config.MaxPositionEmbeddings))
-	} else if room < limit {
-		u.warnf("the model reads at most %s: %s after the prompt", many(r.config.MaxPositionEmbeddings, "token"), many(room, "token"))
-		limit = room
+	if room := g.Room(prompt); room > 0 && room < c.MaxTokens {
+		u.warnf("the model reads at most %s: %s after the prompt", many(m.Config.MaxPositionEmbeddings, "token"), many(room, "token"))
 	}
-	if err := r.model.Guard(func() error { return c.write(u, r, ids, ends, limit) }); err != nil {
+	start := time.Now()
+	sampler := model.Sampler{Temperature: c.Temperature, TopP: c.TopP, TopK: c.TopK, Seed: c.Seed}
+	answer, err := g.Write(context.Background(), prompt, generate.Options{Sampler: &sampler, Limit: c.MaxTokens}, func(text string) error { return u.printf("%s", text) })
+	u.debugf("%s after a prompt of %s, %.1f tokens/s", many(answer.Tokens, "token"), many(len(prompt.IDs), "token"), float64(answer.Tokens)/time.Since(start).Seconds())
+	if err != nil {
 		return err
 	}
 	return u.printf("\n")
+}
+
+// encode returns the prompt, as a message of the user's where there is a template.
+func (c *generateCommand) encode(g *generate.Generator, template *chat.Template, text string) (generate.Prompt, error) {
+	if template == nil {
+		if c.System != "" {
+			return generate.Prompt{}, hint.New(hint.Usagef("--system needs a chat template, and there is none"), "put it into the prompt")
+		}
+		return g.Text(text)
+	}
+	var asked chat.Conversation
+	if c.System != "" {
+		asked.Messages = append(asked.Messages, chat.Message{Role: "system", Content: c.System})
+	}
+	asked.Messages = append(asked.Messages, chat.Message{Role: "user", Content: text})
+	return g.Chat(template, asked)
 }
 
 // check looks at the flags alone.
@@ -89,7 +107,7 @@ func (c *generateCommand) check() error {
 	case c.TopK < 0:
 		return hint.Usagef("--top-k is %d, want a count, or 0 for all", c.TopK)
 	case c.Raw && c.System != "":
-		return hint.Usagef("--raw and --system contradict each other: a raw prompt has no turns")
+		return hint.Usagef("--raw and --system contradict each other: a raw prompt has no messages")
 	}
 	return nil
 }
@@ -103,101 +121,4 @@ func (c *generateCommand) readPrompt(stdin io.Reader) (string, error) {
 		return "", fmt.Errorf("reading the prompt: %w", err)
 	}
 	return strings.TrimRight(string(text), "\r\n"), nil
-}
-
-// encode returns the tokens of the prompt and the ids that end a text.
-func (c *generateCommand) encode(r *reading, text string) (ids, ends []int32, err error) {
-	var template *chat.Template
-	if !c.Raw && text != "" && (r.origin == nil || r.origin.Base.ChatTemplate) {
-		if template, err = r.template(); err != nil {
-			return nil, nil, err
-		}
-	}
-	ends = data.EndTokens(r.tok, template, r.config.EOS)
-	if template == nil {
-		if c.System != "" {
-			return nil, nil, hint.New(hint.Usagef("--system needs a chat template, and there is none"), "put it into the prompt")
-		}
-		ids, err = r.begin(text)
-		return ids, ends, err
-	}
-	var asked chat.Conversation
-	if c.System != "" {
-		asked.Messages = append(asked.Messages, chat.Message{Role: "system", Content: c.System})
-	}
-	asked.Messages = append(asked.Messages, chat.Message{Role: "user", Content: text})
-	rendered, err := template.Render(asked, true)
-	if err != nil {
-		return nil, nil, err
-	}
-	ids = r.tok.Encode(rendered, false).IDs
-	if len(ids) == 0 {
-		return nil, nil, hint.New(errors.New("the chat template makes nothing of this prompt"), "--raw sends it as it is")
-	}
-	return ids, ends, nil
-}
-
-// begin encodes a text as the beginning of one; an empty one is BOS alone.
-func (r *reading) begin(text string) ([]int32, error) {
-	ids := r.tok.Encode(text, true).IDs
-	if len(ids) > 0 {
-		return ids, nil
-	}
-	if bos, ok := r.tok.BOS(); ok {
-		return []int32{bos}, nil
-	}
-	if r.config.BOS >= 0 {
-		return []int32{int32(r.config.BOS)}, nil
-	}
-	return nil, hint.New(errors.New("an empty prompt starts from BOS, and this model has none"), "give it a few words")
-}
-
-// write streams the text that follows ids to standard output.
-func (c *generateCommand) write(u *ui, r *reading, ids, ends []int32, limit int) error {
-	start := time.Now()
-	w := writer{r.engine(), r.tok, model.Sampler{Temperature: c.Temperature, TopP: c.TopP, TopK: c.TopK, Seed: c.Seed}}
-	n, err := w.write(ids, ends, limit, func(text string) error { return u.printf("%s", text) })
-	u.debugf("%s after a prompt of %s, %.1f tokens/s", many(n, "token"), many(len(ids), "token"), float64(n)/time.Since(start).Seconds())
-	return err
-}
-
-// A writer makes text with a model.
-type writer struct {
-	engine  *model.Engine
-	tok     *tokenizer.Tokenizer
-	sampler model.Sampler
-}
-
-// write hands the text that follows ids to emit as it comes, and returns its
-// tokens: at most limit, and none that is in ends.
-func (w *writer) write(ids, ends []int32, limit int, emit func(string) error) (n int, err error) {
-	d := model.NewDecoder(w.engine, len(ids)+limit)
-	stream := w.tok.NewStream(true)
-	for _, id := range ids { // the words to come may depend on them, as a leading space does
-		stream.Next(id)
-	}
-	logits := prefill(d, ids)
-	for {
-		id := w.sampler.Next(logits)
-		if slices.Contains(ends, id) {
-			break
-		}
-		n++
-		if err := emit(stream.Next(id)); err != nil {
-			return n, err
-		}
-		if n == limit {
-			break
-		}
-		logits = d.Append([]int32{id})
-	}
-	return n, emit(stream.Flush())
-}
-
-// prefill appends the prompt and returns the logits of what follows it.
-func prefill(d *model.Decoder, ids []int32) (logits []float32) {
-	for chunk := range slices.Chunk(ids, promptChunk) {
-		logits = d.Append(chunk)
-	}
-	return logits
 }

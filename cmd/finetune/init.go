@@ -5,21 +5,21 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/alecthomas/kong"
 
 	"example.com/finetune/internal/files"
 	"example.com/finetune/internal/hint"
+	"example.com/finetune/train"
 	"example.com/finetune/train/data"
 	"example.com/finetune/train/recipe"
 	"example.com/finetune/train/report"
 )
 
 type initCommand struct {
-	Output    string `short:"o" group:"Files:" placeholder:"FILE" default:"run.yaml" help:"File to write (default ${default})."`
-	Overwrite bool   `group:"Files:" help:"Replace that file if it is there."`
+	Output    path `short:"o" group:"Files:" placeholder:"FILE" default:"run.yaml" help:"File to write (default ${default})."`
+	Overwrite bool `group:"Files:" help:"Replace that file if it is there."`
 
 	rowFlags
 }
@@ -55,35 +55,39 @@ func (c *initCommand) Run(u *ui, ctx *kong.Context) error {
 	if err != nil {
 		return err
 	}
-	defer j.close()
+	defer j.Close()
 	page := j.survey(u, given["max_length"])
 	if !page.OK {
 		return stopsError(page.Stops)
 	}
-	p := propose(j, page, given)
-	if _, err := p.config.Resolve(); err != nil {
+	var valid *data.Report
+	if len(page.Files) > 1 {
+		valid = page.Files[1].Report
+	}
+	p := train.Propose(j.settings.Config, j.Config, j.Template != nil, page.Files[0].Report, valid, given)
+	if _, err := p.Config.Resolve(); err != nil {
 		return err
 	}
-	text, err := p.yaml()
+	text, err := proposalYAML(p, given)
 	if err != nil {
 		return err
 	}
-	if err := files.Write(c.Output, text); err != nil {
+	if err := files.Write(string(string(c.Output)), text); err != nil {
 		return err
 	}
-	return u.printf("settings  %s\ntrain     %s train --config %s\n", c.Output, program(), quote(c.Output))
+	return u.printf("settings  %s\ntrain     %s train --config %s\n", string(string(c.Output)), program(), quote(string(c.Output)))
 }
 
 // free returns an error if the file is there and is to stay.
 func (c *initCommand) free() error {
-	_, err := os.Lstat(c.Output)
+	_, err := os.Lstat(string(c.Output))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
 	case err != nil:
 		return err
 	case !c.Overwrite:
-		return hint.New(fmt.Errorf("%s is there already", c.Output), "--overwrite replaces it, -o names another file")
+		return hint.New(fmt.Errorf("%s is there already", string(c.Output)), "--overwrite replaces it, -o names another file")
 	}
 	return nil
 }
@@ -116,13 +120,52 @@ func (j *rowJob) survey(u *ui, bounded bool) *report.CheckPage {
 	checker := j.checker()
 	switch {
 	case bounded:
-	case isText(j.paths.Train):
-		j.config.MaxLength = min(j.config.MaxLength, j.shape.MaxPositionEmbeddings)
+	case train.IsText(j.paths.Train):
+		j.settings.MaxLength = min(j.settings.MaxLength, j.Config.MaxPositionEmbeddings)
 	default:
-		j.config.MaxLength = j.shape.MaxPositionEmbeddings
+		j.settings.MaxLength = j.Config.MaxPositionEmbeddings
 	}
-	checker.Options.MaxLength = j.config.MaxLength
+	checker.Options.MaxLength = j.settings.MaxLength
 	return j.check(u, checker)
 }
 
-func isText(path string) bool { return strings.EqualFold(filepath.Ext(path), ".txt") }
+// proposalYAML writes the settings in the groups of the help page: those that were chosen
+// with their reasons, and below them the others as comments, with their defaults.
+func proposalYAML(p *train.Proposal, given map[string]bool) ([]byte, error) {
+	all, err := p.Config.YAML()
+	if err != nil {
+		return nil, err
+	}
+	values, words := splitKeys(string(all)), settings()
+	var b strings.Builder
+	b.WriteString(indent("Settings for "+report.OneLine(p.Title)+", written by finetune init. Each key is a flag of finetune train too; a flag goes over this file.", "# ", 100))
+	for _, group := range []string{groupFiles, groupRows, groupLength, groupLora, groupOptim, groupReport} {
+		b.WriteString("\n# ── " + strings.TrimSuffix(group, ":") + "\n")
+		var rest []string
+		for _, key := range recipe.Keys() {
+			value, written := values[key]
+			why, chosen := p.Why[key]
+			switch {
+			case words[key].group != group || !written:
+			case chosen || given[key]:
+				b.WriteString("\n" + indent(strings.TrimSpace(words[key].help+" "+report.OneLine(why)), "# ", 100) + value)
+			default:
+				rest = append(rest, "\n"+indent(words[key].help, "# ", 100)+"# "+strings.ReplaceAll(strings.TrimSuffix(value, "\n"), "\n", "\n# ")+"\n")
+			}
+		}
+		b.WriteString(strings.Join(rest, ""))
+	}
+	return []byte(b.String()), nil
+}
+
+// splitKeys cuts a YAML mapping into its entries, by key.
+func splitKeys(text string) map[string]string {
+	entries, key := map[string]string{}, ""
+	for line := range strings.Lines(text) {
+		if !strings.ContainsAny(line[:1], " -}]") {
+			key, _, _ = strings.Cut(line, ":")
+		}
+		entries[key] += line
+	}
+	return entries
+}

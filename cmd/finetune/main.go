@@ -2,20 +2,24 @@
 // laptop's CPU: it trains LoRA-One adapters that Hugging Face PEFT loads.
 //
 // It knows flags, files and the terminal; the mathematics is in the packages it
-// calls. One file holds one command. Two decisions: only ui.go and progress.go
-// write to standard error, and only main ends the process (a second Ctrl-C apart).
+// calls. One file holds one command. What they share: settings.go and open.go (flags to
+// settings, settings to a model), habits.go (what people type who know other programs),
+// ui.go, progress.go and text.go (what they see). Two decisions: only ui.go and
+// progress.go write to standard error, and only main ends the process (a second Ctrl-C
+// apart).
 package main
 
 import (
 	"errors"
 	"io"
 	"os"
+	"runtime"
 	"runtime/debug"
-	"strings"
 
 	"github.com/alecthomas/kong"
 
 	"example.com/finetune/internal/hint"
+	"example.com/finetune/train/recipe"
 )
 
 // Exit codes. 130 is what a shell reports for a program ended by Ctrl-C.
@@ -35,6 +39,8 @@ type commandLine struct {
 	Plan     planCommand     `cmd:"" help:"Say what a run would take, before it starts."`
 	Train    trainCommand    `cmd:"" help:"Train a LoRA-One adapter on your data."`
 	Eval     evalCommand     `cmd:"" help:"Measure loss and perplexity of base and adapter on held-out rows."`
+	Sweep    sweepCommand    `cmd:"" help:"Make many runs of one file, here or on Slurm or Kubernetes, and compare them."`
+	Report   reportCommand   `cmd:"" help:"Compare runs: loss by configuration, paired differences, curves."`
 	Generate generateCommand `cmd:"" help:"Write text with a model, with or without an adapter."`
 	Download downloadCommand `cmd:"" help:"Fetch a model from the Hugging Face Hub into its ordinary cache."`
 	Upload   uploadCommand   `cmd:"" help:"Upload an adapter and its card to the Hugging Face Hub."`
@@ -45,10 +51,27 @@ type commandLine struct {
 }
 
 func main() {
-	// Most of the heap are large buffers without pointers, which cost a collection
-	// nothing; a run has less garbage still, see readRows.
-	debug.SetGCPercent(20)
+	limitHeap(20, 0)
 	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// limitHeap sets how much garbage may lie in this process, in percent of what is in use,
+// and the memory it may take; 0 for no limit. Most of the heap are large buffers without
+// pointers, which cost a collection nothing. Only main and the commands that are one run
+// in one process call it.
+func limitHeap(percent int, limit recipe.Size) {
+	debug.SetGCPercent(percent)
+	if limit > 0 {
+		debug.SetMemoryLimit(int64(limit))
+	}
+}
+
+// heldBytes returns what the process has allocated, after giving back what it can.
+func heldBytes() int64 {
+	debug.FreeOSMemory()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.Sys - m.HeapReleased)
 }
 
 // run returns the exit code.
@@ -77,71 +100,40 @@ func exitCode(err error) int {
 var errHelp = errors.New("no command")
 
 func dispatch(args []string, u *ui) error {
-	helped := false // set in place of kong's own exit after printing the help
 	out := u.stdout
 	if len(args) == 0 {
 		args, out = []string{"--help"}, u.stderr
 	}
+	args = normalise(args)
 	cli := new(commandLine)
-	parser, err := kong.New(cli,
-		kong.Name("finetune"),
-		kong.Description("Adapts a small LLaMA-style language model to your data on a laptop's CPU."),
-		kong.Writers(out, u.stderr),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
-		kong.Exit(func(int) { helped = true }),
-		kong.PostBuild(addSettings),
-		kong.Bind(u))
-	if err != nil {
-		return err
-	}
-	ctx, err := parser.Parse(normalise(args))
+	ctx, helped, err := parse(cli, args, out, kong.Bind(u))
 	switch {
 	case helped && out == u.stderr:
 		return errHelp
 	case helped:
 		return nil
 	case err != nil:
-		return parseError(err)
+		return parseError(err, args, func(args []string) error {
+			_, _, err := parse(new(commandLine), args, io.Discard)
+			return err
+		})
 	}
 	u.set(cli.Quiet, cli.LogLevel)
 	return ctx.Run()
 }
 
-// normalise lets flags be written with underscores, and help and version in the
-// ways people try.
-func normalise(args []string) []string {
-	list := make([]string, 0, len(args))
-	for i, arg := range args {
-		if arg == "--" {
-			return append(list, args[i:]...)
-		}
-		if strings.HasPrefix(arg, "--") {
-			name, value, found := strings.Cut(arg, "=")
-			arg = strings.ReplaceAll(name, "_", "-")
-			if found {
-				arg += "=" + value
-			}
-		}
-		list = append(list, arg)
+// parse reads a command line, and prints the help on out where that is asked for.
+func parse(cli *commandLine, args []string, out io.Writer, options ...kong.Option) (ctx *kong.Context, helped bool, err error) {
+	parser, err := kong.New(cli, append(options,
+		kong.Name("finetune"),
+		kong.Description("Adapts a small LLaMA-style language model to your data on a laptop's CPU."),
+		kong.Writers(out, out),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
+		kong.Exit(func(int) { helped = true }), // in place of kong's own exit after printing the help
+		kong.PostBuild(addSettings))...)
+	if err != nil {
+		return nil, false, err
 	}
-	switch {
-	case list[0] == "help":
-		return append(list[1:], "--help")
-	case list[0] == "--version" || list[0] == "-V":
-		list[0] = "version"
-	}
-	return list
-}
-
-// parseError turns kong's error into ours: advice goes to the hint.
-func parseError(err error) error {
-	text, near, found := strings.Cut(err.Error(), ", did you mean ")
-	if found {
-		return hint.New(hint.Usagef("%s", text), "did you mean "+near)
-	}
-	page := "finetune --help"
-	if p := new(kong.ParseError); errors.As(err, &p) && p.Context != nil && p.Context.Command() != "" {
-		page = "finetune " + p.Context.Command() + " --help"
-	}
-	return hint.New(hint.Usagef("%s", text), "see "+page)
+	ctx, err = parser.Parse(args)
+	return ctx, helped, err
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -65,15 +63,13 @@ func (c *planCommand) Run(u *ui, ctx *kong.Context) error {
 	if err := j.readRows(u); err != nil {
 		return err
 	}
+	limitHeap(train.GarbagePercent, config.Memory)
 	if !c.JSON {
 		var failed error
 		printPlan(j, func(format string, args ...any) { failed = errors.Join(failed, u.printf(format+"\n", args...)) }, u.warnf)
 		if failed != nil {
 			return failed
 		}
-	}
-	if err := j.loadModel(); err != nil {
-		return err
 	}
 	s, err := j.session(nil)
 	if err != nil {
@@ -98,22 +94,17 @@ func (j *job) planReport(pace train.Pace) planReport {
 		Rows: j.data.Train.Stats.Kept, TokensPerEpoch: p.Tokens,
 		Steps: p.Steps, StepsPerEpoch: p.StepsPerEpoch, WarmupSteps: p.Warmup,
 		EvalEvery: p.EvalEvery, EvalRows: p.EvalRows, InitSamples: p.InitSamples, Parameters: p.Parameters,
-		MappedBytes: j.model.MappedBytes(), AllocatedBytes: p.AllocatedBytes,
+		MappedBytes: j.Weights.MappedBytes(), AllocatedBytes: p.AllocatedBytes,
 		MicroBatch: p.Layout.MicroBatch, RecomputedBlocks: p.Layout.Recompute,
 		TokensPerSecond: pace.Training, SecondsOfStart: p.Start(pace).Seconds(), SecondsOfTheRest: p.Left(0, pace).Seconds(),
 	}
 }
 
-// printPlan says what will be done, before any weight is read.
+// printPlan says what will be done, before it is.
 func printPlan(j *job, say, warn func(format string, args ...any)) {
-	c, plan := j.config, j.plan
-	mapped := weightBytes(j.dir)
-	name := j.id
-	if name == "" {
-		name = c.Model
-	}
-	say("model    %s: %s, %d layers of width %s, vocabulary %s, %s of weights", name, j.shape.ModelType,
-		j.shape.NumHiddenLayers, count(j.shape.HiddenSize), count(j.shape.VocabSize), bytesText(mapped))
+	c, plan := j.settings, j.plan
+	say("model    %s: %s, %d layers of width %s, vocabulary %s, %s of weights", j.Label(), j.Config.ModelType,
+		j.Config.NumHiddenLayers, count(j.Config.HiddenSize), count(j.Config.VocabSize), bytesText(j.Weights.MappedBytes()))
 	planRows(j, say, warn)
 	start := c.Init.Method().Title
 	if plan.InitSamples > 0 {
@@ -125,10 +116,10 @@ func printPlan(j *job, say, warn func(format string, args ...any)) {
 		many(c.BatchSize*c.GradientAccumulationSteps, "row"), plan.StepsPerEpoch, c.Optimizer, c.Rate(), c.LRSchedulerType, many(plan.Warmup, "step"), c.Seed)
 	again := ""
 	if n := plan.Layout.Recompute; n > 0 {
-		again = fmt.Sprintf(", %d of %d blocks computed twice", n, j.shape.NumHiddenLayers)
+		again = fmt.Sprintf(", %d of %d layers computed twice", n, j.Config.NumHiddenLayers)
 	}
-	say("memory   %s mapped, about %s allocated; micro-batches of %s%s; %s on %s", bytesText(mapped), bytesText(plan.AllocatedBytes),
-		many(plan.Layout.MicroBatch, "token"), again, many(j.pool.Threads(), "thread"), kernels())
+	say("memory   %s mapped, about %s allocated; micro-batches of %s%s; %s on %s", bytesText(j.Weights.MappedBytes()), bytesText(plan.AllocatedBytes),
+		many(plan.Layout.MicroBatch, "token"), again, many(j.Pool.Threads(), "thread"), kernels())
 	say("output   %s", c.OutputDir)
 }
 
@@ -136,21 +127,21 @@ func printPlan(j *job, say, warn func(format string, args ...any)) {
 func planRows(j *job, say, warn func(format string, args ...any)) {
 	d := j.data
 	template := ""
-	if f := d.Files[0].Format; j.template != nil && f != data.Text {
+	if f := d.Files[0].Format; j.Template != nil && f != data.Text {
 		template = " through the chat template"
 	}
 	say("data     %s: %s of %v%s", d.Files[0].Path, many(d.Files[0].Rows, "row"), d.Files[0].Format, template)
 	s := d.Train.Stats
 	say("         training on %s: %s, %s trained, the longest row %s", many(s.Kept, "row"), many(s.Tokens, "token"), count(s.Trained), count(s.Longest))
 	if d.Valid != nil {
-		from := "taken from the same file (val_split " + fmt.Sprint(j.config.ValSplit) + ")"
+		from := "taken from the same file (val_split " + fmt.Sprint(j.settings.ValSplit) + ")"
 		if !d.Split {
 			from = "from " + d.Files[len(d.Files)-1].Path
 		}
 		say("         validating on %s %s", many(d.Valid.Len(), "row"), from)
 	} else {
 		why := ""
-		if j.config.ValSplit > 0 && d.Files[0].Rows < data.SplitFrom {
+		if j.settings.ValSplit > 0 && d.Files[0].Rows < data.SplitFrom {
 			why = fmt.Sprintf(" (val_split takes some from %d rows on; a valid.jsonl may have any number)", data.SplitFrom)
 		}
 		say("         no validation rows%s: the last step is what will be saved", why)
@@ -160,18 +151,4 @@ func planRows(j *job, say, warn func(format string, args ...any)) {
 			warn("%s: %s", n.Path, n.Say(many))
 		}
 	}
-}
-
-// weightBytes is the size of a model's weight files.
-func weightBytes(dir string) (n int64) {
-	paths, err := filepath.Glob(filepath.Join(dir, "*.safetensors"))
-	if err != nil { // a folder with brackets in its name: the plan goes without the number
-		return 0
-	}
-	for _, p := range paths {
-		if info, err := os.Stat(p); err == nil {
-			n += info.Size()
-		}
-	}
-	return n
 }

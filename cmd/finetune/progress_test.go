@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"os"
 	"strings"
 	"testing"
 )
@@ -57,5 +58,22 @@ func TestProgressNone(t *testing.T) {
 	newProgress(u, "auto").show(steps, 1, 1)
 	if stderr.Len() > 0 {
 		t.Errorf("got %q", stderr.String())
+	}
+}
+
+// A dumb terminal gets lines, as a file does.
+func TestDumbTerminal(t *testing.T) {
+	terminal, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
+	if err != nil {
+		t.Skip(err)
+	}
+	defer terminal.Close()
+	t.Setenv("TERM", "xterm")
+	if u := newUI(nil, terminal, terminal); u.width == 0 || newProgress(u, "auto").mode != "bar" {
+		t.Skip("this system's terminals are not seen")
+	}
+	t.Setenv("TERM", "dumb")
+	if u := newUI(nil, terminal, terminal); u.colours || newProgress(u, "auto").mode != "log" {
+		t.Errorf("a dumb terminal of %d columns, colours %v, gets a bar", u.width, u.colours)
 	}
 }

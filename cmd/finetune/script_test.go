@@ -62,6 +62,7 @@ func TestScript(t *testing.T) {
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"exits":    exits,
+			"damage":   damage,
 			"eventual": eventual,
 			"typed":    typedCommands,
 		},
@@ -89,6 +90,21 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	if got != want {
 		ts.Fatalf("exit code %d, want %d", got, want)
 	}
+}
+
+// damage FILE BYTE overwrites the last four bytes of a file with a byte in hexadecimal:
+// of weights in float32, ff makes one NaN and 00 makes it zero.
+func damage(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: damage file byte")
+	}
+	b, err := strconv.ParseUint(args[1], 16, 8)
+	ts.Check(err)
+	text := []byte(ts.ReadFile(args[0]))
+	for i := range 4 {
+		text[len(text)-1-i] = byte(b)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), text, 0o644))
 }
 
 // eventual FILE PATTERN waits until the file matches.

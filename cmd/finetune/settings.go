@@ -40,7 +40,7 @@ func settings() map[string]setting {
 		"model":       {groupFiles, "Folder of the model, or the id of one in the Hub cache.", "DIR", 'm'},
 		"data":        {groupFiles, "File of rows, or a folder with train, valid and test files.", "PATH", 0},
 		"output_dir":  {groupFiles, "Folder for the adapter.", "DIR", 'o'},
-		"overwrite":   {groupFiles, "Replace a run that stands in the output folder.", "", 0},
+		"overwrite":   {groupFiles, "Replace the run in the output folder.", "", 0},
 		"resume":      {groupFiles, "Resume the run in the output folder, with its settings, from the newest good checkpoint, or from the beginning if there is none.", "", 0},
 		"resume_from": {groupFiles, "Resume from this checkpoint.", "DIR", 0},
 
@@ -86,7 +86,7 @@ func settings() map[string]setting {
 		"early_stopping_patience": {groupReport, "Stop after so many evaluations without improvement (0: never).", "N", 0},
 		"threads":                 {groupReport, "Threads (0: all cores). The result does not depend on it.", "N", 0},
 		"compute":                 {groupReport, "f32, or bf16 for products of bfloat16 numbers where the CPU has them: faster, and other bits.", "WORD", 0},
-		"memory":                  {groupReport, "Budget for what is allocated besides the mapped weights, such as 2GB: as many blocks computed twice as it takes, then smaller micro-batches. The result does not depend on it.", "SIZE", 0},
+		"memory":                  {groupReport, "Budget for what is allocated besides the mapped weights, such as 2GB: as many layers computed twice as it takes, then smaller micro-batches. The result does not depend on it.", "SIZE", 0},
 		"profile":                 {groupReport, "Say where the time of a step goes.", "", 0},
 		"progress":                {groupReport, "auto (bar on a terminal, log elsewhere), bar, log or none.", "WORD", 0},
 	}
@@ -169,7 +169,7 @@ func (m settingMapper) Decode(ctx *kong.DecodeContext, target reflect.Value) err
 	value := ctx.Scan.Peek()
 	text := value.String()
 	alone := m.IsBool() || slices.Contains(recipe.Foreign(), m.key)
-	given := !value.IsEOL() && (value.IsValue() || len(text) > 1 && text[0] == '-' && strings.ContainsRune(".0123456789", rune(text[1])))
+	given := !value.IsEOL() && (value.IsValue() || negative(text))
 	if m.IsBool() && value.Type != kong.FlagValueToken {
 		given = slices.Contains([]string{"true", "false"}, strings.ToLower(text))
 	}
@@ -217,7 +217,7 @@ func setTyped(c *recipe.Config, list []typedSetting) error {
 // runFlags are the flags of the commands that know a run: a file of settings, and
 // every setting.
 type runFlags struct {
-	ConfigFile string `name:"config" short:"c" group:"Files:" placeholder:"FILE" help:"Settings from a YAML file (see the run.yaml of any run); flags go over them."`
+	ConfigFile path `name:"config" short:"c" group:"Files:" placeholder:"FILE" help:"Settings from a YAML file (see the run.yaml of any run); flags go over them."`
 }
 
 func (runFlags) settings() (keys []string, origin string) { return recipe.Keys(), "" }
@@ -229,7 +229,7 @@ func (f *runFlags) resolve(u *ui, ctx *kong.Context) (*recipe.Resolved, error) {
 	c := recipe.Default()
 	var err error
 	if f.ConfigFile != "" {
-		err = c.ReadYAML(f.ConfigFile)
+		err = c.ReadYAML(string(f.ConfigFile))
 	} else {
 		err = resumed(&c, flags)
 	}
@@ -240,6 +240,31 @@ func (f *runFlags) resolve(u *ui, ctx *kong.Context) (*recipe.Resolved, error) {
 		return nil, err
 	}
 	if c.Date, err = runDate(&c); err != nil {
+		return nil, err
+	}
+	tellNotes(u, &c)
+	return c.Resolve()
+}
+
+// rowFlags are the settings of train that decide what becomes of the rows.
+type rowFlags struct{}
+
+func (rowFlags) settings() (keys []string, origin string) {
+	return []string{
+		"model", "data", "map", "chat_template", "date", "max_length", "overlong", "train_on", "val_split", "seed", "threads",
+	}, ""
+}
+
+// resolve returns the settings of a file, if there is one, with the flags that were
+// typed over them.
+func (rowFlags) resolve(u *ui, file string, ctx *kong.Context) (*recipe.Resolved, error) {
+	c := recipe.Default()
+	if file != "" {
+		if err := c.ReadYAML(file); err != nil {
+			return nil, err
+		}
+	}
+	if err := setTyped(&c, typed(ctx)); err != nil {
 		return nil, err
 	}
 	tellNotes(u, &c)

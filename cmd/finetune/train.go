@@ -3,11 +3,20 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
+	"os"
+	"os/signal"
 	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
 
 	"github.com/alecthomas/kong"
 
 	"example.com/finetune/train"
+	"example.com/finetune/train/data"
+	"example.com/finetune/train/opened"
+	"example.com/finetune/train/recipe"
 )
 
 type trainCommand struct{ runFlags }
@@ -28,8 +37,8 @@ For example:
 // errInterrupted ends a run that was asked to stop and told the user how to resume it.
 var errInterrupted = errors.New("interrupted")
 
-// Run goes from what is cheap to what is expensive: settings, small files, rows,
-// and only then weights.
+// Run goes from what is cheap to what is expensive: settings, the model's small files and
+// the headers of its weights, rows, and only then what computes.
 func (c *trainCommand) Run(u *ui, ctx *kong.Context) error {
 	config, err := c.resolve(u, ctx)
 	if err != nil {
@@ -41,7 +50,7 @@ func (c *trainCommand) Run(u *ui, ctx *kong.Context) error {
 	}
 	if found.Finished != nil {
 		u.infof("finetune: %s holds a finished run: nothing is left to do", config.OutputDir)
-		return printResult(u, &job{config: config}, found.Finished)
+		return printResult(u, &job{settings: config}, found.Finished)
 	}
 	j, err := newJob(config)
 	if err != nil {
@@ -51,10 +60,8 @@ func (c *trainCommand) Run(u *ui, ctx *kong.Context) error {
 	if err := j.readRows(u); err != nil {
 		return err
 	}
+	limitHeap(train.GarbagePercent, config.Memory)
 	printPlan(j, u.infof, u.warnf)
-	if err := j.loadModel(); err != nil {
-		return err
-	}
 	stop, done := stopSignals(u)
 	defer done()
 	outcome, err := j.run(stop, newReporter(u, config.Progress))
@@ -69,7 +76,7 @@ func (c *trainCommand) Run(u *ui, ctx *kong.Context) error {
 
 // interrupted tells how to resume a run that was stopped.
 func interrupted(u *ui, j *job, outcome train.Outcome) error {
-	dir := j.config.OutputDir
+	dir := j.settings.OutputDir
 	if outcome.Checkpoint == "" {
 		u.line(levelError, "finetune: interrupted before the first step: nothing was saved, and nothing is lost")
 	} else {
@@ -77,6 +84,61 @@ func interrupted(u *ui, j *job, outcome train.Outcome) error {
 	}
 	u.line(levelError, "finetune: resume with: "+program()+" train -o "+quote(dir)+" --resume")
 	return errInterrupted
+}
+
+// A job is a training run on its way from settings to a session. Paths stay as
+// the user typed them.
+type job struct {
+	*opened.Model
+	settings *recipe.Resolved
+	data     *train.Data
+	plan     train.Plan
+}
+
+// newJob opens the model: one that cannot be trained is refused before rows are read.
+func newJob(c *recipe.Resolved) (*job, error) {
+	m, err := openFor(c)
+	if err != nil {
+		return nil, err
+	}
+	j := &job{Model: m, settings: c}
+	if err = c.Lora().Check(m.Config); err == nil {
+		err = m.Load()
+	}
+	if err != nil {
+		m.Close()
+		return nil, err
+	}
+	return j, nil
+}
+
+// readRows reads and tokenises the data, and plans the run.
+func (j *job) readRows(u *ui) (err error) {
+	watch := newByteProgress(u, data.Paths{})
+	told := watch.begin(j.settings.Data)
+	j.data, err = train.LoadData(j.settings, j.Config, j.Tokenizer, j.Template, j.Pool, func(done, total int64) {
+		watch.total = total
+		told(done)
+	})
+	watch.progress.end()
+	if err != nil {
+		return err
+	}
+	j.plan, err = train.NewPlan(j.settings, j.Config, j.data.Train, j.data.Valid, heldBytes())
+	return err
+}
+
+// session returns a run that is ready to start. The settings that it writes down have
+// absolute paths.
+func (j *job) session(report func(event any)) (*train.Session, error) {
+	c, err := j.settings.Absolute(j.Ref)
+	if err != nil {
+		return nil, err
+	}
+	return train.NewSession(c, train.Inputs{
+		Version: version(), Base: j.Ref, ChatTemplate: j.Template != nil,
+		Model: j.Weights, Pool: j.Pool, Data: j.data, Plan: j.plan, Report: report,
+	})
 }
 
 // A runReporter is told of a run's events, for job.run.
@@ -93,4 +155,110 @@ func (j *job) run(ctx context.Context, r runReporter) (train.Outcome, error) {
 	}
 	defer r.end()
 	return s.Run(ctx)
+}
+
+func (j *job) close() {
+	j.Close()
+	if j.data != nil {
+		_ = j.data.Close()
+	}
+}
+
+// printResult writes what a run came to on standard output.
+func printResult(u *ui, j *job, r *train.Result) error {
+	dir := j.settings.OutputDir
+	if err := printLosses(u, r); err != nil {
+		return err
+	}
+	if err := u.printf("adapter  %s\n", dir); err != nil {
+		return err
+	}
+	return u.printf("try it   %s generate --adapter %s --prompt %s\n", program(), quote(dir), quote(samplePrompt(j)))
+}
+
+func printLosses(u *ui, r *train.Result) error {
+	if !r.Validated {
+		return u.printf("training loss %.4f at step %d (no validation rows)\n\n", r.TrainLoss, r.Steps)
+	}
+	after := fmt.Sprintf("best at step %d of %d", r.BestStep, r.Steps)
+	if r.StoppedEarly {
+		after += ", stopped early"
+	}
+	rows := []struct {
+		what, note string
+		loss       float64
+	}{
+		{"base", "", r.Base},
+		{"after the start", "", r.Start},
+		{"after training", after, r.Best},
+	}
+	var b strings.Builder
+	b.WriteString("validation       loss    perplexity\n")
+	for _, row := range rows {
+		line := fmt.Sprintf("%-15s  %-6.4f  %-10s  %s", row.what, row.loss, perplexityText(row.loss), row.note)
+		b.WriteString(strings.TrimRight(line, " ") + "\n")
+	}
+	return u.printf("%s\n", b.String())
+}
+
+// samplePrompt returns a prompt in the manner of the data where there is no chat
+// template, else a greeting.
+func samplePrompt(j *job) string {
+	const longest = 120 // bytes: one line of a terminal with the command before it
+	if j.data == nil || j.Template != nil && j.data.Files[0].Format != data.Text {
+		return "Hello"
+	}
+	set := j.data.Train
+	if j.data.Valid != nil {
+		set = j.data.Valid
+	}
+	for i := range min(set.Len(), 100) {
+		s, err := set.Sequence(i)
+		if err != nil {
+			break
+		}
+		text := ""
+		if j.data.Files[0].Format == data.Text {
+			words := strings.Fields(j.Tokenizer.Decode(s.IDs, true))
+			text = strings.Join(words[:min(5, len(words))], " ")
+		} else if n := slices.Index(s.Learn, true); n > 0 {
+			text = strings.TrimSpace(j.Tokenizer.Decode(s.IDs[:n], true))
+		}
+		if text != "" && len(text) <= longest && !strings.ContainsAny(text, "\n\"'") {
+			return text
+		}
+	}
+	return "Hello"
+}
+
+// stopSignals returns a context that ends at the first Ctrl-C, SIGTERM or SIGHUP.
+// A second one ends the process at once. done gives the signals back.
+func stopSignals(u *ui) (ctx context.Context, done func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	wanted := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) { // nohup asked for that
+		wanted = append(wanted, syscall.SIGHUP)
+	}
+	signals, finished := make(chan os.Signal, 2), make(chan struct{})
+	signal.Notify(signals, wanted...)
+	go func() {
+		for first := true; ; first = false {
+			select {
+			case <-finished:
+				return
+			case <-signals:
+			}
+			if !first {
+				u.line(levelError, "finetune: stopped at once")
+				os.Exit(exitInterrupted)
+			}
+			u.line(levelError, "finetune: stopping after this step; once more to quit at once")
+			cancel()
+		}
+	}()
+	return ctx, func() {
+		signal.Stop(signals)
+		close(finished)
+		cancel()
+	}
 }

@@ -31,7 +31,7 @@ type ui struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	level          logLevel
-	width          int  // columns of stderr; 0 when it is no terminal
+	width          int  // columns of stderr; 0 when it is no terminal, or a dumb one
 	colours        bool // on stdout
 
 	mu   sync.Mutex
@@ -40,14 +40,15 @@ type ui struct {
 
 func newUI(stdin io.Reader, stdout, stderr io.Writer) *ui {
 	u := &ui{stdin: stdin, stdout: stdout, stderr: stderr, level: levelInfo, width: columns(stderr)}
-	u.colours = columns(stdout) > 0 && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+	u.colours = columns(stdout) > 0 && os.Getenv("NO_COLOR") == ""
 	return u
 }
 
-// columns returns the width of the terminal w writes to, or 0.
+// columns returns the width of the terminal w writes to; 0 where it is none, or one that
+// can do no more than print lines.
 func columns(w io.Writer) int {
 	f, ok := w.(*os.File)
-	if !ok || !term.IsTerminal(int(f.Fd())) {
+	if !ok || os.Getenv("TERM") == "dumb" || !term.IsTerminal(int(f.Fd())) {
 		return 0
 	}
 	width, _, err := term.GetSize(int(f.Fd()))

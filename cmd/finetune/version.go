@@ -3,6 +3,7 @@ package main
 import (
 	"runtime"
 	"runtime/debug"
+	"strings"
 
 	"example.com/finetune/simd"
 )
@@ -40,4 +41,12 @@ func version() string {
 		v += "+changes"
 	}
 	return v
+}
+
+// kernels names the instruction set as people write it.
+func kernels() string {
+	if k := simd.Kernels(); k != "go" {
+		return strings.ToUpper(k)
+	}
+	return "plain Go"
 }

@@ -9,9 +9,22 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"example.com/finetune/internal/hint"
 )
+
+// Home replaces a leading ~ by the home folder, as a shell does.
+func Home(path string) string {
+	if path != "~" && !strings.HasPrefix(path, "~/") && !strings.HasPrefix(path, "~"+string(filepath.Separator)) {
+		return path
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return path
+	}
+	return filepath.Join(home, path[1:])
+}
 
 // Open opens a regular file for reading and follows links. Its error is fs.ErrNotExist
 // only where nothing is at path, not even a link.

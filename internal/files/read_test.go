@@ -129,3 +129,16 @@ func TestSHA256(t *testing.T) {
 		t.Error("no error for a folder")
 	}
 }
+
+func TestHome(t *testing.T) {
+	home := t.TempDir()
+	t.Setenv("HOME", home)
+	t.Setenv("USERPROFILE", home)
+	for path, want := range map[string]string{
+		"~": home, "~/a/b": filepath.Join(home, "a", "b"), "~user/a": "~user/a", "a/~/b": "a/~/b", "": "", "/x": "/x",
+	} {
+		if got := Home(path); got != want {
+			t.Errorf("%q: %q, want %q", path, got, want)
+		}
+	}
+}

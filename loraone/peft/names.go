@@ -1,12 +1,9 @@
 package peft
 
 import (
-	"os"
-	"path/filepath"
 	"slices"
 
 	"example.com/finetune/loraone"
-	"example.com/finetune/model/hub"
 )
 
 // keyPrefix stands before a module's name: "base_model." is the PeftModel, "model."
@@ -32,22 +29,4 @@ func targetNames(modules []loraone.LowRank, layers int) []string {
 	}
 	slices.Sort(list)
 	return list
-}
-
-// publicName returns what is written as base_model_name_or_path: a Hub id where it
-// is known, else the name of the folder, which says enough and hides where it lies.
-func publicName(base string) string {
-	if base == "" {
-		return ""
-	}
-	if id := hub.ID(base); id != "" {
-		return id
-	}
-	if _, err := os.Stat(base); err != nil && hub.IsID(base) {
-		return base
-	}
-	if abs, err := filepath.Abs(base); err == nil {
-		base = abs // ".": the folder has a name
-	}
-	return filepath.Base(base)
 }

@@ -184,8 +184,8 @@ func notFinite(x float32) bool { return math.IsNaN(float64(x)) || math.IsInf(flo
 func configJSON(modules []loraone.LowRank, layers int, base string) ([]byte, error) {
 	r, none := modules[0].R, map[string]int{}
 	var name any
-	if n := publicName(base); n != "" {
-		name = n
+	if base != "" {
+		name = base
 	}
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)

@@ -175,12 +175,12 @@ func TestDownload(t *testing.T) {
 	if again := layout(t, c.Cache); !maps.Equal(list, again) {
 		t.Errorf("again, the cache is another: %v", again)
 	}
-	dir, id, err := Resolve("org/tiny")
-	if err != nil || dir != p.Dir || id != "org/tiny" {
-		t.Errorf("Resolve: %s, %s, %v", dir, id, err)
+	found, err := Resolve("org/tiny")
+	if err != nil || found != (Ref{"org/tiny", p.Dir, "org/tiny"}) {
+		t.Errorf("Resolve: %+v, %v", found, err)
 	}
-	if dir, _, err = Resolve("org/tiny@" + commit); err != nil || dir != p.Dir {
-		t.Errorf("Resolve with the commit: %s, %v", dir, err)
+	if found, err = Resolve("org/tiny@" + commit); err != nil || found.Dir != p.Dir {
+		t.Errorf("Resolve with the commit: %+v, %v", found, err)
 	}
 }
 
@@ -193,10 +193,10 @@ func TestDownloadRevisions(t *testing.T) {
 	if s.Count("GET /api/models/org/tiny/revision/refs%2Fpr%2F1") != 1 {
 		t.Errorf("%q", s.Requests())
 	}
-	if dir, id, err := Resolve("org/tiny@refs/pr/1"); err != nil || id != "org/tiny" || filepath.Base(dir) != s.Commit("org/tiny") {
-		t.Errorf("%s, %s, %v", dir, id, err)
+	if found, err := Resolve("org/tiny@refs/pr/1"); err != nil || found.ID != "org/tiny" || filepath.Base(found.Dir) != s.Commit("org/tiny") {
+		t.Errorf("%+v, %v", found, err)
 	}
-	if _, _, err := Resolve("org/tiny"); err == nil || !strings.Contains(hint.Of(err), "finetune download org/tiny") {
+	if _, err := Resolve("org/tiny"); err == nil || !strings.Contains(hint.Of(err), "finetune download org/tiny") {
 		t.Errorf("main was not fetched: %v", err)
 	}
 	// A new commit shares what stayed the same.
@@ -317,10 +317,10 @@ func TestFaultsThatDoNot(t *testing.T) {
 			if err != nil && strings.Contains(err.Error(), "Signature") {
 				t.Errorf("the error shows a signed address: %v", err)
 			}
-			if _, _, err := Resolve("org/tiny"); err == nil {
+			if _, err := Resolve("org/tiny"); err == nil {
 				t.Error("a part of a model is taken for whole")
 			}
-			if _, _, err := Resolve("org/tiny@" + s.Commit("org/tiny")); err == nil || !strings.Contains(err.Error(), "only a part of it") {
+			if _, err := Resolve("org/tiny@" + s.Commit("org/tiny")); err == nil || !strings.Contains(err.Error(), "only a part of it") {
 				t.Errorf("by its commit: %v", err)
 			}
 			part := repository{c.Cache, "org/tiny"}.blob(hubtest.SHA256(tiny()["model.safetensors"])) + ".incomplete"
@@ -600,7 +600,7 @@ func TestSharedStore(t *testing.T) {
 			if err := os.Remove(path); err != nil {
 				t.Fatal(err)
 			}
-			if _, _, err := Resolve("org/tiny"); err == nil || !strings.Contains(err.Error(), path) {
+			if _, err := Resolve("org/tiny"); err == nil || !strings.Contains(err.Error(), path) {
 				t.Errorf("%v, want %s in it", err, path)
 			}
 			if _, err := c.Download(t.Context(), "org/tiny", "main", nil); err != nil {

@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -43,38 +44,83 @@ func ParseID(arg string) (id, revision string, err error) {
 	return id, revision, nil
 }
 
-// Resolve returns the folder that a user's word for a model stands for: a folder, or
-// ORG/NAME[@revision] in the Hub cache. id is its id on the Hub where that is known
-// ("" otherwise). An error for a model that is not in the cache, or only a part of it,
-// has the command as a hint.
-func Resolve(arg string) (dir, id string, err error) {
+// A Ref is a model that was found. What it is called is decided here and nowhere else.
+type Ref struct {
+	Arg string // what it was asked for by: a folder, or ORG/NAME[@revision]
+	Dir string // where it lies
+	ID  string // on the Hub; "" where that is not known
+}
+
+// Folder returns the reference to a folder.
+func Folder(dir string) Ref { return Ref{Arg: dir, Dir: dir, ID: ID(dir)} }
+
+// Name returns what others may call the model: its id on the Hub, else the name of its
+// folder, which says enough and hides where it lies.
+func (r Ref) Name() string {
+	if r.ID != "" || r.Dir == "" {
+		return r.ID
+	}
+	if abs, err := filepath.Abs(r.Dir); err == nil { // ".": the folder has a name
+		return filepath.Base(abs)
+	}
+	return filepath.Base(r.Dir)
+}
+
+// Label returns what its user calls the model: its id on the Hub, else the folder.
+func (r Ref) Label() string { return cmp.Or(r.ID, r.Dir) }
+
+// Absolute returns what finds the model from any folder.
+func (r Ref) Absolute() (string, error) {
+	if r.Arg != r.Dir {
+		return r.Arg, nil
+	}
+	return filepath.Abs(r.Dir)
+}
+
+// Resolve finds the model that a user's word stands for: a folder, or
+// ORG/NAME[@revision] in the Hub cache. An error for a model that is not in the cache,
+// or only a part of it, has the command as a hint.
+func Resolve(arg string) (Ref, error) {
 	if arg == "" {
-		return "", "", errors.New("no model given: want a folder or a Hub id such as HuggingFaceTB/SmolLM2-135M")
+		return Ref{}, errors.New("no model given: want a folder or a Hub id such as HuggingFaceTB/SmolLM2-135M")
 	}
 	info, err := os.Stat(arg)
 	switch {
 	case err == nil && !info.IsDir():
-		return "", "", hint.New(fmt.Errorf("model %s: a file, want a folder", arg), "give the folder that holds config.json and the weights")
+		return Ref{}, hint.New(fmt.Errorf("model %s: a file, want a folder", arg), "give the folder that holds config.json and the weights")
 	case err == nil:
-		return arg, ID(arg), nil
+		return Folder(arg), nil
 	}
 	id, revision, err := ParseID(arg)
 	if err != nil {
-		return "", "", fmt.Errorf("model %s: no such folder", arg)
+		return Ref{}, fmt.Errorf("model %s: no such folder", arg)
 	}
 	cache, err := CacheDir()
 	if err != nil {
-		return "", "", err
+		return Ref{}, err
 	}
-	dir, err = repository{cache, id}.cached(revision)
+	dir, err := repository{cache, id}.cached(revision)
 	switch {
 	case errors.Is(err, errPart):
-		return "", "", hint.New(fmt.Errorf("model %s: %w", arg, err), "fetch the rest with: finetune download "+arg)
+		return Ref{}, hint.New(fmt.Errorf("model %s: %w", arg, err), "fetch the rest with: finetune download "+arg)
 	case err != nil:
-		return "", "", hint.New(fmt.Errorf("model %s: neither a folder here nor in the Hub cache %s: %w", arg, cache, err),
+		return Ref{}, hint.New(fmt.Errorf("model %s: neither a folder here nor in the Hub cache %s: %w", arg, cache, err),
 			"fetch it with: finetune download "+arg)
 	}
-	return dir, id, nil
+	return Ref{Arg: arg, Dir: dir, ID: id}, nil
+}
+
+// digestName matches the SHA-256 of a file that the Hub keeps outside git.
+var digestName = regexp.MustCompile(`^[0-9a-f]{64}$`)
+
+// Digest returns the SHA-256 of a file in a Hub cache, which names the blob that it
+// links to; "" for any other file.
+func Digest(path string) string {
+	target, err := os.Readlink(path)
+	if err != nil || !digestName.MatchString(filepath.Base(target)) {
+		return ""
+	}
+	return filepath.Base(target)
 }
 
 // ID returns the Hub id of a snapshot folder in a Hub cache, "" for any other.

@@ -39,9 +39,9 @@ func write(t *testing.T, path, content string) {
 
 func TestResolveFolder(t *testing.T) {
 	dir := t.TempDir()
-	got, id, err := Resolve(dir)
-	if err != nil || got != dir || id != "" {
-		t.Errorf("got %q, %q, %v", got, id, err)
+	got, err := Resolve(dir)
+	if err != nil || got != (Ref{Arg: dir, Dir: dir}) {
+		t.Errorf("got %+v, %v", got, err)
 	}
 }
 
@@ -49,15 +49,15 @@ func TestResolveCached(t *testing.T) {
 	for _, id := range []string{"org/name-1.5", "gpt2"} {
 		cache, snapshot := cached(t, id)
 		t.Setenv("HF_HUB_CACHE", cache)
-		dir, got, err := Resolve(id)
-		if err != nil || dir != snapshot || got != id {
-			t.Errorf("%s: got %q, %q, %v", id, dir, got, err)
+		got, err := Resolve(id)
+		if err != nil || got != (Ref{id, snapshot, id}) {
+			t.Errorf("%s: got %+v, %v", id, got, err)
 		}
-		if _, err := os.ReadFile(filepath.Join(dir, "config.json")); err != nil {
+		if _, err := os.ReadFile(filepath.Join(got.Dir, "config.json")); err != nil {
 			t.Error(err)
 		}
-		if _, got, err = Resolve(snapshot); err != nil || got != id {
-			t.Errorf("the snapshot's own path: id %q (%v), want %q", got, err, id)
+		if got, err = Resolve(snapshot); err != nil || got != (Ref{snapshot, snapshot, id}) {
+			t.Errorf("the snapshot's own path: %+v (%v), want id %q", got, err, id)
 		}
 	}
 }
@@ -69,8 +69,8 @@ func TestFolderComesBeforeCache(t *testing.T) {
 	if err := os.MkdirAll("org/name", 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if dir, id, err := Resolve("org/name"); err != nil || dir != "org/name" || id != "" {
-		t.Errorf("got %q, %q, %v", dir, id, err)
+	if got, err := Resolve("org/name"); err != nil || got.Dir != "org/name" || got.ID != "" {
+		t.Errorf("got %+v, %v", got, err)
 	}
 }
 
@@ -125,7 +125,7 @@ func TestErrors(t *testing.T) {
 		{"org/name", strings.Repeat("0", 5000), "5000 bytes, want at most 1024"},
 	} {
 		write(t, filepath.Join(repo, "refs", "main"), test.ref)
-		_, _, err := Resolve(test.arg)
+		_, err := Resolve(test.arg)
 		if err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%q with ref %q: %v, want %q", test.arg, test.ref, err, test.want)
 		}
@@ -136,5 +136,56 @@ func TestErrors(t *testing.T) {
 	}
 	if got := ID(filepath.Dir(snapshot)); got != "" {
 		t.Errorf("the snapshots folder itself has id %q", got)
+	}
+}
+
+func TestNameHidesThePath(t *testing.T) {
+	dir := t.TempDir()
+	snapshot := filepath.Join(dir, "models--org--n", "snapshots", "abc")
+	local := filepath.Join(dir, "my model & more")
+	for _, d := range []string{snapshot, local, filepath.Join(dir, "org", "here")} {
+		if err := os.MkdirAll(d, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Chdir(dir)
+	for arg, want := range map[string]struct{ name, label, absolute string }{
+		"org/here":  {"here", "org/here", filepath.Join(dir, "org", "here")}, // a folder comes before an id
+		local:       {"my model & more", local, local},
+		local + "/": {"my model & more", local + "/", local},
+		snapshot:    {"org/n", "org/n", snapshot},
+		".":         {filepath.Base(dir), ".", dir},
+	} {
+		ref, err := Resolve(arg)
+		if err != nil || ref.Name() != want.name || ref.Label() != want.label {
+			t.Errorf("%q: %q and %q, %v", arg, ref.Name(), ref.Label(), err)
+		}
+		if abs, err := ref.Absolute(); err != nil || abs != want.absolute {
+			t.Errorf("%q: absolute %q, %v", arg, abs, err)
+		}
+	}
+	cached := Ref{Arg: "org/n@v2", Dir: snapshot, ID: "org/n"}
+	if abs, err := cached.Absolute(); err != nil || abs != "org/n@v2" || cached.Name() != "org/n" {
+		t.Errorf("a revision: %q, %v", abs, err)
+	}
+	if got := (Ref{}).Name(); got != "" {
+		t.Errorf("nothing is called %q", got)
+	}
+}
+
+// A file of a cache tells its digest by the blob that it links to.
+func TestDigest(t *testing.T) {
+	dir := t.TempDir()
+	const sum = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+	write(t, filepath.Join(dir, "plain"), "x")
+	for link, target := range map[string]string{"weights": "../../blobs/" + sum, "config": "../../blobs/0123456789abcdef0123456789abcdef01234567", "other": "plain"} {
+		if err := os.Symlink(target, filepath.Join(dir, link)); err != nil {
+			t.Skip(err)
+		}
+	}
+	for name, want := range map[string]string{"weights": sum, "config": "", "other": "", "plain": "", "gone": ""} {
+		if got := Digest(filepath.Join(dir, name)); got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
 	}
 }

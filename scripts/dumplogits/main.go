@@ -8,15 +8,13 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"time"
 
-	"example.com/finetune/loraone/peft"
 	"example.com/finetune/model"
 	"example.com/finetune/model/safetensors"
-	"example.com/finetune/simd"
-	"example.com/finetune/tokenizer"
-	"example.com/finetune/tokenizer/chat"
 	"example.com/finetune/train/data"
+	"example.com/finetune/train/opened"
+	"example.com/finetune/train/recipe"
+	"example.com/finetune/train/rundir"
 )
 
 func main() {
@@ -33,45 +31,32 @@ func main() {
 }
 
 func run(dir, adapter, rows, columns, out string) error {
-	pool := simd.NewPool(0)
-	defer pool.Close()
-	seqs, err := sequences(dir, rows, columns, pool)
-	if err != nil {
-		return err
-	}
-	cfg, err := model.ReadConfig(dir)
-	if err != nil {
-		return err
-	}
-	m, err := model.Load(dir, cfg)
+	m, err := opened.Open(opened.Options{Model: dir, Adapter: adapter, Adjust: func(c *recipe.Config, _ *rundir.Provenance) error {
+		*c = recipe.Default()
+		return nil
+	}})
 	if err != nil {
 		return err
 	}
 	defer m.Close()
-	adapters, err := peft.Load(adapter, cfg)
+	if err := m.Load(); err != nil {
+		return err
+	}
+	seqs, err := sequences(m, rows, columns)
 	if err != nil {
 		return err
 	}
-	e := model.NewEngine(m, pool)
-	adapters.Attach(e)
-	return safetensors.Write(out, dump(e, seqs), nil)
+	return safetensors.Write(out, dump(m.Engine(), seqs), nil)
 }
 
 // sequences reads and tokenises all rows, none cut or dropped.
-func sequences(dir, path, columns string, pool *simd.Pool) ([]model.Sequence, error) {
-	t, err := tokenizer.Load(dir)
-	if err != nil {
-		return nil, err
-	}
-	template, err := chat.Load(dir, "auto", time.Now(), t)
-	if err != nil {
-		return nil, err
-	}
+func sequences(m *opened.Model, path, columns string) ([]model.Sequence, error) {
 	renamed, err := data.ParseColumns(columns)
 	if err != nil {
 		return nil, err
 	}
-	set, err := data.Open(path, renamed, t, data.Options{Template: template, TrainOn: data.Answers, MaxLength: 4096, Overlong: data.Refuse}, pool, nil)
+	options := data.Options{Template: m.Template, TrainOn: data.Answers, MaxLength: 4096, Overlong: data.Refuse}
+	set, err := data.Open(path, renamed, m.Tokenizer, options, m.Pool, nil)
 	if err != nil {
 		return nil, err
 	}

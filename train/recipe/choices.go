@@ -147,7 +147,7 @@ func parse[T ~string](choice *T, text []byte, words ...T) error {
 		list[i] = string(w)
 	}
 	err := fmt.Errorf("%.60q, want one of %s", text, strings.Join(list, ", "))
-	if near := nearest(string(word), list); near != "" {
+	if near := Nearest(string(word), list); near != "" {
 		return hint.Newf(err, "did you mean %s?", near)
 	}
 	return err

@@ -6,6 +6,7 @@ import (
 
 	"example.com/finetune/loraone"
 	"example.com/finetune/model"
+	"example.com/finetune/model/hub"
 	"example.com/finetune/train/optim"
 )
 
@@ -161,14 +162,15 @@ func (r *Recipe) Lora() loraone.Config {
 // Scale returns s, which multiplies the product of B and A in a module of rank lora_r.
 func (r *Recipe) Scale() float64 { return r.Lora().Scale(r.LoraR) }
 
-// Absolute returns the settings with absolute paths, as they are written down. hub is
-// the id of a model in the Hub cache, which stays as it is; "" for a folder.
-func (r *Resolved) Absolute(hub string) (*Resolved, error) {
+// Absolute returns the settings with absolute paths, as they are written down. A model of
+// the Hub keeps its id.
+func (r *Resolved) Absolute(base hub.Ref) (*Resolved, error) {
 	d := *r
-	paths := []*string{&d.Data, &d.OutputDir}
-	if hub == "" || hub != d.Model {
-		paths = append(paths, &d.Model)
+	var err error
+	if d.Model, err = base.Absolute(); err != nil {
+		return nil, err
 	}
+	paths := []*string{&d.Data, &d.OutputDir}
 	if d.TemplateFile() {
 		paths = append(paths, &d.ChatTemplate)
 	}

@@ -4,13 +4,12 @@ import (
 	"encoding"
 	"fmt"
 	"math"
-	"os"
-	"path/filepath"
 	"reflect"
 	"slices"
 	"strconv"
 	"strings"
 
+	"example.com/finetune/internal/files"
 	"example.com/finetune/internal/hint"
 )
 
@@ -48,6 +47,38 @@ func (c *Config) Text(key string) string {
 	return fmt.Sprint(v.Interface())
 }
 
+// Name returns the setting that a key names: underscores for hyphens, and ours for a name
+// that other programs have. What no setting has comes back as it is.
+func Name(key string) string {
+	name := strings.ReplaceAll(key, "-", "_")
+	if own, ok := aliasOf[name]; ok {
+		return own
+	}
+	return name
+}
+
+// Decides reports whether a setting is part of the recipe: whether it may change the
+// result of a run.
+func Decides(key string) bool { return slices.Contains(keysOf[Recipe](), key) }
+
+// Whole reports whether a setting is a whole number.
+func Whole(key string) bool {
+	v, ok := new(Config).value(key)
+	return ok && (v.CanInt() || v.CanUint()) && v.Kind() != reflect.Bool
+}
+
+// Known returns the error of Set for a key that nobody knows, nil for any other.
+func Known(key string) error {
+	name := Name(key)
+	if _, ok := foreign[name]; ok {
+		return nil
+	}
+	if _, ok := new(Config).value(name); !ok {
+		return unknown(key)
+	}
+	return nil
+}
+
 // Switches reports whether a setting is on or off and nothing else.
 func Switches(key string) bool {
 	v, ok := new(Config).value(key)
@@ -61,10 +92,7 @@ func (c *Config) Set(key, text string) error { return c.set(key, text) }
 
 // set is Set for a text, a list of texts, a map of texts or another node of a file.
 func (c *Config) set(key string, value any) error {
-	name := strings.ReplaceAll(key, "-", "_")
-	if own, ok := aliasOf[name]; ok {
-		name = own
-	}
+	name := Name(key)
 	if word, ok := foreign[name]; ok {
 		return c.setForeign(key, word, value)
 	}
@@ -85,7 +113,7 @@ func (c *Config) set(key string, value any) error {
 		return hint.New(hint.Usagef("%s%w", text, err), hint.Of(err))
 	}
 	if slices.Contains(pathKeys, name) {
-		field.SetString(expanded(field.String()))
+		field.SetString(files.Home(field.String()))
 	}
 	return nil
 }
@@ -97,7 +125,7 @@ func unknown(key string) error {
 	for alias := range aliasOf {
 		words = append(words, alias)
 	}
-	near := nearest(strings.ReplaceAll(key, "-", "_"), words)
+	near := Nearest(strings.ReplaceAll(key, "-", "_"), words)
 	if near == "" {
 		return err
 	}
@@ -109,18 +137,6 @@ func unknown(key string) error {
 
 // pathKeys are the settings where ~ is the home folder.
 var pathKeys = []string{"model", "data", "output_dir", "chat_template", "resume_from"}
-
-// expanded replaces a leading ~ by the home folder, as a shell does.
-func expanded(path string) string {
-	if path != "~" && !strings.HasPrefix(path, "~/") {
-		return path
-	}
-	home, err := os.UserHomeDir()
-	if err != nil {
-		return path
-	}
-	return filepath.Join(home, path[1:])
-}
 
 // assign gives a field a value. The text counts as it is typed: 8.5 is no whole
 // number, and 010 and 0x10 are none of those that YAML's versions make of them.
@@ -213,8 +229,8 @@ func wanted(v reflect.Value) string {
 	return "a plain value"
 }
 
-// nearest returns the candidate that a misspelling most likely meant, or "".
-func nearest(word string, candidates []string) string {
+// Nearest returns the candidate that a misspelling most likely meant, or "".
+func Nearest(word string, candidates []string) string {
 	best, least := "", 1+len(word)/3
 	for _, c := range candidates {
 		if d := distance(word, c); d < least || d == least && best != "" && c < best {

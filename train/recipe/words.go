@@ -70,12 +70,16 @@ var (
 	off = []string{"false", "no", "0", "none", "null"}
 )
 
+// sayAdapter answers who wants to train a finished adapter on.
+const sayAdapter = "a run starts from the model itself and not from a finished adapter; --output-dir names the folder of the new one, and --resume resumes a run that was interrupted"
+
 // foreign are the words of other programs.
 var foreign = map[string]word{
 	"packing":      {idle: off, taken: true, say: "sequences lie end to end without padding anyway"},
 	"lora_dropout": {idle: []string{"0", "0.0"}, taken: true, say: "it is trained without dropout, so that runs depend on their data alone; weight_decay is the regulariser here"},
 
-	"adapter":                   {idle: []string{"lora"}, say: "adapters are LoRA's; --output-dir names their folder"},
+	"adapter":                   {idle: []string{"lora"}, say: sayAdapter},
+	"adapter_name_or_path":      {say: sayAdapter},
 	"finetuning_type":           {idle: []string{"lora"}, say: "only LoRA adapters are trained"},
 	"fine_tune_type":            {idle: []string{"lora"}, say: "only LoRA adapters are trained"},
 	"use_peft":                  {idle: on, say: "only LoRA adapters are trained"},

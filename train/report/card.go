@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"math"
-	"os"
 	"path/filepath"
 	"strings"
 	"unicode"
@@ -19,8 +18,9 @@ func Card(c *recipe.Config, p *rundir.Provenance, split bool) []byte {
 	var b bytes.Buffer
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	line("---\n%s", rundir.CardMark)
-	base := tame(shortName(p.Base.Name))
-	if hubID(p.Base.Name) && base == p.Base.Name {
+	ref := p.BaseRef()
+	base := tame(ref.Name())
+	if ref.ID != "" && base == ref.ID {
 		line("base_model: %s", base)
 	}
 	line("tags:\n- lora\n- finetune\n---\n")
@@ -33,7 +33,7 @@ func Card(c *recipe.Config, p *rundir.Provenance, split bool) []byte {
 	}
 	line("![Loss](%s)\n", rundir.PlotFile)
 	cardData(line, p, split)
-	line("## Settings\n\n```yaml\n%s```\n", bytes.ReplaceAll(cardSettings(c), []byte("```"), []byte("'''")))
+	line("## Settings\n\n```yaml\n%s```\n", bytes.ReplaceAll(cardSettings(c, base), []byte("```"), []byte("'''")))
 	cardUse(line, base)
 	return b.Bytes()
 }
@@ -83,10 +83,11 @@ func describe(c *recipe.Config) string {
 		c.Init.Method().Title, c.LoraR, c.LoraAlpha, c.Scale(), c.TargetModules, c.Kind().Title)
 }
 
-// cardSettings are run.yaml without the folders of the machine it ran on.
-func cardSettings(c *recipe.Config) []byte {
+// cardSettings are run.yaml without the folders of the machine it ran on. base is what
+// others call the model.
+func cardSettings(c *recipe.Config, base string) []byte {
 	d := *c
-	d.Model, d.Data, d.OutputDir = shortName(d.Model), filepath.Base(d.Data), filepath.Base(d.OutputDir)
+	d.Model, d.Data, d.OutputDir = base, filepath.Base(d.Data), filepath.Base(d.OutputDir)
 	if d.TemplateFile() {
 		d.ChatTemplate = filepath.Base(d.ChatTemplate)
 	}
@@ -95,18 +96,6 @@ func cardSettings(c *recipe.Config) []byte {
 		panic(fmt.Sprintf("report: %v", err))
 	}
 	return text
-}
-
-// hubID reports whether a model's name is owner/name rather than a folder's path.
-func hubID(name string) bool {
-	owner, model, ok := strings.Cut(name, "/")
-	return ok && owner != "" && model != "" && !strings.ContainsAny(model, `/\`) && owner[0] != '.' && owner[0] != '~' && !isFolder(name)
-}
-
-// isFolder reports whether a model's folder is meant.
-func isFolder(name string) bool {
-	_, err := os.Stat(filepath.Join(name, "config.json"))
-	return err == nil
 }
 
 // tame makes a name of somebody's file fit into a page: what would end its line, its
@@ -118,12 +107,4 @@ func tame(name string) string {
 		}
 		return r
 	}, name)
-}
-
-// shortName is a Hub id, or the last part of a folder's path.
-func shortName(name string) string {
-	if hubID(name) {
-		return name
-	}
-	return filepath.Base(name)
 }

@@ -129,13 +129,9 @@ func (f frame) line(b *bytes.Buffer, class string, width float64, list []point) 
 	fmt.Fprintf(b, `<polyline class="%s" fill="none" stroke-width="%g" stroke-linejoin="round" points="%s"/>`+"\n", class, width, strings.Join(points, " "))
 }
 
-// axes draws grid lines and numbers.
+// axes draws grid lines, and numbers of losses and steps.
 func (f frame) axes(b *bytes.Buffer) {
-	for _, v := range ticks(f.y0, f.y1, 6) {
-		y := px(f.y(v))
-		fmt.Fprintf(b, `<line class="grid" x1="%d" y1="%s" x2="%d" y2="%[2]s"/><text class="quiet" x="%[4]d" y="%[2]s" text-anchor="end" dy="4">%[5]s</text>`+"\n",
-			plotLeft, y, plotRight, plotLeft-8, number(v))
-	}
+	f.grid(b)
 	for _, v := range ticks(f.x0, f.x1, 8) {
 		if v != math.Trunc(v) {
 			continue // steps are whole
@@ -144,8 +140,18 @@ func (f frame) axes(b *bytes.Buffer) {
 		fmt.Fprintf(b, `<line class="axis" x1="%s" y1="%d" x2="%[1]s" y2="%[3]d"/><text class="quiet" x="%[1]s" y="%[4]d" text-anchor="middle">%[5]s</text>`+"\n",
 			x, plotBottom, plotBottom+5, plotBottom+20, number(v))
 	}
+	fmt.Fprintf(b, `<text class="quiet" x="%d" y="%d" text-anchor="end">step</text>`+"\n", plotRight, plotBottom+40)
+}
+
+// grid draws the lines and numbers of losses.
+func (f frame) grid(b *bytes.Buffer) {
+	for _, v := range ticks(f.y0, f.y1, 6) {
+		y := px(f.y(v))
+		fmt.Fprintf(b, `<line class="grid" x1="%d" y1="%s" x2="%d" y2="%[2]s"/><text class="quiet" x="%[4]d" y="%[2]s" text-anchor="end" dy="4">%[5]s</text>`+"\n",
+			plotLeft, y, plotRight, plotLeft-8, number(v))
+	}
 	fmt.Fprintf(b, `<line class="axis" x1="%d" y1="%d" x2="%d" y2="%[2]d"/>`+"\n", plotLeft, plotBottom, plotRight)
-	fmt.Fprintf(b, `<text class="quiet" x="%d" y="%d" text-anchor="end">step</text><text class="quiet" x="8" y="%d">loss</text>`+"\n", plotRight, plotBottom+40, plotTop-8)
+	fmt.Fprintf(b, `<text class="quiet" x="8" y="%d">loss</text>`+"\n", plotTop-8)
 }
 
 // ticks returns round numbers in [lo,hi], about n of them.

@@ -4,6 +4,7 @@
 //
 //	adapter_config.json  adapter_model.safetensors   the adapter, as PEFT loads it
 //	README.md  loss.svg  finetune.json               what describes it
+//	heldout.jsonl                                    the loss that it has on each validation row
 //	run.yaml  metrics.jsonl                          the run's settings and figures
 //	checkpoints/step-000120/                         what a run is resumed from
 //

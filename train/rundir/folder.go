@@ -20,6 +20,7 @@ const (
 	SettingsFile   = "run.yaml"
 	MetricsFile    = "metrics.jsonl"
 	ProvenanceFile = "finetune.json"
+	HeldOutFile    = "heldout.jsonl"
 	PlotFile       = "loss.svg"
 	CheckpointsDir = "checkpoints"
 )
@@ -205,7 +206,7 @@ func (d *Dir) keepAdapter() (kept bool, err error) {
 	if HasAdapter(d.path) {
 		return true, d.Write(unfinishedFile, []byte(unfinishedText))
 	}
-	return false, d.remove(AdapterConfig, AdapterWeights, ProvenanceFile, unfinishedFile)
+	return false, d.remove(AdapterConfig, AdapterWeights, ProvenanceFile, HeldOutFile, unfinishedFile)
 }
 
 // clear removes what an earlier run has left, but for an adapter that is kept and what

@@ -1,9 +1,13 @@
 package rundir
 
 import (
+	"fmt"
 	"path/filepath"
 
+	"example.com/finetune/internal/files"
 	"example.com/finetune/loraone"
+	"example.com/finetune/model/hub"
+	"example.com/finetune/simd"
 	"example.com/finetune/train/data"
 	"example.com/finetune/train/recipe"
 )
@@ -26,6 +30,8 @@ type Summary struct {
 	StoppedEarly bool    `json:"stopped_early,omitempty"`
 	Tokens       int     `json:"tokens"`
 	Seconds      float64 `json:"seconds"`
+
+	AllocatedBytes int64 `json:"allocated_bytes,omitempty"` // at the highest, as planned, beside the mapped weights
 }
 
 // A FileHash is a file's name and SHA-256, which for a weight file of the Hub is the
@@ -33,6 +39,21 @@ type Summary struct {
 type FileHash struct {
 	Name   string `json:"name"`
 	SHA256 string `json:"sha256"`
+}
+
+// Hash returns the hashes of a model's files, which it reads side by side.
+func Hash(paths []string, p *simd.Pool) ([]FileHash, error) {
+	list, errs := make([]FileHash, len(paths)), make([]error, len(paths))
+	p.Run(len(paths), func(_, i int) {
+		list[i].Name = filepath.Base(paths[i])
+		list[i].SHA256, errs[i] = files.SHA256(paths[i])
+	})
+	for _, err := range errs {
+		if err != nil {
+			return nil, fmt.Errorf("hashing the model: %w", err)
+		}
+	}
+	return list, nil
 }
 
 // A Provenance is finetune.json: where an adapter comes from.
@@ -43,7 +64,7 @@ type Provenance struct {
 	Kernels  string `json:"kernels"`
 
 	Base struct {
-		Name         string     `json:"name"` // base_model_name_or_path
+		Name         string     `json:"name"` // its id on the Hub, else Dir
 		Dir          string     `json:"dir"`
 		Files        []FileHash `json:"files"`
 		ChatTemplate bool       `json:"chat_template"` // the rows went through one
@@ -62,6 +83,14 @@ type Provenance struct {
 	Parameters int `json:"parameters"`
 
 	Init *loraone.StartReport `json:"init,omitempty"`
+}
+
+// BaseRef is the base as it was found then.
+func (p *Provenance) BaseRef() hub.Ref {
+	if filepath.IsAbs(p.Base.Name) || !hub.IsID(p.Base.Name) {
+		return hub.Ref{Arg: p.Base.Name, Dir: p.Base.Name}
+	}
+	return hub.Ref{Arg: p.Base.Name, Dir: p.Base.Dir, ID: p.Base.Name}
 }
 
 // ReadProvenance reads finetune.json of an adapter's folder.

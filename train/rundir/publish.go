@@ -3,6 +3,7 @@ package rundir
 import (
 	"encoding/json"
 	"os"
+	"slices"
 
 	"example.com/finetune/internal/files"
 )
@@ -38,6 +39,11 @@ func (d *Dir) Publish(pages []Page, place func() error) error {
 	}
 	for _, f := range drafts {
 		if err := f.Commit(); err != nil {
+			return err
+		}
+	}
+	if !slices.ContainsFunc(pages, func(p Page) bool { return p.Name == HeldOutFile }) {
+		if err := d.remove(HeldOutFile); err != nil { // of the run before
 			return err
 		}
 	}

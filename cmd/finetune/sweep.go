@@ -1,0 +1,313 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+
+	"example.com/finetune/internal/hint"
+	"example.com/finetune/train"
+	"example.com/finetune/train/recipe"
+	"example.com/finetune/train/report"
+	"example.com/finetune/train/sweep"
+)
+
+type sweepCommand struct {
+	File string `arg:"" placeholder:"FILE" help:"The sweep: base, output_dir, grid, variants, random, seeds, baseline, stop."`
+
+	Jobs  int  `short:"j" default:"1" placeholder:"N" help:"Runs at a time (default ${default}). Threads and the budget of memory are divided; no result depends on it."`
+	Retry bool `help:"Run failed ones again as well."`
+	Yes   bool `help:"More than 500 runs are meant, or the folder is this sweep's though its file had another name."`
+
+	List   bool `xor:"what" help:"Show every run with its plan, and run nothing."`
+	Status bool `xor:"what" help:"Show how far every run is, whatever runs them."`
+	Index  *int `xor:"what" placeholder:"I" help:"Run number I alone, from 0: what an engine's task does."`
+
+	Of      string `placeholder:"LIST" help:"With --index: I is the place in this list of numbers."`
+	Threads int    `placeholder:"N" help:"Threads of all runs at work together (default: all cores)."`
+	Engine  string `enum:"local,slurm,kubernetes" default:"local" placeholder:"NAME" help:"local, slurm (one array job) or kubernetes (one Indexed Job)."`
+	Print   bool   `help:"Print what the engine would be given, and submit nothing."`
+	PerTask int    `default:"1" placeholder:"K" help:"Runs in one task of slurm, one after the other (default ${default})."`
+}
+
+func (sweepCommand) Help() string {
+	return `Runs every combination that a file names, each in a folder of its own, and compares them. Typed again it does what is missing: ` +
+		`a run that was interrupted, or killed, is resumed to the same bits. A run that fails does not end the others.
+
+For example, a file sweep.yaml of 18 runs:
+
+    base: {model: SmolLM2-135M-Instruct, data: folder, max_steps: 60}
+    output_dir: runs
+    grid: {lora_r: [8, 16, 32]}
+    variants:
+      loraone: {}
+      lora: {init: lora, optimizer: adamw, learning_rate: 0.002}
+    seeds: [1, 2, 3]
+    baseline: {variant: lora}
+
+    finetune sweep sweep.yaml --list
+    finetune sweep sweep.yaml --jobs 2
+    finetune sweep sweep.yaml --engine slurm --print
+    finetune report runs --html report.html
+`
+}
+
+// Run reads the file, checks every run, and starts what is missing.
+func (c *sweepCommand) Run(u *ui) error {
+	if c.Jobs < 1 || c.PerTask < 1 || c.Threads < 0 {
+		return hint.Usagef("--jobs, --per-task and --threads want counts")
+	}
+	f, err := sweep.Read(c.File)
+	if err != nil {
+		return err
+	}
+	tellNotes(u, &f.Base)
+	if n := f.Count(); n > sweep.MostUnasked && !c.Yes {
+		return hint.New(hint.Usagef("%s: %s: is that meant?", c.File, many(n, "run")), "--yes runs them")
+	}
+	runs, err := f.Runs()
+	if err != nil {
+		return err
+	}
+	if c.Index != nil {
+		return c.one(u, f, runs)
+	}
+	plans, err := c.check(u, f, runs)
+	if err != nil {
+		return err
+	}
+	defer plans.close()
+	if c.List {
+		return c.list(u, runs, plans)
+	}
+	s, err := sweep.Open(f, runs, today(), c.Yes)
+	if err != nil {
+		return err
+	}
+	if err := tellStrangers(u, s); err != nil {
+		return err
+	}
+	switch {
+	case c.Status:
+		return printStatus(u, s, plans)
+	case c.Engine != "local":
+		return c.submit(u, s, plans)
+	}
+	return c.local(u, s, plans)
+}
+
+// tellStrangers names the folders that no longer belong to the sweep.
+func tellStrangers(u *ui, s *sweep.Sweep) error {
+	list, err := s.Strangers()
+	for _, name := range list {
+		u.warnf("%s is no run of %s any more", filepath.Join(s.OutputDir, name), s.Path)
+	}
+	return err
+}
+
+// share divides the machine among the runs that are at work together.
+func (c *sweepCommand) share(runs []*sweep.Run, jobs int) {
+	for _, r := range runs {
+		all := cmp.Or(c.Threads, r.Config.Threads, runtime.NumCPU())
+		r.Config.Threads = max(1, all/jobs)
+		r.Config.Memory /= recipe.Size(jobs)
+	}
+}
+
+// one runs one run, as the tasks of an engine do.
+func (c *sweepCommand) one(u *ui, f *sweep.File, runs []*sweep.Run) error {
+	i := *c.Index
+	if c.Of != "" {
+		list := strings.Split(c.Of, ",")
+		if i < 0 || i >= len(list) {
+			return hint.Usagef("--index is %d of %d numbers", i, len(list))
+		}
+		n, err := strconv.Atoi(list[i])
+		if err != nil {
+			return hint.Usagef("--of: %.40q is no number", list[i])
+		}
+		i = n
+	}
+	if i < 0 || i >= len(runs) {
+		return hint.Usagef("--index is %d, the sweep has %s, from 0", i, many(len(runs), "run"))
+	}
+	c.share(runs, 1)
+	s, err := sweep.Open(f, runs, today(), c.Yes)
+	if err != nil {
+		return err
+	}
+	ctx, done := stopSignals(u)
+	defer done()
+	r := c.runner(s, func(e any) { tellEvent(u, s, e) }, nil)
+	interrupted, err := r.One(ctx, runs[i])
+	if interrupted {
+		return errInterrupted
+	}
+	return err
+}
+
+// runner runs the sweep's runs as processes of this program.
+func (c *sweepCommand) runner(s *sweep.Sweep, told func(any), plans *sweepPlans) *sweep.Runner {
+	return &sweep.Runner{
+		Sweep: s, Jobs: c.Jobs, Retry: c.Retry, Report: told,
+		Command: func(r *sweep.Run, settings string) *exec.Cmd {
+			exe, err := os.Executable()
+			if err != nil {
+				exe = os.Args[0]
+			}
+			return exec.Command(exe, "train", "--config", settings, "--resume", "--progress", "log")
+		},
+		Length: func(r *sweep.Run) (steps, evalEvery int) {
+			p := plans.of[r]
+			return p.Steps, p.EvalEvery
+		},
+	}
+}
+
+// local runs what is missing here, to the end, and prints the comparison.
+func (c *sweepCommand) local(u *ui, s *sweep.Sweep, plans *sweepPlans) error {
+	plans.close() // what the runs need themselves
+	ctx, done := stopSignals(u)
+	defer done()
+	table := newSweepTable(u, s, plans)
+	r := c.runner(s, table.tell, plans)
+	result, err := r.Run(ctx)
+	table.end()
+	if err != nil {
+		return err
+	}
+	if result.Interrupted {
+		u.line(levelError, "finetune: interrupted; what was running is saved. Resume with: "+program()+" sweep "+quote(c.File))
+		return errInterrupted
+	}
+	runs, err := report.ReadRuns([]string{s.OutputDir})
+	if err != nil {
+		return err
+	}
+	if err := u.printf("%s", report.Compare(runs).Text()); err != nil {
+		return err
+	}
+	return c.failed(s, result)
+}
+
+// failed is the error of a sweep with runs that did not get done.
+func (c *sweepCommand) failed(s *sweep.Sweep, result *sweep.Result) error {
+	if len(result.Failed)+len(result.Killed) == 0 {
+		return nil
+	}
+	var lines []string
+	for _, r := range result.Failed {
+		st, _ := s.Status(r) // what can be read of it
+		lines = append(lines, fmt.Sprintf("%s failed: %s", r.Name, cmp.Or(st.Failure, "see "+s.Log(r))))
+	}
+	for _, r := range result.Killed {
+		lines = append(lines, r.Name+" was ended by somebody else; typed again it is resumed")
+	}
+	err := fmt.Errorf("%d of %s not done\n%s", len(lines), many(len(s.Runs), "run"), strings.Join(lines, "\n"))
+	if len(result.Failed) > 0 {
+		return hint.New(err, "--retry runs failed ones again")
+	}
+	return err
+}
+
+// A sweepPlans is the plan of every run, and what a trial of one needs.
+type sweepPlans struct {
+	of   map[*sweep.Run]*train.Plan
+	rows map[string]*readRows // by what decides them
+}
+
+// readRows are the rows of some runs.
+type readRows struct {
+	*job
+	held int64 // bytes that this program holds
+}
+
+// check opens model and data of every run, and plans it. All mistakes are reported together.
+func (c *sweepCommand) check(u *ui, f *sweep.File, runs []*sweep.Run) (*sweepPlans, error) {
+	jobs := c.Jobs
+	if c.Engine != "local" {
+		jobs = 1
+	}
+	c.share(runs, jobs)
+	p := &sweepPlans{of: map[*sweep.Run]*train.Plan{}, rows: map[string]*readRows{}}
+	var found []error
+	told := map[string]bool{}
+	for _, r := range runs {
+		err := p.plan(u, r)
+		if err == nil && f.Stop != nil {
+			for i := range f.Stop.At {
+				if _, e := f.Stop.Rung(i, p.of[r].Steps, p.of[r].EvalEvery); e != nil {
+					err = e
+					break
+				}
+			}
+		}
+		if err != nil && !told[err.Error()] {
+			told[err.Error()] = true
+			found = append(found, hint.New(hint.Usagef("%s: %w", r.Label(), err), hint.Of(err)))
+		}
+	}
+	if err := recipe.Together(found); err != nil {
+		p.close()
+		return nil, err
+	}
+	return p, nil
+}
+
+// plan plans a run. Rows are read once for all runs that read them alike.
+func (p *sweepPlans) plan(u *ui, r *sweep.Run) error {
+	j, err := p.read(u, r)
+	if err != nil {
+		return err
+	}
+	if err := r.Config.Lora().Check(j.Config); err != nil {
+		return err
+	}
+	if r.Config.EarlyStopping > 0 && j.data.Valid == nil {
+		return errors.New("early_stopping_patience needs validation rows")
+	}
+	plan, err := train.NewPlan(r.Config, j.Config, j.data.Train, j.data.Valid, j.held)
+	p.of[r] = &plan
+	return err
+}
+
+// read returns the rows of a run.
+func (p *sweepPlans) read(u *ui, r *sweep.Run) (*readRows, error) {
+	key := rowsKey(r)
+	if rows, ok := p.rows[key]; ok {
+		return rows, nil
+	}
+	j, err := newJob(r.Config)
+	if err != nil {
+		return nil, err
+	}
+	if err := j.readRows(u); err != nil {
+		j.close()
+		return nil, err
+	}
+	p.rows[key] = &readRows{j, heldBytes()}
+	return p.rows[key], nil
+}
+
+// rowsKey tells runs apart that read other rows, or read them in another way. A split by
+// the seed has other rows and as many.
+func rowsKey(r *sweep.Run) string {
+	var parts []string
+	for _, key := range []string{"model", "data", "max_length", "overlong", "train_on", "chat_template", "map", "val_split"} {
+		parts = append(parts, r.Config.Text(key))
+	}
+	return strings.Join(parts, "\x00")
+}
+
+func (p *sweepPlans) close() {
+	for _, rows := range p.rows {
+		rows.close()
+	}
+	clear(p.rows)
+}

@@ -1,0 +1,18 @@
+// Package generate makes text with a model: a prompt becomes tokens, the tokens go
+// through the engine, and what the model says is handed on as it comes. It does not
+// know where the model was found, nor who reads the text.
+//
+// A [Generator] belongs to one engine. A [Prompt] is what the model is to go on from,
+// with the tokens that end its answer, which train/data knows: every eos_token_id of
+// generation_config.json or config.json, the tokenizer's EOS, and what a chat template
+// puts behind an answer.
+//
+// Decisions:
+//
+//   - The keys and values of the last text stay. A prompt that begins with the same
+//     tokens computes the others alone: a conversation is rendered anew for each
+//     message, since templates write earlier messages differently later, and shares
+//     what stayed the same. No bit depends on it.
+//   - Logits that are not numbers end the text with an error: a damaged model is not to
+//     babble.
+package generate

@@ -1,0 +1,299 @@
+package report
+
+import (
+	"cmp"
+	"math"
+	"slices"
+
+	"gonum.org/v1/gonum/stat"
+	"gonum.org/v1/gonum/stat/distuv"
+
+	"example.com/finetune/train/rundir"
+	"example.com/finetune/train/sweep"
+)
+
+// A Comparison is what runs come to, by configuration, the best first.
+type Comparison struct {
+	Configurations []*Configuration
+	Baseline       *Configuration // nil where nothing is finished
+	Validated      bool           // losses are those of validation rows; else of training
+	Axes           []Axis
+	Runs           []*Run
+	Findings       []string // what a reader should conclude
+	Limits         []string // what the data do not show
+
+	named int // finished configurations to choose the baseline from
+}
+
+// A Configuration is a recipe apart from its seed, and its runs.
+type Configuration struct {
+	Label    string
+	Runs     []*Run
+	Done     []*Run // those that are finished, by seed
+	Mean, SD float64
+	BestStep float64 // the mean
+	Seconds  float64 // the mean
+	Pace     float64 // tokens per second of training, the mean
+	Bytes    int64   // allocated beside the mapped weights, the most
+	Against  *Difference
+}
+
+// A Difference is that of a loss to the baseline's, with a 95 % interval: Student's t of
+// the differences of the pairs.
+type Difference struct {
+	Mean, Low, High float64
+	Pairs           int
+	ByRows          bool // pairs are held-out rows of one seed; else seeds
+}
+
+// Clear reports whether the interval holds no 0.
+func (d *Difference) Clear() bool { return d != nil && (d.Low > 0 || d.High < 0) }
+
+// Known reports whether there is an interval at all.
+func (d *Difference) Known() bool { return d != nil && !math.IsNaN(d.Low) }
+
+// An Axis is a setting that differs between configurations, with its values: numbers in
+// their order.
+type Axis struct {
+	Key    string
+	Values []string
+}
+
+// Compare compares runs.
+func Compare(runs *Runs) *Comparison {
+	c := &Comparison{Runs: runs.List, Validated: true}
+	for _, r := range runs.List {
+		c.configuration(r.Configuration).Runs = append(c.configuration(r.Configuration).Runs, r)
+		if r.Finished() && !r.Provenance.Validated {
+			c.Validated = false
+		}
+	}
+	for _, g := range c.Configurations {
+		g.summarise()
+	}
+	c.Baseline = c.baseline(runs.Baseline)
+	for _, g := range c.Configurations {
+		if c.Baseline != nil && g != c.Baseline {
+			g.Against = Differ(g, c.Baseline)
+		}
+	}
+	slices.SortStableFunc(c.Configurations, func(a, b *Configuration) int {
+		if x, y := len(a.Done) == 0, len(b.Done) == 0; x || y {
+			return cmp.Compare(order(x), order(y))
+		}
+		return cmp.Compare(a.Mean, b.Mean)
+	})
+	c.axes(runs)
+	c.conclude()
+	return c
+}
+
+func order(last bool) int {
+	if last {
+		return 1
+	}
+	return 0
+}
+
+// configuration returns the one with a label, which may be new.
+func (c *Comparison) configuration(label string) *Configuration {
+	for _, g := range c.Configurations {
+		if g.Label == label {
+			return g
+		}
+	}
+	g := &Configuration{Label: label}
+	c.Configurations = append(c.Configurations, g)
+	return g
+}
+
+// baseline returns the best finished configuration of those named, else the first.
+func (c *Comparison) baseline(labels []string) (best *Configuration) {
+	for _, g := range c.Configurations {
+		switch {
+		case len(g.Done) == 0:
+		case len(labels) == 0:
+			return g
+		case slices.Contains(labels, g.Label):
+			if c.named++; best == nil || g.Mean < best.Mean {
+				best = g
+			}
+		}
+	}
+	return best
+}
+
+// summarise takes the means over the finished runs.
+func (g *Configuration) summarise() {
+	for _, r := range g.Runs {
+		if r.Finished() {
+			g.Done = append(g.Done, r)
+		}
+	}
+	slices.SortStableFunc(g.Done, func(a, b *Run) int { return cmp.Compare(a.Recipe.Seed, b.Recipe.Seed) })
+	var losses, steps, seconds, paces []float64
+	for _, r := range g.Done {
+		losses = append(losses, r.Loss())
+		steps = append(steps, float64(r.Provenance.BestStep))
+		seconds = append(seconds, r.Provenance.Seconds)
+		paces = append(paces, Pace(r.Status.Metrics))
+		g.Bytes = max(g.Bytes, r.Provenance.AllocatedBytes)
+	}
+	g.Mean, g.SD = stat.MeanStdDev(losses, nil) // NaN of too few
+	g.BestStep, g.Seconds, g.Pace = stat.Mean(steps, nil), stat.Mean(seconds, nil), stat.Mean(paces, nil)
+}
+
+// Pace returns the tokens of training per second of training, evaluations apart; 0 where
+// the figures do not say.
+func Pace(lines []rundir.Metric) float64 {
+	tokens, seconds, before := 0.0, 0.0, 0
+	for _, m := range lines {
+		if m.Loss == nil {
+			continue
+		}
+		if m.TokensPerSecond > 0 {
+			n := float64(m.Tokens - before)
+			tokens += n
+			seconds += n / m.TokensPerSecond
+		}
+		before = m.Tokens
+	}
+	if seconds == 0 {
+		return 0
+	}
+	return tokens / seconds
+}
+
+// Differ returns the loss of a minus that of b, paired by seed; where they share one seed
+// alone, paired by held-out row. Nil where they share none.
+func Differ(a, b *Configuration) *Difference {
+	var pairs [][2]*Run
+	for _, x := range a.Done {
+		for _, y := range b.Done {
+			if x.Recipe.Seed == y.Recipe.Seed {
+				pairs = append(pairs, [2]*Run{x, y})
+				break
+			}
+		}
+	}
+	switch len(pairs) {
+	case 0:
+		return nil
+	case 1:
+		return byRows(pairs[0][0], pairs[0][1])
+	}
+	differences := make([]float64, len(pairs))
+	for i, p := range pairs {
+		differences[i] = p[0].Loss() - p[1].Loss()
+	}
+	mean, sd := stat.MeanStdDev(differences, nil)
+	return interval(mean, sd/math.Sqrt(float64(len(pairs))), len(pairs))
+}
+
+// interval is the mean ± t of 97.5 % with pairs-1 degrees of freedom times its standard
+// error.
+func interval(mean, se float64, pairs int) *Difference {
+	half := se * distuv.StudentsT{Mu: 0, Sigma: 1, Nu: float64(pairs - 1)}.Quantile(0.975)
+	return &Difference{Mean: mean, Low: mean - half, High: mean + half, Pairs: pairs}
+}
+
+// byRows compares two runs on the rows that both were measured on. The loss per token is a
+// ratio of sums, D = Σd/Σw with the nats d and the tokens w of a row; its standard error is
+// that of the residuals d − D·w (Cochran 1977, Sampling Techniques, §6.3).
+func byRows(a, b *Run) *Difference {
+	d := &Difference{Mean: a.Loss() - b.Loss(), Low: math.NaN(), High: math.NaN(), Pairs: 1}
+	if !sameRows(a, b) {
+		return d
+	}
+	n := len(a.HeldOut)
+	nats, tokens := make([]float64, n), make([]float64, n)
+	for i, x := range a.HeldOut {
+		nats[i], tokens[i] = x.Nats-b.HeldOut[i].Nats, float64(x.Tokens)
+	}
+	weight := stat.Mean(tokens, nil)
+	ratio := stat.Mean(nats, nil) / weight
+	squares := 0.0
+	for i := range nats {
+		e := nats[i] - float64(ratio*tokens[i])
+		squares += float64(e * e)
+	}
+	se := math.Sqrt(squares/float64(n-1)/float64(n)) / weight
+	d = interval(ratio, se, n)
+	d.ByRows = true
+	return d
+}
+
+// axes finds the settings that differ between configurations, but for those that follow
+// from another: β₁ from the optimizer, the optimizer from the variant.
+func (c *Comparison) axes(runs *Runs) {
+	var axes []Axis
+	if variants := variantsOf(runs.List); len(variants) > 1 {
+		axes = append(axes, Axis{"variant", variants})
+	}
+	keys := runs.differing()
+	slices.SortStableFunc(keys, func(a, b string) int { return cmp.Compare(order(!causes(a)), order(!causes(b))) })
+	for _, key := range keys {
+		var values []string
+		for _, r := range runs.List {
+			if v := r.text(key); r.Begun && !slices.Contains(values, v) {
+				values = append(values, v)
+			}
+		}
+		slices.SortStableFunc(values, byNumber)
+		axes = append(axes, Axis{key, values})
+	}
+	for _, a := range axes {
+		if !slices.ContainsFunc(c.Axes, func(of Axis) bool { return c.follows(a, of) }) {
+			c.Axes = append(c.Axes, a)
+		}
+	}
+}
+
+// causes reports whether other settings have their defaults by this one.
+func causes(key string) bool { return key == "init" || key == "optimizer" || key == "target_modules" }
+
+// follows reports whether the value on one axis is known from that on another.
+func (c *Comparison) follows(a, of Axis) bool {
+	known := map[string]string{}
+	for _, g := range c.Configurations {
+		v, cause := g.value(a), g.value(of)
+		if before, ok := known[cause]; ok && before != v {
+			return false
+		}
+		known[cause] = v
+	}
+	return true
+}
+
+func variantsOf(runs []*Run) (list []string) {
+	for _, r := range runs {
+		if r.Variant != "" && !slices.Contains(list, r.Variant) {
+			list = append(list, r.Variant)
+		}
+	}
+	return list
+}
+
+// value is what a configuration has on an axis, "" before any of its runs has begun.
+func (g *Configuration) value(a Axis) string {
+	if a.Key == "variant" {
+		return g.Runs[0].Variant
+	}
+	for _, r := range g.Runs {
+		if r.Begun {
+			return r.text(a.Key)
+		}
+	}
+	return ""
+}
+
+// missing counts the runs that are not finished, by how they are.
+func (c *Comparison) missing() map[sweep.State]int {
+	counts := map[sweep.State]int{}
+	for _, r := range c.Runs {
+		if !r.Finished() {
+			counts[r.Status.State]++
+		}
+	}
+	return counts
+}

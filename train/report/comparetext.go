@@ -1,0 +1,219 @@
+package report
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"example.com/finetune/train/recipe"
+	"example.com/finetune/train/sweep"
+)
+
+// columns are the titles of the table's columns.
+func (c *Comparison) columns() []string {
+	return []string{"configuration", "runs", c.lossName(), "best step", "time", "tokens/s", "memory", "against the baseline (95 %)"}
+}
+
+// cells are a configuration's line of the table.
+func (c *Comparison) cells(g *Configuration) []string {
+	runs := strconv.Itoa(len(g.Done))
+	if len(g.Done) < len(g.Runs) {
+		runs += fmt.Sprintf(" of %d", len(g.Runs))
+	}
+	if len(g.Done) == 0 {
+		return []string{g.Label, runs, g.unfinished(), "", "", "", "", ""}
+	}
+	loss := fmt.Sprintf("%.4f", g.Mean)
+	if len(g.Done) > 1 {
+		loss += fmt.Sprintf(" ± %.4f", g.SD)
+	}
+	return []string{
+		g.Label, runs, loss, fmt.Sprintf("%.0f", g.BestStep), clock(g.Seconds), Count(int(g.Pace)),
+		fmt.Sprintf("%.0f MB", float64(g.Bytes)/1e6), c.against(g),
+	}
+}
+
+// unfinished says where a configuration without a result is.
+func (g *Configuration) unfinished() string {
+	r := g.Runs[0]
+	text := string(r.Status.State)
+	if r.Status.Loss != 0 {
+		text += fmt.Sprintf(" at step %d with %.4f", r.Status.Step, r.Status.Loss)
+	}
+	return text
+}
+
+func (c *Comparison) against(g *Configuration) string {
+	switch d := g.Against; {
+	case g == c.Baseline:
+		return "baseline"
+	case d == nil:
+		return "no seed in common"
+	case !d.Known():
+		return fmt.Sprintf("%+.4f", d.Mean)
+	default:
+		text := fmt.Sprintf("%+.4f (%+.4f to %+.4f)", d.Mean, d.Low, d.High)
+		if d.ByRows {
+			text += " over rows"
+		}
+		return text
+	}
+}
+
+// clock is a time in the unit that suits it.
+func clock(seconds float64) string {
+	switch d := time.Duration(seconds * float64(time.Second)); {
+	case d < time.Minute:
+		return fmt.Sprintf("%.1f s", seconds)
+	case d < time.Hour:
+		return fmt.Sprintf("%.1f min", d.Minutes())
+	default:
+		return fmt.Sprintf("%.1f h", d.Hours())
+	}
+}
+
+// table is the titles and all lines.
+func (c *Comparison) table() [][]string {
+	rows := [][]string{c.columns()}
+	for _, g := range c.Configurations {
+		rows = append(rows, c.cells(g))
+	}
+	return rows
+}
+
+// Text is the comparison for a terminal.
+func (c *Comparison) Text() string {
+	var b strings.Builder
+	rows := c.table()
+	width := make([]int, len(rows[0]))
+	for _, row := range rows {
+		for i, cell := range row {
+			width[i] = max(width[i], utf8.RuneCountInString(cell))
+		}
+	}
+	for _, row := range rows {
+		line := ""
+		for i, cell := range row {
+			line += cell + strings.Repeat(" ", width[i]-utf8.RuneCountInString(cell)+2)
+		}
+		b.WriteString(strings.TrimRight(line, " ") + "\n")
+	}
+	c.words(&b, "", "  ")
+	return b.String()
+}
+
+// words writes what to conclude, and what not.
+func (c *Comparison) words(b *strings.Builder, heading, item string) {
+	for _, part := range []struct {
+		title string
+		lines []string
+	}{{"What this shows", c.Findings}, {"What it does not show", c.Limits}} {
+		if len(part.lines) > 0 {
+			fmt.Fprintf(b, "\n%s%s\n", heading, part.title)
+			if heading != "" {
+				b.WriteString("\n")
+			}
+		}
+		for _, line := range part.lines {
+			b.WriteString(item + line + "\n")
+		}
+	}
+}
+
+// Markdown is the comparison for a README.
+func (c *Comparison) Markdown() string {
+	var b strings.Builder
+	for i, row := range c.table() {
+		for k := range row {
+			row[k] = strings.ReplaceAll(row[k], "|", `\|`)
+		}
+		b.WriteString("| " + strings.Join(row, " | ") + " |\n")
+		if i == 0 {
+			b.WriteString("|" + strings.Repeat("---|", len(row)) + "\n")
+		}
+	}
+	c.words(&b, "## ", "- ")
+	return b.String()
+}
+
+// CSV is the table with its numbers in full.
+func (c *Comparison) CSV() ([]byte, error) {
+	var b bytes.Buffer
+	w := csv.NewWriter(&b)
+	rows := [][]string{{
+		"configuration", "runs", "finished", "loss_mean", "loss_sd", "best_step", "seconds", "tokens_per_second", "allocated_bytes",
+		"difference", "low", "high", "pairs", "paired_by",
+	}}
+	for _, g := range c.Configurations {
+		row := []string{
+			g.Label, strconv.Itoa(len(g.Runs)), strconv.Itoa(len(g.Done)),
+			full(g.Mean), full(g.SD), full(g.BestStep), full(g.Seconds), full(g.Pace), strconv.FormatInt(g.Bytes, 10), "", "", "", "", "",
+		}
+		if d := g.Against; d != nil {
+			copy(row[9:], []string{full(d.Mean), full(d.Low), full(d.High), strconv.Itoa(d.Pairs), map[bool]string{true: "row", false: "seed"}[d.ByRows]})
+		}
+		rows = append(rows, row)
+	}
+	err := w.WriteAll(rows)
+	return b.Bytes(), err
+}
+
+// full is a number in full, nothing where there is none.
+func full(x float64) string {
+	if math.IsNaN(x) {
+		return ""
+	}
+	return strconv.FormatFloat(x, 'g', -1, 64)
+}
+
+// A runLine is what JSON says of a run: all its settings, and its result.
+type runLine struct {
+	Name          string      `json:"name"`
+	Dir           string      `json:"dir"`
+	Configuration string      `json:"configuration"`
+	Variant       string      `json:"variant,omitempty"`
+	State         sweep.State `json:"state"`
+	Failure       string      `json:"failure,omitempty"`
+	Step          int         `json:"step"`
+	Loss          *float64    `json:"loss"` // the one that it is judged by, null unless it is finished
+	LastLoss      float64     `json:"last_loss,omitempty"`
+	BaseLoss      float64     `json:"base_eval_loss,omitempty"`
+	StartLoss     float64     `json:"start_eval_loss,omitempty"`
+	TrainLoss     float64     `json:"train_loss,omitempty"`
+	BestStep      int         `json:"best_step"`
+	Steps         int         `json:"steps"`
+	Tokens        int         `json:"tokens"`
+	Seconds       float64     `json:"seconds"`
+	Pace          float64     `json:"tokens_per_second"`
+	Bytes         int64       `json:"allocated_bytes"`
+	Parameters    int         `json:"parameters"`
+	recipe.Recipe
+}
+
+// JSON is one object a run, each in its line.
+func (c *Comparison) JSON() ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	for _, r := range c.Runs {
+		line := runLine{
+			Name: r.Name, Dir: r.Dir, Configuration: r.Configuration, Variant: r.Variant, State: r.Status.State, Failure: r.Status.Failure,
+			Step: r.Status.Step, LastLoss: r.Status.Loss, Recipe: r.Recipe, Pace: Pace(r.Status.Metrics),
+		}
+		if p := r.Provenance; p != nil {
+			loss := r.Loss()
+			line.Loss, line.BaseLoss, line.StartLoss, line.TrainLoss = &loss, p.Losses.Base, p.Start, p.TrainLoss
+			line.BestStep, line.Steps, line.Step, line.Tokens, line.Seconds = p.BestStep, p.Steps, p.Steps, p.Tokens, p.Seconds
+			line.Bytes, line.Parameters = p.AllocatedBytes, p.Parameters
+		}
+		if err := e.Encode(line); err != nil {
+			return nil, err
+		}
+	}
+	return b.Bytes(), nil
+}

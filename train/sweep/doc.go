@@ -1,0 +1,18 @@
+// Package sweep makes many runs of one file: a base, and what varies over it. It knows
+// which runs there are, in which folder each is, how far it has come, and how to start
+// what is missing as processes of this program. What a run does is train's; here it is
+// a command that can be typed again.
+//
+// A configuration is a recipe apart from its seed; a run is a configuration with a seed.
+// A [File] is read, its runs expanded and resolved, before anything starts.
+//
+// Decisions:
+//
+//   - The folders are the only state. A run's folder is named by what differs and by a
+//     hash of its recipe: values can be added to the file and nothing moves, and what is
+//     changed is another run. "train --resume" in a folder can be typed any number of
+//     times, so a sweep that was interrupted, however, is typed again.
+//   - Every configuration has the same seeds, so that differences are paired.
+//   - Nothing is decided by time or by the order in which runs end: drawn values come
+//     from a counter, and a rung of [Halving] waits for all of its runs.
+package sweep
