@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"example.com/finetune/model"
+	"example.com/finetune/simd"
 )
 
 // Adapters are the modules for a model, in the model's order.
@@ -51,6 +52,28 @@ func Of(m *model.Config, modules []Module) *Adapters {
 
 // Ranks returns what [New] was given: nil where all modules have one rank.
 func (a *Adapters) Ranks() []int { return a.ranks }
+
+// Uniform returns modules of one rank and a scale of 1 that add the same: scales go into
+// B, rounded once, and rows and columns of zeros fill up to the largest rank. It is for
+// files that hold one rank, or one scale, for all.
+func (a *Adapters) Uniform() *Adapters {
+	list := make([]LowRank, len(a.Modules))
+	r := 0
+	for i, m := range a.Modules {
+		list[i] = m.LowRank().Folded()
+		r = max(r, list[i].R)
+	}
+	modules := make([]Module, len(list))
+	for i, l := range list {
+		l = l.Padded(r)
+		layer := NewLayer(l.Projection, r, 1)
+		copy(layer.A, l.A)
+		simd.Transpose(simd.Dense(layer.Bt, r, l.Out), simd.Dense(l.B, l.Out, r))
+		layer.Sync()
+		modules[i] = layer
+	}
+	return Of(a.Model, modules)
+}
 
 // Attach makes the modules the adapters of e, in place of those it has.
 func (a *Adapters) Attach(e *model.Engine) {

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Faults while a run writes: kills and errors at chosen system calls, full and read-only folders, damaged files. After
-# each the run goes on (`--resume`) and must end with the bytes of one that was left alone. Prints a table: what was done,
-# how often, what came of it. Exits 1 where work was lost. Linux; strace and root for most of it, what cannot run is said.
+# Faults while a run, a merge or an export writes: kills and errors at chosen system calls, full and read-only folders,
+# damaged files. After each a run goes on (`--resume`) and must end with the bytes of one that was left alone; a merge or an
+# export leaves the whole result or nothing. Prints a table: what was done, how often, what came of it. Exits 1 where work
+# was lost. Linux; strace and root for most of it, what cannot run is said.
 #
 #   scripts/faults.sh          a few minutes; FINETUNE names a program that is built already
 set -euo pipefail
@@ -106,6 +107,19 @@ if [ "$(id -u)" = 0 ] && mkdir disk && mount -t tmpfs -o size=1m tmpfs disk 2>/d
 		train "$finetune" train "${flags[@]}" -o disk/out
 		mount -o remount,size=1m disk
 		settle "a full disk" disk/out whole
+	done
+	rm -rf disk/out
+	for words in 'merge -o' 'export --to gguf --merged -o' 'export --to ollama -o' 'export --to mlx -o' 'export --to peft -o'; do
+		read -ra words <<<"$words"
+		for size in 4 8 16 64 256 512 1024; do # what they write has 8 kB to 2 MB
+			mount -o remount,size=${size}k disk
+			train "$finetune" "${words[@]}" disk/new --adapter whole
+			first=$(outcome)
+			[ $status -eq 0 ] || [ -z "$(ls -A disk)" ] || first="LOST: it left $(ls -A disk)"
+			case $first in LOST*) lost=$((lost + 1)) ;; esac
+			note "a full disk under ${words[0]}" "$first"
+			rm -rf disk/new
+		done
 	done
 	mount -o remount,size=16m disk
 	cp -r demo disk

@@ -24,8 +24,8 @@ type stranger struct {
 }
 
 const (
-	sayMerge  = `PEFT merges an adapter into its base: PeftModel.from_pretrained(base, "adapter").merge_and_unload()`
-	sayExport = `an adapter's folder is in PEFT's format, which vLLM loads as it is; llama.cpp's convert_lora_to_gguf.py makes a GGUF file of it`
+	sayMerge  = `finetune merge --adapter adapter -o merged writes a model folder with the adapter in its weights`
+	sayExport = `finetune export --adapter adapter --to gguf -o adapter.gguf writes a file for llama.cpp; --to ollama, mlx and peft write others`
 	sayChat   = `finetune generate --adapter adapter --prompt "Hello" answers one message`
 	sayServe  = `vLLM and llama.cpp serve a model with an adapter; finetune generate --adapter adapter --prompt "Hello" tries it here`
 	sayRows   = `rows are learned as they are, without rewards or preferences: finetune train --help`
@@ -33,8 +33,8 @@ const (
 
 // strangers are what people ask for by another name. None of them is a command here.
 var strangers = map[string]stranger{
-	"fuse": {say: sayMerge}, "merge": {say: sayMerge}, "merge-lora": {say: sayMerge},
-	"export": {say: sayExport}, "convert": {say: sayExport}, "gguf": {say: sayExport}, "quantize": {say: sayExport},
+	"fuse": {say: sayMerge}, "merge-lora": {say: sayMerge},
+	"convert": {say: sayExport}, "gguf": {say: sayExport}, "quantize": {say: sayExport},
 	"chat": {say: sayChat}, "serve": {say: sayServe}, "server": {say: sayServe},
 	"dpo": {say: sayRows}, "orpo": {say: sayRows}, "kto": {say: sayRows}, "grpo": {say: sayRows}, "reward": {say: sayRows},
 

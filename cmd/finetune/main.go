@@ -42,6 +42,8 @@ type commandLine struct {
 	Sweep    sweepCommand    `cmd:"" help:"Make many runs of one file, here or on Slurm or Kubernetes, and compare them."`
 	Report   reportCommand   `cmd:"" help:"Compare runs: loss by configuration, paired differences, curves."`
 	Generate generateCommand `cmd:"" help:"Write text with a model, with or without an adapter."`
+	Merge    mergeCommand    `cmd:"" help:"Write a model folder with the adapter in its weights."`
+	Export   exportCommand   `cmd:"" help:"Write an adapter for llama.cpp, Ollama, mlx-lm or PEFT."`
 	Download downloadCommand `cmd:"" help:"Fetch a model from the Hugging Face Hub into its ordinary cache."`
 	Upload   uploadCommand   `cmd:"" help:"Upload an adapter and its card to the Hugging Face Hub."`
 	Version  versionCommand  `cmd:"" help:"Name the version, the Go version and the kernels in use."`

@@ -152,7 +152,7 @@ func TestVerifySeesEveryDifference(t *testing.T) {
 	if err := safetensors.Write(path, good, nil); err != nil {
 		t.Fatal(err)
 	}
-	if err := verify(path, good); err != nil {
+	if err := safetensors.Verify(path, good); err != nil {
 		t.Error(err)
 	}
 	zero := float32(math.Copysign(0, -1))
@@ -162,12 +162,12 @@ func TestVerifySeesEveryDifference(t *testing.T) {
 		"name":  {{Name: "c", Shape: []int{2}, Data: []float32{1, 0}}, good[1]},
 		"count": good[:1],
 	} {
-		if verify(path, want) == nil {
+		if safetensors.Verify(path, want) == nil {
 			t.Errorf("another %s: no error", what)
 		}
 	}
 	var notThere *os.PathError
-	if err := verify(path+"x", good); !errors.As(err, &notThere) {
+	if err := safetensors.Verify(path+"x", good); !errors.As(err, &notThere) {
 		t.Error(err)
 	}
 }

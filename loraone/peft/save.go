@@ -14,7 +14,6 @@ import (
 	"example.com/finetune/internal/files"
 	"example.com/finetune/loraone"
 	"example.com/finetune/model/safetensors"
-	"example.com/finetune/simd"
 )
 
 // pendingDir is where an adapter lies until it is verified: hidden, and in a folder
@@ -92,7 +91,7 @@ func (p *Pending) write(tensors []safetensors.Entry) error {
 
 // verify reads the pending files back.
 func (p *Pending) verify(tensors []safetensors.Entry) error {
-	if err := verify(filepath.Join(p.Dir(), weightsName), tensors); err != nil {
+	if err := safetensors.Verify(filepath.Join(p.Dir(), weightsName), tensors); err != nil {
 		return err
 	}
 	path := filepath.Join(p.Dir(), configName)
@@ -211,34 +210,4 @@ func configJSON(modules []loraone.LowRank, layers int, base string) ([]byte, err
 		"task_type":               "CAUSAL_LM",
 	})
 	return b.Bytes(), err
-}
-
-// verify reads a weight file back and compares every bit.
-func verify(path string, tensors []safetensors.Entry) error {
-	f, err := safetensors.Open(path)
-	if err != nil {
-		return fmt.Errorf("reading back: %w", err)
-	}
-	defer f.Close()
-	return f.Guard(func() error {
-		if n := len(f.Names()); n != len(tensors) {
-			return fmt.Errorf("%s: read back, it holds %d tensors, want %d", path, n, len(tensors))
-		}
-		for _, want := range tensors {
-			got, ok := f.Tensor(want.Name)
-			if !ok || got.DType != "F32" || !slices.Equal(got.Shape, want.Shape) || !sameBits(got.Data, want.Data) {
-				return fmt.Errorf("%s: read back, tensor %s is not what was written", path, want.Name)
-			}
-		}
-		return nil
-	})
-}
-
-func sameBits(data []byte, want []float32) bool {
-	if len(data) != 4*len(want) {
-		return false
-	}
-	got := make([]float32, len(want))
-	simd.Convert(got, data, simd.F32)
-	return slices.EqualFunc(got, want, func(a, b float32) bool { return math.Float32bits(a) == math.Float32bits(b) })
 }

@@ -1,4 +1,4 @@
-// Package safetensors maps weight files into memory and writes small ones. It does
+// Package safetensors maps weight files into memory and writes them, tensor by tensor. It does
 // not know which tensors a model has, nor converts a number.
 //
 // The format is https://github.com/huggingface/safetensors: 8 bytes of header

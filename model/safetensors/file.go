@@ -2,12 +2,14 @@ package safetensors
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
 	"math"
 	"slices"
+	"strings"
 	"unsafe"
 
 	"github.com/edsrzf/mmap-go"
@@ -136,6 +138,32 @@ func (f *File) Names() []string {
 	names := f.tensors.Names()
 	slices.Sort(names)
 	return names
+}
+
+// Layout returns the tensors without their data, in the order in which these lie in the
+// file.
+func (f *File) Layout() []Tensor {
+	type placed struct {
+		Tensor
+		at uintptr
+	}
+	list := make([]placed, 0, f.tensors.Len())
+	for _, v := range f.tensors.Tensors() {
+		t, _ := f.Info(v.Name)
+		at := uintptr(0) // of a tensor without data
+		if data := v.TensorView.Data(); len(data) > 0 {
+			at = uintptr(unsafe.Pointer(&data[0]))
+		}
+		list = append(list, placed{t, at})
+	}
+	slices.SortFunc(list, func(a, b placed) int {
+		return cmp.Or(cmp.Compare(a.at, b.at), strings.Compare(a.Name, b.Name))
+	})
+	tensors := make([]Tensor, len(list))
+	for i, p := range list {
+		tensors[i] = p.Tensor
+	}
+	return tensors
 }
 
 // Metadata returns the strings of __metadata__; nil where there is none.

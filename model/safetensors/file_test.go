@@ -132,7 +132,7 @@ func TestWriteErrors(t *testing.T) {
 	}{
 		{"3 values for shape [2]", []Entry{{"a", []int{2}, make([]float32, 3)}}},
 		{"shape [-1]", []Entry{{"a", []int{-1}, nil}}},
-		{"values for shape", []Entry{{"a", []int{math.MaxInt, 4}, nil}}},
+		{"is too large", []Entry{{"a", []int{math.MaxInt, 4}, nil}}},
 		{"given twice", []Entry{{"a", nil, []float32{1}}, {"a", nil, []float32{1}}}},
 		{"cannot be a tensor's name", []Entry{{"__metadata__", nil, []float32{1}}}},
 		{"cannot be a tensor's name", []Entry{{"", nil, []float32{1}}}},

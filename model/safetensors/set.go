@@ -140,6 +140,9 @@ func (s *Set) Files() []string {
 	return paths
 }
 
+// Shards returns the mapped files, in the order of their paths.
+func (s *Set) Shards() []*File { return s.files }
+
 // Bytes returns the size of all maps together.
 func (s *Set) Bytes() int64 {
 	var n int64

@@ -173,7 +173,8 @@ func (r *Run) name(c *recipe.Resolved) string {
 // out, so that a setting which a later version adds changes no name.
 func hash(c *recipe.Resolved) string {
 	standard := recipe.Default()
-	standard.Optimizer, standard.InitGamma = recipe.Optimizer(standard.Kind().Name), standard.Init.Method().Gamma // as resolved
+	method := c.Init.Method()
+	standard.Optimizer, standard.InitGamma = recipe.Optimizer(method.Optimizer), method.Gamma // as resolved
 	h := sha256.New()
 	for _, key := range recipe.Keys() {
 		if text := c.Text(key); key == "model" || key == "data" || recipe.Decides(key) && text != standard.Text(key) {

@@ -1,0 +1,202 @@
+package gguf
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"example.com/finetune/internal/hint"
+	"example.com/finetune/internal/jsontree"
+	"example.com/finetune/tokenizer"
+)
+
+// stories is the model with a vocabulary in SentencePiece's manner.
+const stories = "../../cmd/finetune/demo/model"
+
+// byScores splits text as llama.cpp does (llm_tokenizer_spm): of all neighbours that
+// together are a token, those with the best score become one, the first of several.
+func byScores(text string, ids map[string]int, scores []float32) []int32 {
+	var parts []string
+	for _, r := range "\u2581" + strings.ReplaceAll(text, " ", "\u2581") {
+		parts = append(parts, string(r))
+	}
+	for {
+		best := -1
+		for i := range len(parts) - 1 {
+			id, ok := ids[parts[i]+parts[i+1]]
+			if ok && (best < 0 || scores[id] > scores[ids[parts[best]+parts[best+1]]]) {
+				best = i
+			}
+		}
+		if best < 0 {
+			break
+		}
+		parts = slices.Replace(parts, best, best+2, parts[best]+parts[best+1])
+	}
+	var list []int32
+	for _, p := range parts {
+		if id, ok := ids[p]; ok {
+			list = append(list, int32(id))
+			continue
+		}
+		for _, b := range []byte(p) {
+			list = append(list, int32(ids[fmt.Sprintf("<0x%02X>", b)]))
+		}
+	}
+	return list
+}
+
+// TestScoresMergeAsTheTokenizer: merging by the scores that are written gives the ids of
+// the tokenizer.
+func TestScoresMergeAsTheTokenizer(t *testing.T) {
+	tok, err := tokenizer.Load(stories)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys := map[string]any{}
+	for _, k := range tokensOf(t, stories, 512) {
+		keys[k.Key] = k.Value
+	}
+	scores, ids := keys["tokenizer.ggml.scores"].([]float32), map[string]int{}
+	for id, token := range keys["tokenizer.ggml.tokens"].([]string) {
+		if keys["tokenizer.ggml.token_type"].([]int32)[id] != control {
+			ids[token] = id
+		}
+	}
+	if keys["tokenizer.ggml.add_space_prefix"] != true || keys["tokenizer.ggml.add_bos_token"] != true || keys["tokenizer.ggml.add_eos_token"] != false {
+		t.Errorf("what is put around a text: %v", keys)
+	}
+	f, err := os.Open("../../cmd/finetune/demo/data/train.jsonl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	texts := []string{"a", "déjà vu 你好 🚀", "two  spaces\nand a line", "12345 ''''"}
+	for lines := bufio.NewScanner(f); lines.Scan() && len(texts) < 150; {
+		var row map[string]any
+		if err := json.Unmarshal(lines.Bytes(), &row); err != nil {
+			t.Fatal(err)
+		}
+		for _, v := range row {
+			if text, ok := v.(string); ok {
+				texts = append(texts, text[:min(len(text), 200)])
+			}
+		}
+	}
+	if len(texts) < 100 {
+		t.Fatalf("%d texts", len(texts))
+	}
+	for _, text := range texts {
+		text = strings.ToValidUTF8(text, "")
+		if got, want := byScores(text, ids, scores), tok.Encode(text, false).IDs; !slices.Equal(got, want) {
+			t.Errorf("%q: by scores %v, want %v", text, got, want)
+		}
+	}
+}
+
+// pre returns a tokenizer.json's rules by a pre_tokenizer and what else it says.
+func pre(t *testing.T, preTokenizerJSON, more string, ids ...int32) (string, string, error) {
+	t.Helper()
+	file, err := jsontree.Parse(`{"pre_tokenizer": ` + preTokenizerJSON + more + `}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return preTokenizer(file, func(string) []int32 { return ids })
+}
+
+const bytesAlone = `{"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": false}`
+
+// splitJSON is the pre_tokenizer of models with a pattern.
+func splitJSON(pattern, how string) string {
+	p, _ := json.Marshal(pattern)
+	return `{"type": "Sequence", "pretokenizers": [{"type": "Split", "pattern": {"Regex": ` + string(p) + `}, ` + how + `}, ` + bytesAlone + `]}`
+}
+
+func TestPreTokenizerByStructure(t *testing.T) {
+	const isolated = `"behavior": "Isolated", "invert": false`
+	three, one := caseless+`|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}`+rest, caseless+`|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}`+rest
+	ignoring := `, "model": {"ignore_merges": true}`
+	for _, test := range []struct{ json, more, want string }{
+		{`{"type": "ByteLevel", "add_prefix_space": false}`, "", "gpt-2"},
+		{`{"type": "Sequence", "pretokenizers": [{"type": "Digits", "individual_digits": true}, {"type": "ByteLevel", "add_prefix_space": false, "use_regex": true}]}`, "", "smollm"},
+		{splitJSON(three, isolated), ignoring, "llama-bpe"},
+		{splitJSON(three, isolated), "", "smaug-bpe"},
+		{splitJSON(one, isolated), `, "normalizer": {"type": "NFC"}`, "qwen2"},
+		{splitJSON(one, `"behavior": "Removed", "invert": true`), `, "normalizer": {"type": "Sequence", "normalizers": []}`, "qwen2"},
+	} {
+		got, note, err := pre(t, test.json, test.more)
+		if got != test.want || note != "" || err != nil {
+			t.Errorf("%s%s: %s %s %v, want %s", test.json, test.more, got, note, err, test.want)
+		}
+	}
+	for _, test := range []struct{ json, more, want string }{
+		{splitJSON("x+", isolated), "", "llama.cpp has no rules"},
+		{splitJSON(one, isolated), ignoring, "llama.cpp has no rules"},
+		{splitJSON(one, `"behavior": "Removed", "invert": false`), "", "llama.cpp has no rules"},
+		{`{"type": "ByteLevel"}`, "", "add_prefix_space"},
+		{`{"type": "ByteLevel", "add_prefix_space": false}`, `, "normalizer": {"type": "Sequence", "normalizers": [{"type": "NFC"}, {"type": "Lowercase"}]}`, "a normalizer Lowercase"},
+	} {
+		if got, _, err := pre(t, test.json, test.more); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s%s: %s %v, want %q", test.json, test.more, got, err, test.want)
+		}
+	}
+	_, _, err := pre(t, splitJSON("x+", isolated), "")
+	if !strings.Contains(hint.Of(err), "without --merged") {
+		t.Errorf("hint %q", hint.Of(err))
+	}
+}
+
+// TestPreTokenizerByHash: the hash decides where the structure is unknown, and is told
+// where it says otherwise.
+func TestPreTokenizerByHash(t *testing.T) {
+	ids := []int32{1, 22, 333}
+	h := idsHash(ids)
+	if h != "276d8737d9d5a80805e0731e8d5ae18972a8e3ba721f4988f67151c6e9159068" { // hashlib.sha256(str([1, 22, 333]).encode()) in Python
+		t.Errorf("hash %s", h)
+	}
+	defer delete(hashed, h)
+	hashed[h] = "tekken"
+	got, note, err := pre(t, splitJSON("x+", `"behavior": "Isolated"`), "", ids...)
+	if got != "tekken" || note != "" || err != nil {
+		t.Errorf("unknown structure: %s %s %v", got, note, err)
+	}
+	got, note, err = pre(t, `{"type": "ByteLevel", "add_prefix_space": false}`, "", ids...)
+	if got != "gpt-2" || !strings.Contains(note, "as gpt-2, by the hash of the official scripts as tekken") || err != nil {
+		t.Errorf("two opinions: %s %s %v", got, note, err)
+	}
+}
+
+func TestTokensRefused(t *testing.T) {
+	whole := `{"model": {"type": "BPE", "vocab": {"a": 0, "b": 1}, "merges": []}, "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false}}`
+	none := func(string, bool) []int32 { return nil }
+	for _, test := range []struct {
+		json   string
+		size   int
+		encode func(string, bool) []int32
+		want   string
+	}{
+		{whole, 1, none, `token "b" has id 1, and the model has 1 tokens`},
+		{whole, 2, func(_ string, around bool) []int32 {
+			if around {
+				return []int32{1, 0}
+			}
+			return []int32{0}
+		}, "puts other tokens around a text"},
+		{strings.Replace(whole, `"type": "BPE"`, `"byte_fallback": true`, 1), 2, none, "byte_fallback with the pre_tokenizer ByteLevel"},
+		{`{`, 2, none, "tokenizer.json"},
+	} {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, "tokenizer.json"), []byte(test.json), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		_, _, err := Tokens(dir, test.size, test.encode)
+		if err == nil || !strings.Contains(err.Error(), test.want) || !strings.Contains(err.Error(), "tokenizer.json") {
+			t.Errorf("%s: %v, want %q", test.json, err, test.want)
+		}
+	}
+}
