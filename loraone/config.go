@@ -125,6 +125,9 @@ func (c Config) Check(m *model.Config) error {
 		if r := c.rank(nil, i); r > min(t.Out, t.In) {
 			return fmt.Errorf("lora_r is %d, but %s is %d×%d: want at most %d", r, t.Leaf, t.Out, t.In, min(t.Out, t.In))
 		}
+		if pairs := c.Method.pairs(c.R); pairs > min(t.Out, t.In) {
+			return fmt.Errorf("lora_r is %d, and %s starts from %d singular vectors, but %s is %d×%d", c.R, c.Method.Name, pairs, t.Leaf, t.Out, t.In)
+		}
 	}
 	return nil
 }

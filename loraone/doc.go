@@ -14,8 +14,14 @@
 // started as soon as what it needs is there, which is then let go: gradients are never in
 // memory longer than they serve.
 //
-// LoRA-One (arXiv 2502.01235) is one row, the ordinary LoRA start another. A finished
-// adapter is trained on without a start: [Continue].
+// LoRA-One (arXiv 2502.01235) is one row. The others are its neighbours, as their authors'
+// code has them: each file names its source, and what differs from it. Some start where
+// the base is, because B is zero ([LoRA], [LoRAPlus]) or because the start is subtracted
+// ([PiSSA], [OLoRA], [LoRAGA]). The others move the model ([LoRAOne], [LoRASB], [GoRA]),
+// and such a start must not be worse than the base on the sequences that it came from: it
+// is halved until it is not.
+//
+// A finished adapter is trained on without a start: [Continue].
 //
 // # A module is what is trained
 //

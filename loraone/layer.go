@@ -62,6 +62,30 @@ func OffsetLayerSize(at model.Projection, r int) Size {
 	return s
 }
 
+func newLayer(at model.Projection, r int, scale float64) Module { return NewLayer(at, r, scale) }
+
+func newOffsetLayer(at model.Projection, r int, scale float64) Module {
+	return NewOffsetLayer(at, r, scale)
+}
+
+// setPair sets column k of B to f·u and row k of A to g·v.
+func (l *Layer) setPair(k int, u, v []float64, f, g float64) {
+	for i, x := range u {
+		l.Bt[k*l.Out+i] = float32(f * x)
+	}
+	for i, x := range v {
+		l.A[k*l.In+i] = float32(g * x)
+	}
+}
+
+// halveLayer halves B·A, each factor by √½.
+func halveLayer(m Module) {
+	l := m.(*Layer)
+	for _, x := range [][]float32{l.A, l.Bt} {
+		simd.Scale(x, math.Sqrt2/2)
+	}
+}
+
 // Subtract makes the present A and B the offset: the layer then adds nothing.
 func (l *Layer) Subtract() {
 	copy(l.offset.A, l.A)
@@ -149,14 +173,19 @@ func (l *Layer) Backward(p *simd.Pool, dx, dy, x simd.View) {
 // ±1/√In (Kaiming with a = √5, as PEFT's reset_lora_parameters), and zeroes the
 // columns of B beside them.
 func (l *Layer) ordinaryStart(seed uint64, from int) {
-	rng := random.ForNames(seed, "lora_A", l.Name)
-	bound := 1 / math.Sqrt(float64(l.In))
-	for i := range l.A {
-		if v := float32((2*rng.Float64() - 1) * bound); i >= from*l.In {
-			l.A[i] = v
+	uniform(l.A, from*l.In, l.In, random.ForNames(seed, "lora_A", l.Name))
+	clear(l.Bt[from*l.Out:])
+}
+
+// uniform sets x but for its first values to uniform ones within ±1/√n. Which they are
+// does not depend on how many are skipped.
+func uniform(x []float32, skip, n int, rng *random.Stream) {
+	bound := 1 / math.Sqrt(float64(n))
+	for i := range x {
+		if v := float32((2*rng.Float64() - 1) * bound); i >= skip {
+			x[i] = v
 		}
 	}
-	clear(l.Bt[from*l.Out:])
 }
 
 // grown returns the first n values of *buf, made larger if need be.

@@ -26,7 +26,7 @@ func fill(rng *rand.Rand, x []float32) {
 	}
 }
 
-func TestLayerBackwardIsTheSlope(t *testing.T) {
+func TestBackwardIsTheSlope(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 0))
 	checkSlope(t, rng, randomLayer(rng, 20, 33, 8))
 	offset := NewOffsetLayer(at(33, 20), 8, 2.5)
@@ -38,14 +38,19 @@ func TestLayerBackwardIsTheSlope(t *testing.T) {
 		fill(rng, x)
 	}
 	checkSlope(t, rng, offset)
+	c := newCore(at(33, 20), 8, 2.5).(*core)
+	for _, x := range [][]float32{c.outer.A, c.outer.Bt, c.r} {
+		fill(rng, x)
+	}
+	checkSlope(t, rng, c)
 }
 
-// checkSlope: the layer is linear in x, A and B each, so a two-sided difference is exact
-// but for rounding.
-func checkSlope(t *testing.T, rng *rand.Rand, l *Layer) {
+// checkSlope: a module is linear in x and in each parameter, so a two-sided difference is
+// exact but for rounding.
+func checkSlope(t *testing.T, rng *rand.Rand, l Module) {
 	t.Helper()
 	const T = 37
-	In, Out := l.In, l.Out
+	In, Out := l.At().In, l.At().Out
 	p := simd.NewPool(2)
 	defer p.Close()
 	x, dy := simd.Dense(make([]float32, T*In), T, In), simd.Dense(make([]float32, T*Out), T, Out)
@@ -63,19 +68,16 @@ func checkSlope(t *testing.T, rng *rand.Rand, l *Layer) {
 	}
 	loss()
 	l.Backward(p, dx, dy, x)
-	for _, v := range []struct {
-		name        string
-		value, grad []float32
-	}{{"x", x.Data, dx.Data}, {"A", l.A, l.DA}, {"B", l.Bt, l.DBt}} {
-		u := make([]float32, len(v.value))
+	for _, v := range append([]*Param{{Name: "x", Value: x.Data, Grad: dx.Data}}, l.Params()...) {
+		u := make([]float32, len(v.Value))
 		fill(rng, u)
 		var want float64
-		for i, g := range v.grad {
+		for i, g := range v.Grad {
 			want += float64(g) * float64(u[i])
 		}
 		step := func(eps float32) float64 {
 			for i := range u {
-				v.value[i] += eps * u[i]
+				v.Value[i] += eps * u[i]
 			}
 			return loss()
 		}
@@ -84,7 +86,7 @@ func checkSlope(t *testing.T, rng *rand.Rand, l *Layer) {
 		down := step(-2 * eps)
 		step(eps)
 		if got := (up - down) / (2 * eps); math.Abs(got-want) > 1e-4*math.Abs(want) {
-			t.Errorf("%s: slope %g, gradient along the direction %g", v.name, got, want)
+			t.Errorf("%s: slope %g, gradient along the direction %g", v.Name, got, want)
 		}
 	}
 }

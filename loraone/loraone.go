@@ -3,6 +3,9 @@ package loraone
 import (
 	"fmt"
 	"math"
+
+	"example.com/finetune/loraone/spectrum"
+	"example.com/finetune/model"
 )
 
 // LoRAOne starts from the initial gradient (arXiv 2502.01235). The authors write A·B, so
@@ -14,12 +17,14 @@ import (
 // the model itself moves, by a step of steepest descent. A projection without a gradient,
 // and pairs whose Sᵢ float32 cannot tell from 0, get the ordinary LoRA start.
 var LoRAOne = &Method{
-	Name: "loraone", Title: "LoRA-One start (arXiv 2502.01235)", Optimizer: "preconditioned-adamw",
-	Needs: Gradient,
-	Pairs: func(r int) int { return r },
-	Scale: ByRoot,
-	New:   newLayer, Size: LayerSize,
+	Name: "loraone", Title: "LoRA-One start (arXiv 2502.01235)",
+	Needs: Gradient, Gamma: 128,
+	Optimizer: "preconditioned-adamw",
+	Pairs:     func(r int) int { return r },
+	Scale:     ByRoot,
+	New:       newLayer, Size: LayerSize,
 	Start: startOne,
+	Halve: halveLayer,
 }
 
 func startOne(m Module, g *Given) (pairs int, err error) {
@@ -27,35 +32,33 @@ func startOne(m Module, g *Given) (pairs int, err error) {
 		return 0, fmt.Errorf("init_gamma is %v, want a positive number", g.Gamma)
 	}
 	l, sp := m.(*Layer), g.Gradient.Spectrum
-	// What float32 can tell from zero in an Out×In matrix of spectral norm S₀.
-	least := float64(max(l.Out, l.In)) * 0x1p-23 * sp.S[0]
+	least := negligible(l.Projection, sp)
 	n := 0
 	for n < l.R && sp.S[n] > least {
 		u, v := sp.U(n), sp.V(n)
 		f := math.Sqrt(sp.S[n]/sp.S[0]) / math.Sqrt(g.Gamma)
-		fu := f
-		if largest(u) < 0 {
-			fu = -f
-		}
-		for i, x := range u {
-			l.Bt[n*l.Out+i] = float32(fu * x)
-		}
-		for i, x := range v { // -G = U·S·Vᵀ: u and v of G, one of them with the other sign
-			l.A[n*l.In+i] = float32(-fu * x)
-		}
+		f *= orientation(u)
+		l.setPair(n, u, v, f, -f) // -G = U·S·Vᵀ: u and v of G, one of them with the other sign
 		n++
 	}
 	l.ordinaryStart(g.Seed, n)
 	return n, nil
 }
 
-// largest returns the entry of x that is largest by size, the first of equals.
-func largest(x []float64) float64 {
+// negligible returns the singular value up to which float32 cannot tell one from zero in
+// an Out×In matrix with a given spectrum.
+func negligible(at model.Projection, sp *spectrum.Spectrum) float64 {
+	return float64(max(at.Out, at.In)) * 0x1p-23 * sp.S[0]
+}
+
+// orientation returns the sign by which x is multiplied so that its largest entry by
+// size, the first of equals, is positive: singular vectors have no sign of their own.
+func orientation(x []float64) float64 {
 	var m float64
 	for _, v := range x {
 		if math.Abs(v) > math.Abs(m) {
 			m = v
 		}
 	}
-	return m
+	return math.Copysign(1, m)
 }

@@ -25,9 +25,13 @@ const (
 type Method struct {
 	Name       string // as settings spell it
 	Title      string // for people
-	Optimizer  string // the name of the one it is meant for
 	Needs      Needs
-	LeavesBase bool // the start changes no bit of what the model computes
+	LeavesBase bool    // the start changes no bit of what the model computes
+	Gamma      float64 // init_gamma where settings do not say; 0: it has none
+
+	Optimizer string             // the name of the one it is trained with where settings do not say
+	Rate      float64            // the learning rate that suits it there; 0: the optimizer's own
+	Rates     map[string]float64 // of that rate, by a parameter's group; nil: 1
 
 	// Pairs returns how many leading triples of the initial gradient a start of rank r
 	// wants; nil: none.
@@ -47,10 +51,13 @@ type Method struct {
 	// the method needs; the others got the ordinary start. It runs for several modules at
 	// once.
 	Start func(m Module, g *Given) (pairs int, err error)
+	// Halve halves what a started module adds to the weights; nil where a start adds
+	// nothing. A start is halved while the model is worse with it than without.
+	Halve func(m Module)
 }
 
 // Methods is the table. A program may add rows before it uses any.
-var Methods = []*Method{LoRAOne, LoRA}
+var Methods = []*Method{LoRAOne, LoRA, LoRAPlus, PiSSA, OLoRA, LoRAGA, LoRASB, GoRA}
 
 // Find returns the method of a name, nil where there is none.
 func Find(name string) *Method {

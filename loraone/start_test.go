@@ -71,16 +71,27 @@ func delta(l *Layer) []float32 {
 
 func TestStartIsTheSameForAnyThreadsAndMicroBatch(t *testing.T) {
 	golden.Each(t, "../model", func(t *testing.T, c *golden.Case) {
-		var want [][]float32
-		for i, v := range []struct{ threads, tokens int }{{1, 1}, {2, 64}, {3, 4096}} {
-			e := newEngine(t, c, v.threads)
-			e.Layout.MicroBatch = v.tokens
-			for k, l := range layers(started(t, c, e, options, "all-linear")) {
-				if i == 0 {
-					want = append(want, l.A, l.Bt)
-				} else if !slices.Equal(l.A, want[2*k]) || !slices.Equal(l.Bt, want[2*k+1]) {
-					t.Errorf("%s differs with %d threads and micro-batches of %d", l.Name, v.threads, v.tokens)
+		for _, m := range Methods {
+			var want []*Param
+			for i, v := range []struct{ threads, tokens int }{{1, 1}, {2, 64}, {3, 4096}} {
+				e := newEngine(t, c, v.threads)
+				e.Layout.MicroBatch = v.tokens
+				o := options
+				o.FirstRate = 1e-3
+				a, _, err := Start(t.Context(), e, config(c, m, "q_proj", "down_proj"), c.Seqs(0, 8), o)
+				if err != nil {
+					t.Fatal(err)
 				}
+				got := a.Params()
+				for _, m := range a.Modules {
+					got = append(got, m.Frozen()...)
+				}
+				for k, p := range got {
+					if i > 0 && !slices.Equal(p.Value, want[k].Value) {
+						t.Errorf("%s: %s differs with %d threads and micro-batches of %d", m.Name, p.Name, v.threads, v.tokens)
+					}
+				}
+				want = got
 			}
 		}
 	})
@@ -199,6 +210,7 @@ func TestConfigCheck(t *testing.T) {
 		{Config{Method: LoRA, R: 8, Alpha: 16, TargetModules: []string{"q_proj", "wq"}}, `target module "wq" not found in the model; it has q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj, or all-linear for all of them`},
 		{Config{Method: LoRA, R: 33, Alpha: 16, TargetModules: []string{"q_proj", "v_proj"}}, "lora_r is 33, but v_proj is 32×64: want at most 32"},
 		{Config{Method: LoRA, R: 0, Alpha: 16, TargetModules: []string{"q_proj"}}, "lora_r is 0, want at least 1"},
+		{Config{Method: LoRAGA, R: 17, Alpha: 16, TargetModules: []string{"q_proj", "v_proj"}}, "lora_r is 17, and loraga starts from 34 singular vectors, but v_proj is 32×64"},
 		{Config{Method: LoRA, R: 8, TargetModules: []string{"q_proj"}}, "lora_alpha is 0, want a positive number"},
 		{Config{Method: LoRA, R: 8, Alpha: 16}, "no target modules"},
 		{Config{Method: LoRA, R: 32, Alpha: 16, TargetModules: []string{"all-linear"}}, "<nil>"},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"example.com/finetune/loraone"
@@ -143,7 +144,7 @@ func (r *run) start(ctx context.Context) (*loraone.Adapters, error) {
 		return nil, err
 	}
 	adapters, report, err := loraone.Start(ctx, r.engine, r.lora, seqs, loraone.StartOptions{
-		Gamma: r.c.InitGamma, Seed: r.c.Seed, MaterialisedBytes: r.Plan.MaterialisedBytes,
+		Gamma: r.c.InitGamma, FirstRate: newSchedule(&r.c.Recipe, r.batches.total).at(0), Seed: r.c.Seed, MaterialisedBytes: r.Plan.MaterialisedBytes,
 		Progress: func(done, total int) { r.Report(InitProgress{done, total}) },
 	})
 	var bad *spectrum.NonFiniteError
@@ -157,18 +158,32 @@ func (r *run) start(ctx context.Context) (*loraone.Adapters, error) {
 		return nil, err
 	}
 	r.st.Init, r.st.Ranks = report, adapters.Ranks()
-	r.warnOfNoGradient(report)
+	r.warnOfStart(report)
+	if ranks := adapters.Ranks(); ranks != nil {
+		r.Report(Ranked{Least: slices.Min(ranks), Most: slices.Max(ranks), Parameters: adapters.Parameters()})
+	}
 	return adapters, nil
 }
 
-// warnOfNoGradient names the modules that no gradient reaches.
-func (r *run) warnOfNoGradient(report *loraone.StartReport) {
+// warnOfStart names the modules that no gradient reaches, and says where the start was
+// halved.
+func (r *run) warnOfStart(report *loraone.StartReport) {
 	if report == nil {
 		return
 	}
 	for _, m := range report.Modules {
 		if m.Norm == 0 {
-			r.Report(Warning{fmt.Sprintf("no gradient reaches %s: it gets the ordinary LoRA start", m.Name)})
+			r.Report(Warning{fmt.Sprintf("no gradient reaches %s: its start changes nothing", m.Name)})
 		}
 	}
+	if n := report.Halvings; n > 0 {
+		r.Report(Warning{fmt.Sprintf("the start made the loss of its rows higher than the base's, %.4f, and was halved %s: it is %.4f now", report.BaseLoss, times(n), report.StartLoss)})
+	}
+}
+
+func times(n int) string {
+	if n == 1 {
+		return "once"
+	}
+	return fmt.Sprintf("%d times", n)
 }

@@ -21,6 +21,12 @@ type (
 	// InitProgress comes after each micro-batch of the initial gradient.
 	InitProgress struct{ Done, Total int }
 
+	// Ranked comes after a start whose method has chosen the modules' ranks.
+	Ranked struct {
+		Least, Most int
+		Parameters  int // trained
+	}
+
 	// Stepped comes every logging_steps steps; Loss is the mean over the targets
 	// since the last one.
 	Stepped struct {

@@ -21,7 +21,7 @@ type updater struct {
 }
 
 func newUpdater(c *recipe.Recipe, total int, a *loraone.Adapters, p *simd.Pool) (*updater, error) {
-	o, err := optim.New(c.Optimizer.Kind(), c.Updates(), a.Modules, p)
+	o, err := optim.New(c.Kind(), c.Updates(), a.Modules, p)
 	if err != nil {
 		return nil, err
 	}

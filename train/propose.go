@@ -34,6 +34,9 @@ type Proposal struct {
 func Propose(c recipe.Config, m *model.Config, template bool, rows, valid *data.Report, given map[string]bool) *Proposal {
 	p := &Proposal{Config: c, Why: map[string]string{"model": "", "data": "", "output_dir": "", "seed": ""}, model: m, given: given}
 	p.Config.LearningRate, p.Config.AdamBeta1, p.Config.AdamBeta2 = 0, 0, 0 // the optimizer's own, for the targets to come
+	if !given["init_gamma"] {
+		p.Config.InitGamma = 0 // the method's own
+	}
 	p.Title = fmt.Sprintf("%s of %s and the model %s", report.Many(rows.Stats.Rows, "row"), rows.Path, c.Model)
 	p.columns()
 	p.template(template)
@@ -49,8 +52,8 @@ func Propose(c recipe.Config, m *model.Config, template bool, rows, valid *data.
 	}
 	p.Config.SaveSteps = min(max(10, steps/5), p.Config.SaveSteps)
 	p.because("save_steps", "The run has %s.", report.Many(steps, "step"))
+	p.Config.LearningRate, p.Config.Optimizer = p.Config.Rate(), recipe.Optimizer(p.Config.Kind().Name)
 	p.because("optimizer", "")
-	p.Config.LearningRate = p.Config.Rate()
 	p.because("learning_rate", "The one measured for %s.", p.Config.Optimizer)
 	return p
 }

@@ -26,33 +26,38 @@ func TestResumedRunIsTheSame(t *testing.T) {
 	at := func(step int) func(any) bool {
 		return func(e any) bool { s, ok := e.(Stepped); return ok && s.Step == step }
 	}
+	after := func(earlier func(any) bool) func(any) bool { // an evaluation after something else
+		seen := false
+		return func(e any) bool {
+			seen = seen || earlier(e)
+			_, ok := e.(EvalProgress)
+			return ok && seen
+		}
+	}
+	started := func(e any) bool { _, ok := e.(InitProgress); return ok }
 	for name, c := range map[string]struct {
 		when func(any) bool
-		step int
+		step int // of the checkpoint; -1: none
 	}{
-		"in the initial gradient":    {func(e any) bool { _, ok := e.(InitProgress); return ok }, 0},
+		"in the initial gradient":    {started, -1},
+		"in the first evaluation":    {after(started), 0},
 		"at step 1":                  {at(1), 1},
 		"where an evaluation is due": {at(4), 4},
-		"in an evaluation": {func() func(any) bool {
-			seen := false
-			return func(e any) bool {
-				if s, ok := e.(Stepped); ok && s.Step == 8 {
-					seen = true
-				}
-				_, ok := e.(EvalProgress)
-				return ok && seen
-			}
-		}(), 8},
-		"after an epoch": {at(7), 7},
-		"at the end":     {at(14), 14},
+		"in an evaluation":           {after(at(8)), 8},
+		"after an epoch":             {at(7), 7},
+		"at the end":                 {at(14), 14},
 	} {
 		cfg := o.config(filepath.Join(dir, name))
 		stopped := o.interrupt(t, cfg, c.when)
-		if stopped.Step != c.step || filepath.Base(stopped.Checkpoint) != fmt.Sprintf("step-%06d", c.step) {
+		want := fmt.Sprintf("step-%06d", c.step)
+		if c.step < 0 {
+			want = "."
+		}
+		if stopped.Step != max(0, c.step) || filepath.Base(stopped.Checkpoint) != want {
 			t.Errorf("%s: %+v, want step %d", name, stopped, c.step)
 		}
 		cfg.Resume = true
-		if found, err := look(t, cfg); err != nil || !found.Resumes() {
+		if found, err := look(t, cfg); err != nil || found.Resumes() != (c.step >= 0) {
 			t.Errorf("%s: found %v, %v", name, found, err)
 		}
 		o.run(t, cfg)

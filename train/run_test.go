@@ -231,6 +231,31 @@ func TestPlainLoRAStartsAtTheBase(t *testing.T) {
 	}
 }
 
+// A start that is worse than the base is halved; the run says so, and finetune.json too.
+func TestStartThatIsWorseThanTheBaseIsHalved(t *testing.T) {
+	o := newOffice(t)
+	c := o.config(filepath.Join(t.TempDir(), "out"))
+	c.InitGamma, c.MaxSteps = 0.2, 2
+	s, said := o.session(t, c), ""
+	s.Report = func(e any) {
+		if w, ok := e.(Warning); ok && strings.Contains(w.Text, "and was halved") {
+			said = w.Text
+		}
+	}
+	finishing(t, s, Finished)
+	p, err := rundir.ReadProvenance(c.OutputDir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := p.Init
+	if start.Halvings < 1 || !(start.StartLoss <= start.BaseLoss) {
+		t.Errorf("halved %d times: %g, %g for the base", start.Halvings, start.StartLoss, start.BaseLoss)
+	}
+	if want := fmt.Sprintf("higher than the base's, %.4f, and was halved %s: it is %.4f now", start.BaseLoss, times(start.Halvings), start.StartLoss); !strings.Contains(said, want) {
+		t.Errorf("said %q, want %q", said, want)
+	}
+}
+
 func TestBestStepIsSavedAndStopsEarly(t *testing.T) {
 	o := newOffice(t)
 	// What is learned is no help here.

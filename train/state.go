@@ -95,7 +95,7 @@ func readState(path string) (*state, error) {
 
 // renameOptimizer gives the optimizer of a recipe of layout 2 the name that it has now.
 func renameOptimizer(r *recipe.Recipe) {
-	if r.Optimizer.Kind() == optim.PreconditionedAdamW {
+	if r.Kind() == optim.PreconditionedAdamW {
 		r.Optimizer = recipe.Optimizer(optim.ScaledAdamW.Name)
 	}
 }

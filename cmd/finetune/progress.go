@@ -165,6 +165,10 @@ func (r *reporter) report(event any) {
 		r.u.warnf("%s", e.Text)
 	case train.InitProgress:
 		r.progress.show("initial gradient", e.Done, e.Total)
+	case train.Ranked:
+		if r.progress.mode != recipe.ProgressNone {
+			r.u.infof("ranks from %d to %d by the gradient: %s trained", e.Least, e.Most, many(e.Parameters, "parameter"))
+		}
 	case train.EvalProgress:
 		if r.progress.mode == recipe.ProgressBar {
 			r.progress.show("evaluation", e.Done, e.Total)

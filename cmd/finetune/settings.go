@@ -12,6 +12,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"example.com/finetune/internal/hint"
+	"example.com/finetune/loraone"
 	"example.com/finetune/train"
 	"example.com/finetune/train/recipe"
 )
@@ -62,12 +63,12 @@ func settings() map[string]setting {
 		"use_rslora":      {groupLora, "true scales by alpha/√r, false by alpha/r, auto as the method has it.", "WORD", 0},
 		"target_modules":  {groupLora, "Projections, such as q_proj,v_proj, or all-linear.", "NAMES", 0},
 		"exclude_modules": {groupLora, "Projections left out of target-modules: names, ends of whole names, or layers such as layers.0.", "NAMES", 0},
-		"init":            {groupLora, "loraone (from the initial gradient of the model) or lora (from noise).", "WORD", 0},
+		"init":            {groupLora, "How the adapter starts: " + strings.Join(loraone.Names(), ", ") + ".", "WORD", 0},
 		"init_samples":    {groupLora, "Rows of the initial gradient, a number or all.", "N", 0},
-		"init_gamma":      {groupLora, "γ: the start's size is divided by it.", "GAMMA", 0},
+		"init_gamma":      {groupLora, "γ: the start's size is divided by it (0: the method's own, 128 for loraone, 64 for loraga).", "GAMMA", 0},
 
-		"optimizer":         {groupOptim, "preconditioned-adamw, adamw, or scaled-adamw (the form of LoRA-One's authors).", "WORD", 0},
-		"learning_rate":     {groupOptim, "Learning rate (0: the optimizer's own: 2e-3, and 0.035/√k for preconditioned-adamw with k targets).", "RATE", 0},
+		"optimizer":         {groupOptim, "preconditioned-adamw, adamw, scaled-adamw (the form of LoRA-One's authors), or auto: adamw for loraplus and lorasb, else the first.", "WORD", 0},
+		"learning_rate":     {groupOptim, "Learning rate (0: the method's and optimizer's own: 2e-3, 2.5e-4 for loraplus, 5e-3 for lorasb, and 0.035/√k for preconditioned-adamw with k targets).", "RATE", 0},
 		"lr_scheduler_type": {groupOptim, "constant, linear or cosine.", "WORD", 0},
 		"warmup_steps":      {groupOptim, "Steps of rising rate; below 1 a share of all.", "N", 0},
 		"weight_decay":      {groupOptim, "Decoupled weight decay.", "X", 0},
@@ -76,6 +77,7 @@ func settings() map[string]setting {
 		"adam_epsilon":      {groupOptim, "ε of adamw and scaled-adamw.", "X", 0},
 		"max_grad_norm":     {groupOptim, "Longer gradients are cut to this norm (0: never).", "X", 0},
 		"precondition_reg":  {groupOptim, "λ of scaled-adamw.", "X", 0},
+		"loraplus_lr_ratio": {groupOptim, "B's learning rate in A's, for adamw and scaled-adamw (0: the method's own, 16 for loraplus, else 1).", "X", 0},
 		"seed":              {groupOptim, "Seed of order and start.", "N", 0},
 
 		"eval_steps":              {groupReport, "Steps between evaluations (0: a tenth of the run).", "N", 0},

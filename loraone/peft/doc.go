@@ -6,9 +6,9 @@
 // The smallest configuration that every PEFT since 0.6 loads, and vLLM, TGI and
 // llama.cpp with it: no use_rslora (unknown before 0.8, overlooked by llama.cpp),
 // no key of our own (fatal in 0.6 to 0.13). The scale s goes into B instead:
-// lora_alpha = r, and B' = s·B rounded once. Only where modules differ in rank are there
-// a rank_pattern and an alpha_pattern, by whole names: PEFT reads them, and who needs one
-// rank pads (loraone.LowRank.Padded).
+// lora_alpha = r, and B' = s·B rounded once. Modules of lower rank than the largest are
+// padded with zeros: PEFT knows a rank_pattern, but llama.cpp scales such modules wrongly
+// and says nothing, and TGI refuses them.
 //
 // # What is read
 //

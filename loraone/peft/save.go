@@ -136,14 +136,17 @@ func (p *Pending) steps() []func() error {
 	return append([]func() error{remove, flush}, steps...)
 }
 
-// folded returns the modules with their scales in B.
+// folded returns the modules as the file holds them: their scales in B, and padded to
+// the largest rank.
 func folded(a *loraone.Adapters) ([]loraone.LowRank, error) {
 	if len(a.Modules) == 0 {
 		return nil, errors.New("no adapters to save")
 	}
 	var list []loraone.LowRank
+	largest := 0
 	for _, m := range a.Modules {
 		l := m.LowRank()
+		largest = max(largest, l.R)
 		scale := l.Scale
 		l = l.Folded()
 		if i := slices.IndexFunc(l.A, notFinite); i >= 0 {
@@ -153,6 +156,11 @@ func folded(a *loraone.Adapters) ([]loraone.LowRank, error) {
 			return nil, fmt.Errorf("adapter %s: lora_B, scaled by %v, holds %v: not saved", l.Name, scale, l.B[i])
 		}
 		list = append(list, l)
+	}
+	for i, l := range list {
+		if l.R < largest {
+			list[i] = l.Padded(largest)
+		}
 	}
 	return list, nil
 }
@@ -170,15 +178,10 @@ func entries(modules []loraone.LowRank) []safetensors.Entry {
 
 func notFinite(x float32) bool { return math.IsNaN(float64(x)) || math.IsInf(float64(x), 0) }
 
-// configJSON returns adapter_config.json, the keys sorted. lora_alpha = r is s = 1. Where
-// ranks differ, r is the most frequent one, and the patterns hold the others.
+// configJSON returns adapter_config.json of modules of one rank, the keys sorted.
+// lora_alpha = r is s = 1.
 func configJSON(modules []loraone.LowRank, layers int, base string) ([]byte, error) {
-	r, patterns := commonRank(modules), map[string]int{}
-	for _, m := range modules {
-		if m.R != r {
-			patterns[m.Name] = m.R
-		}
-	}
+	r, none := modules[0].R, map[string]int{}
 	var name any
 	if base != "" {
 		name = base
@@ -188,7 +191,7 @@ func configJSON(modules []loraone.LowRank, layers int, base string) ([]byte, err
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
 	err := enc.Encode(map[string]any{
-		"alpha_pattern":           patterns,
+		"alpha_pattern":           none,
 		"base_model_name_or_path": name,
 		"bias":                    "none",
 		"fan_in_fan_out":          false,
@@ -201,22 +204,10 @@ func configJSON(modules []loraone.LowRank, layers int, base string) ([]byte, err
 		"modules_to_save":         nil,
 		"peft_type":               "LORA",
 		"r":                       r,
-		"rank_pattern":            patterns,
+		"rank_pattern":            none,
 		"revision":                nil,
 		"target_modules":          targetNames(modules, layers),
 		"task_type":               "CAUSAL_LM",
 	})
 	return b.Bytes(), err
-}
-
-// commonRank returns the most frequent rank, the largest of several.
-func commonRank(modules []loraone.LowRank) (rank int) {
-	counts := map[int]int{}
-	for _, m := range modules {
-		counts[m.R]++
-		if n := counts[m.R] - counts[rank]; n > 0 || n == 0 && m.R > rank {
-			rank = m.R
-		}
-	}
-	return rank
 }

@@ -44,7 +44,13 @@ type Gradient struct {
 	Target
 	Norm     float64   // ‖G‖_F; an estimate where G is only sketched
 	Spectrum *Spectrum // the leading Pairs triples at least; nil where none are wanted
-	G        simd.View // Out×In, not to be kept; without Data where it is only sketched
+	G        simd.View // Out×In, not to be kept, though it may be overwritten; without Data where it is only sketched
+}
+
+// A Pass is what else Each has seen.
+type Pass struct {
+	Sketched bool    // no G was materialised
+	Loss     float64 // (1/K)·Σ Lₖ, whose gradient G is
 }
 
 // A NonFiniteError is a loss or gradient that is NaN or infinite.
@@ -63,27 +69,44 @@ func (e *NonFiniteError) Error() string {
 // Each computes the gradient G = (1/K)·Σ ∇Lₖ of each target over the K sequences, Lₖ
 // the mean loss of sequence k's targets, at the weights of the engine's model without
 // adapters, and calls f with it. i is the target's index. f is called on the engine's
-// workers, for several targets at once and in any order. sketched says that no G was
-// materialised.
+// workers, for several targets at once and in any order.
 //
 // A loss or gradient that is not finite is a *NonFiniteError. Each stops between
 // micro-batches when ctx ends. Afterwards the engine has the adapters that it had.
-func Each(ctx context.Context, e *model.Engine, seqs []model.Sequence, targets []Target, o Options, f func(i int, g *Gradient) error) (sketched bool, err error) {
+func Each(ctx context.Context, e *model.Engine, seqs []model.Sequence, targets []Target, o Options, f func(i int, g *Gradient) error) (Pass, error) {
 	c, err := newComputation(ctx, e, seqs, targets, o, f)
 	if err != nil {
-		return false, err
+		return Pass{}, err
 	}
 	defer e.SetAdapters(e.Adapters())
 	if c.groups == nil {
-		return true, c.sketched()
+		err := c.sketched()
+		return Pass{Sketched: true, Loss: c.loss}, err
 	}
 	for _, part := range c.groups {
 		if err := c.materialised(part); err != nil {
-			return false, err
+			return Pass{}, err
 		}
 	}
-	return false, nil
+	return Pass{Loss: c.loss}, nil
 }
+
+// Loss returns (1/K)·Σ Lₖ of the K sequences with the adapters that the engine has: what
+// Pass.Loss is without any. It stops between micro-batches when ctx ends.
+func Loss(ctx context.Context, e *model.Engine, seqs []model.Sequence) (loss float64, err error) {
+	for _, batch := range e.MicroBatches(seqs) {
+		if err := ctx.Err(); err != nil {
+			return 0, err
+		}
+		for _, l := range e.Loss(batch) {
+			loss += share(l, len(seqs))
+		}
+	}
+	return loss, nil
+}
+
+// share is what the loss of one of k sequences adds to their mean.
+func share(l model.Loss, k int) float64 { return float64(l.Sum / (float64(k) * float64(l.Targets))) }
 
 // Cost returns what Each holds besides the engine at its highest, gradients that are
 // materialised together or sketches of all, and about how many passes over the sequences
@@ -111,6 +134,7 @@ type computation struct {
 	batches [][]model.Sequence
 	weights []float32 // of each sequence: 1/(K·targets)
 	passes  int       // over the sequences so far
+	loss    float64   // of the first pass
 	groups  []group   // whose G are materialised together; nil: only sketches are kept
 }
 
@@ -224,6 +248,9 @@ func (c *computation) record(recs []recorder) error {
 		for k, l := range losses {
 			if math.IsNaN(l.Sum) || math.IsInf(l.Sum, 0) {
 				return &NonFiniteError{Sequence: first + k}
+			}
+			if c.passes == 0 {
+				c.loss += share(l, len(c.weights))
 			}
 		}
 		bad := make([]bool, len(recs))

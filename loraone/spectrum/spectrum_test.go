@@ -38,14 +38,23 @@ func gradients(t *testing.T, c *golden.Case, o Options) (list []*Gradient, sketc
 	e := newEngine(t, c, 2)
 	all := targets(e.Model().Config, c.Rank)
 	list = make([]*Gradient, len(all))
-	sketched, err := Each(t.Context(), e, c.Seqs(0, 8), all, o, func(i int, g *Gradient) error {
+	pass, err := Each(t.Context(), e, c.Seqs(0, 8), all, o, func(i int, g *Gradient) error {
 		list[i] = g
 		return nil
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return list, sketched
+	golden.Near(t, "loss", pass.Loss, firstLoss(c, 8), 1e-5)
+	return list, pass.Sketched
+}
+
+// firstLoss is the mean of the first k sequences' mean losses, from PyTorch.
+func firstLoss(c *golden.Case, k int) (loss float64) {
+	for i := range k {
+		loss += c.LossSums[i] / float64(c.TargetCounts[i]*k)
+	}
+	return loss
 }
 
 // leading returns Σ sᵢ·uᵢ·vᵢᵀ over the wanted pairs, relative to s₀.

@@ -1,6 +1,7 @@
 package recipe
 
 import (
+	"cmp"
 	"encoding"
 	"math"
 	"reflect"
@@ -18,7 +19,7 @@ import (
 type Resolved struct{ Config }
 
 // Resolve checks every setting by itself, opening no file, and puts in what follows
-// from others: the rate and the moments of the optimizer. Its errors are mistakes of usage.
+// from others: the optimizer and γ of the method, the rate and the moments. Its errors are mistakes of usage.
 func (c *Config) Resolve() (*Resolved, error) {
 	r := &Resolved{*c}
 	if c.Adapter != "" {
@@ -31,6 +32,7 @@ func (c *Config) Resolve() (*Resolved, error) {
 		}
 	}
 	updates := r.Updates()
+	r.Optimizer, r.InitGamma = Optimizer(r.Kind().Name), cmp.Or(r.InitGamma, r.Init.Method().Gamma)
 	r.LearningRate, r.AdamBeta1, r.AdamBeta2 = r.Rate(), updates.Beta1, updates.Beta2
 	return r, nil
 }
@@ -138,6 +140,8 @@ func checkOptimizer(c *Config) error {
 		return usage("", "max_grad_norm is %v, want a number above 0, or 0 for no clipping", c.MaxGradNorm)
 	case !(c.PreconditionReg > 0) || !finite(c.PreconditionReg):
 		return usage("", "precondition_reg is %v, want a number above 0", c.PreconditionReg)
+	case c.LoraPlusLRRatio < 0 || !finite(c.LoraPlusLRRatio):
+		return usage("", "loraplus_lr_ratio is %v, want a number above 0, or 0 for the method's own", c.LoraPlusLRRatio)
 	}
 	return nil
 }
@@ -150,14 +154,14 @@ func checkLora(c *Config) error {
 		return usage("", "lora_alpha is %v, want a number above 0", c.LoraAlpha)
 	case c.InitSamples < 1 && c.InitSamples != All:
 		return usage("", "init_samples is %v, want at least 1, or all", c.InitSamples)
-	case !(c.InitGamma > 0) || !finite(c.InitGamma):
-		return usage("", "init_gamma is %v, want a number above 0", c.InitGamma)
+	case c.InitGamma < 0 || !finite(c.InitGamma):
+		return usage("", "init_gamma is %v, want a number above 0, or 0 for the method's own", c.InitGamma)
 	}
 	if _, err := c.Lora().Targets(model.Leaves()); err != nil {
 		return usage("", "target_modules: %v", err)
 	}
 	smallest := c.Init.Method().New(model.Projection{Name: "init " + string(c.Init), Out: 1, In: 1}, 1, 1)
-	if _, err := c.Optimizer.Kind().New(c.Updates(), []loraone.Module{smallest}); err != nil {
+	if _, err := c.Kind().New(c.Updates(), []loraone.Module{smallest}); err != nil {
 		return usage("--optimizer adamw trains anything", "%v", err)
 	}
 	return nil

@@ -112,13 +112,13 @@ func (i Init) Method() *loraone.Method {
 // An Optimizer names how gradients become steps: a row of [optim.Kinds].
 type Optimizer string
 
-// UnmarshalText reads a name.
-func (o *Optimizer) UnmarshalText(text []byte) error {
-	return parse(o, text, named[Optimizer](optim.Names())...)
-}
+// ByMethod is the optimizer that the method is trained with.
+const ByMethod Optimizer = "auto"
 
-// Kind is what the name stands for; nil for none.
-func (o Optimizer) Kind() *optim.Kind { return optim.Find(string(o)) }
+// UnmarshalText reads a name, or auto.
+func (o *Optimizer) UnmarshalText(text []byte) error {
+	return parse(o, text, append([]Optimizer{ByMethod}, named[Optimizer](optim.Names())...)...)
+}
 
 // named makes choices of a table's names.
 func named[T ~string](names []string) []T {

@@ -31,7 +31,7 @@ type Recipe struct {
 	BatchSize                 int     `json:"batch_size"`
 	GradientAccumulationSteps int     `json:"gradient_accumulation_steps"`
 
-	LearningRate    float64   `json:"learning_rate"` // 0: by optimizer
+	LearningRate    float64   `json:"learning_rate"` // 0: by method and optimizer
 	LRSchedulerType Scheduler `json:"lr_scheduler_type"`
 	WarmupSteps     float64   `json:"warmup_steps"` // a count, or a share of all steps below 1
 	WeightDecay     float64   `json:"weight_decay"`
@@ -52,9 +52,10 @@ type Recipe struct {
 
 	Init            Init      `json:"init"`
 	InitSamples     Count     `json:"init_samples"`
-	InitGamma       float64   `json:"init_gamma"`
+	InitGamma       float64   `json:"init_gamma"` // 0: by method
 	Optimizer       Optimizer `json:"optimizer"`
 	PreconditionReg float64   `json:"precondition_reg"`
+	LoraPlusLRRatio float64   `json:"loraplus_lr_ratio"`       // of B's learning rate to A's; 0: by method
 	EvalSteps       int       `json:"eval_steps"`              // 0: each tenth of the run
 	EvalSamples     int       `json:"eval_samples"`            // 0: all
 	EarlyStopping   int       `json:"early_stopping_patience"` // 0: off
@@ -106,8 +107,8 @@ func Default() Config {
 			AdamEpsilon: 1e-8, MaxGradNorm: 1,
 			MaxLength: 1024, Overlong: Truncate,
 			LoraR: 8, LoraAlpha: 16, UseRSLoRA: Auto, TargetModules: Names{"q_proj", "v_proj"},
-			Init: Init(loraone.LoRAOne.Name), InitSamples: 8, InitGamma: 128,
-			Optimizer: Optimizer(optim.PreconditionedAdamW.Name), PreconditionReg: 1e-6,
+			Init: Init(loraone.LoRAOne.Name), InitSamples: 8,
+			Optimizer: ByMethod, PreconditionReg: 1e-6,
 			EvalSamples: 100, ValSplit: 0.05, TrainOn: Assistant, ChatTemplate: "auto", Seed: 42,
 		},
 		Where:   Where{OutputDir: "adapter"},
@@ -115,21 +116,37 @@ func Default() Config {
 	}
 }
 
-// Rate returns the learning rate, that of the optimizer where none is set.
+// Kind returns the optimizer, that of the method where none is set.
+func (r *Recipe) Kind() *optim.Kind {
+	if r.Optimizer == ByMethod {
+		return optim.Find(r.Init.Method().Optimizer)
+	}
+	return optim.Find(string(r.Optimizer))
+}
+
+// Rate returns the learning rate; where none is set that of the method with its
+// optimizer, or of another optimizer.
 func (r *Recipe) Rate() float64 {
 	if r.LearningRate != 0 {
 		return r.LearningRate
 	}
+	kind, method := r.Kind(), r.Init.Method()
+	if method.Rate != 0 && method.Optimizer == kind.Name {
+		return method.Rate
+	}
 	targets, _ := r.Lora().Targets(model.Leaves()) // checked
-	return r.Optimizer.Kind().Rate(len(targets))
+	return kind.Rate(len(targets))
 }
 
 // Updates returns what an optimizer chooses from, its own β₁ and β₂ where none are set.
 func (r *Recipe) Updates() optim.Settings {
-	kind := r.Optimizer.Kind()
+	kind, factors := r.Kind(), r.Init.Method().Rates
+	if r.LoraPlusLRRatio != 0 {
+		factors = map[string]float64{"B": r.LoraPlusLRRatio}
+	}
 	return optim.Settings{
 		Beta1: cmp.Or(r.AdamBeta1, kind.Beta1), Beta2: cmp.Or(r.AdamBeta2, kind.Beta2),
-		Epsilon: r.AdamEpsilon, WeightDecay: r.WeightDecay, Reg: r.PreconditionReg,
+		Epsilon: r.AdamEpsilon, WeightDecay: r.WeightDecay, Reg: r.PreconditionReg, Factors: factors,
 	}
 }
 

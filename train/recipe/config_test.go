@@ -74,7 +74,7 @@ func TestValidateNamesSettingsOfTheRun(t *testing.T) {
 		{func(c *Config) { c.BatchSize = 0 }, "batch_size is 0, want at least 1", ""},
 		{func(c *Config) { c.GradientAccumulationSteps = 0 }, "gradient_accumulation_steps is 0, want at least 1", ""},
 		{func(c *Config) { c.Threads = -1 }, "threads is -1, want at least 0", ""},
-		{func(c *Config) { c.Optimizer = "adamW" }, `optimizer is "adamW", want one of preconditioned-adamw, adamw, scaled-adamw`, "did you mean adamw?"},
+		{func(c *Config) { c.Optimizer = "adamW" }, `optimizer is "adamW", want one of auto, preconditioned-adamw, adamw, scaled-adamw`, "did you mean adamw?"},
 		{func(c *Config) { c.LRSchedulerType = "step" }, `lr_scheduler_type is "step", want one of constant, linear, cosine`, ""},
 		{func(c *Config) { c.LearningRate = -1 }, "learning_rate is -1, want a number above 0", ""},
 		{func(c *Config) { c.LearningRate = math.Inf(1) }, "learning_rate is +Inf", ""},
@@ -95,7 +95,9 @@ func TestValidateNamesSettingsOfAdaptersAndText(t *testing.T) {
 		{func(c *Config) { c.LoraR = 0 }, "lora_r is 0, want at least 1", ""},
 		{func(c *Config) { c.LoraAlpha = 0 }, "lora_alpha is 0, want a number above 0", ""},
 		{func(c *Config) { c.InitSamples = 0 }, "init_samples is 0, want at least 1, or all", ""},
-		{func(c *Config) { c.InitGamma = 0 }, "init_gamma is 0, want a number above 0", ""},
+		{func(c *Config) { c.InitGamma = -1 }, "init_gamma is -1, want a number above 0, or 0 for the method's own", ""},
+		{func(c *Config) { c.LoraPlusLRRatio = -1 }, "loraplus_lr_ratio is -1, want a number above 0, or 0 for the method's own", ""},
+		{func(c *Config) { c.LoraPlusLRRatio = 4 }, "preconditioned-adamw sets the size of both factors' steps itself: learning rates by group are for adamw", "--optimizer adamw trains anything"},
 		{func(c *Config) { c.TargetModules = Names{"q_prj"} }, `target_modules: target module "q_prj" not found`, ""},
 		{func(c *Config) { c.Overlong = "cut" }, `overlong is "cut", want one of truncate, drop, error`, ""},
 		{func(c *Config) { c.TrainOn = "user" }, `train_on is "user", want one of assistant, last, all`, ""},
@@ -267,6 +269,49 @@ func TestRateIsTheOptimizersUnlessSet(t *testing.T) {
 	c.LearningRate = 3e-4
 	if c.Rate() != 3e-4 {
 		t.Errorf("set: %v", c.Rate())
+	}
+}
+
+// What settings do not say is the method's: optimizer, rate, ratio of the rates, and γ.
+func TestMethodsDecideWhatIsNotSet(t *testing.T) {
+	for _, x := range []struct {
+		init      Init
+		optimizer Optimizer
+		rate      float64
+		ratio     float64 // of B's rate
+		gamma     float64
+	}{
+		{"loraone", "preconditioned-adamw", 0.0247, 0, 128},
+		{"lora", "preconditioned-adamw", 0.0247, 0, 0},
+		{"loraplus", "adamw", 2.5e-4, 16, 0},
+		{"pissa", "preconditioned-adamw", 0.0247, 0, 0},
+		{"olora", "preconditioned-adamw", 0.0247, 0, 0},
+		{"loraga", "preconditioned-adamw", 0.0247, 0, 64},
+		{"lorasb", "adamw", 5e-3, 0, 0},
+		{"gora", "preconditioned-adamw", 0.0247, 0, 0},
+	} {
+		c := Default()
+		c.Model, c.Data, c.Init = "m", "d", x.init
+		r, err := c.Resolve()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ratio := r.Updates().Factors["B"]; r.Optimizer != x.optimizer || r.LearningRate != x.rate || r.InitGamma != x.gamma || ratio != x.ratio {
+			t.Errorf("%s: %s at %g, B's by %g, γ %g", x.init, r.Optimizer, r.LearningRate, ratio, r.InitGamma)
+		}
+		if again, err := r.Resolve(); err != nil || again.Recipe.Resumes(&r.Recipe) != nil {
+			t.Errorf("%s: resolved again it is another recipe: %v", x.init, err)
+		}
+	}
+	c := Default()
+	c.Model, c.Data, c.Init, c.LearningRate, c.InitGamma, c.LoraPlusLRRatio = "m", "d", "loraplus", 1e-3, 32, 4
+	r, err := c.Resolve()
+	if err != nil || r.LearningRate != 1e-3 || r.InitGamma != 32 || r.Updates().Factors["B"] != 4 {
+		t.Errorf("what is set is not what is taken: %+v, %v", r, err)
+	}
+	c.LearningRate, c.Optimizer = 0, "scaled-adamw"
+	if c.Rate() != optim.ScaledAdamW.Rate(2) {
+		t.Errorf("loraplus with another optimizer: %g", c.Rate())
 	}
 }
 

@@ -80,7 +80,7 @@ func cardUse(line func(string, ...any), base string) {
 // describe names the method in a few words.
 func describe(c *recipe.Config) string {
 	return fmt.Sprintf("%s, rank %d, α %g, scaled by %.4g, on %s; %s",
-		c.Init.Method().Title, c.LoraR, c.LoraAlpha, c.Scale(), c.Adapted(), c.Optimizer.Kind().Title)
+		c.Init.Method().Title, c.LoraR, c.LoraAlpha, c.Scale(), c.Adapted(), c.Kind().Title)
 }
 
 // cardSettings are run.yaml without the folders of the machine it ran on. base is what

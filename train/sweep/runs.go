@@ -173,6 +173,8 @@ func (r *Run) name(c *recipe.Resolved) string {
 // out, so that a setting which a later version adds changes no name.
 func hash(c *recipe.Resolved) string {
 	standard := recipe.Default()
+	method := c.Init.Method()
+	standard.Optimizer, standard.InitGamma = recipe.Optimizer(method.Optimizer), method.Gamma // as resolved
 	h := sha256.New()
 	for _, key := range recipe.Keys() {
 		if text := c.Text(key); key == "model" || key == "data" || (key == "adapter" || recipe.Decides(key)) && text != standard.Text(key) {
