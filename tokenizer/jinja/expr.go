@@ -5,6 +5,23 @@ import "slices"
 // expr is an expression, ready to run.
 type expr func(m *machine) Value
 
+// step is what is done to a value: an operation behind it. Steps in a row are run one
+// after the other, not inside of each other, so that only brackets make a stack deep.
+type step func(m *machine, v Value) Value
+
+func follow(e expr, steps []step) expr {
+	if len(steps) == 0 {
+		return e
+	}
+	return func(m *machine) Value {
+		v := e(m)
+		for _, s := range steps {
+			v = s(m, v)
+		}
+		return v
+	}
+}
+
 // constants are names with a fixed value.
 var constants = map[string]Value{"true": true, "True": true, "false": false, "False": false, "none": nil, "None": nil}
 
@@ -39,23 +56,24 @@ func (p *parser) tuple(conditions, parentheses bool, end string) expr {
 	return listOf(tuple, items)
 }
 
+// expression reads a or b, or with conditions a if b else c.
 func (p *parser) expression(conditions bool) (e expr) {
 	p.nest("brackets", func() {
 		line := p.current().line
 		e = p.or()
-		for n := 0; conditions && p.skipWord("if"); n++ {
-			then, test := e, p.or()
-			otherwise := constant(&Undefined{hint: "the inline if-expression on line " + repr0(line) + " evaluated to false and no else section was defined."})
-			if p.skipWord("else") {
-				otherwise = p.expression(true)
+		if !conditions || !p.skipWord("if") {
+			return
+		}
+		then, test := e, p.or()
+		otherwise := constant(&Undefined{hint: "the inline if-expression on line " + repr0(line) + " evaluated to false and no else section was defined."})
+		if p.skipWord("else") {
+			otherwise = p.expression(true)
+		}
+		e = func(m *machine) Value {
+			if truth(test(m)) {
+				return then(m)
 			}
-			p.chain(n)
-			e = func(m *machine) Value {
-				if truth(test(m)) {
-					return then(m)
-				}
-				return otherwise(m)
-			}
+			return otherwise(m)
 		}
 	})
 	return e
@@ -67,17 +85,23 @@ func (p *parser) and() expr { return p.logic("and", false, p.not) }
 // logic reads operands with a word between them. The first whose truth decides is the value.
 func (p *parser) logic(word string, decides bool, operand func() expr) expr {
 	e := operand()
-	for n := 0; p.skipWord(word); n++ {
-		left, right := e, operand()
-		p.chain(n)
-		e = func(m *machine) Value {
-			if v := left(m); truth(v) == decides {
-				return v
-			}
-			return right(m)
-		}
+	if !p.isWord(word) {
+		return e
 	}
-	return e
+	var others []expr
+	for p.skipWord(word) {
+		others = append(others, operand())
+	}
+	return func(m *machine) Value {
+		v := e(m)
+		for _, other := range others {
+			if truth(v) == decides {
+				break
+			}
+			v = other(m)
+		}
+		return v
+	}
 }
 
 func (p *parser) not() (e expr) {
@@ -129,18 +153,18 @@ func (p *parser) compare() expr {
 // binary reads operators of one rank, from left to right.
 func (p *parser) binary(operand func() expr, ops ...kind) expr {
 	e := operand()
-	for n := 0; slices.Contains(ops, p.current().kind); n++ {
+	var steps []step
+	for slices.Contains(ops, p.current().kind) {
 		t := p.next()
-		left, right := e, operand()
-		p.chain(n)
-		e = func(m *machine) Value {
-			a, b := left(m), right(m)
+		right := operand()
+		steps = append(steps, func(m *machine, v Value) Value {
+			b := right(m)
 			m.line = t.line
 			m.step(1)
-			return m.binary(string(t.kind), a, b)
-		}
+			return m.binary(string(t.kind), v, b)
+		})
 	}
-	return e
+	return follow(e, steps)
 }
 
 func (p *parser) sum() expr     { return p.binary(p.concat, "+", "-") }
@@ -240,44 +264,43 @@ func (p *parser) dict(line int) expr {
 
 // postfix reads attributes, items and calls; call are the arguments if one is the last.
 func (p *parser) postfix(e expr) (_ expr, call *arguments) {
-	for n := 0; ; n++ {
+	var steps []step
+	for {
+		var s step
 		switch p.current().kind {
 		case ".":
-			e, call = p.attribute(e)
+			s, call = p.attribute()
 		case "[":
-			e, call = p.subscript(e), nil
+			s, call = p.subscript(), nil
 		case "(":
-			e, call = p.call(e)
+			s, call = p.call()
 		default:
-			return e, call
+			return follow(e, steps), call
 		}
-		p.chain(n)
+		steps = append(steps, s)
 	}
 }
 
-// attribute reads of.name or of.0, and a call of it, which makes no value of a method.
-func (p *parser) attribute(of expr) (expr, *arguments) {
+// attribute reads .name or .0, and a call of it, which makes no value of a method.
+func (p *parser) attribute() (step, *arguments) {
 	line := p.next().line
 	t := p.next()
 	if t.kind == tokInteger {
-		return itemOf(of, constant(t.value), line), nil
+		return itemOf(constant(t.value), line), nil
 	}
 	checkSyntax(t.kind == tokName, t.line, "expected name or number")
 	name := String(t.text)
 	if !p.is("(") {
-		return func(m *machine) Value {
-			v := of(m)
+		return func(m *machine, v Value) Value {
 			m.line = line
 			return m.attribute(v, name)
 		}, nil
 	}
 	a := p.arguments()
-	return func(m *machine) Value {
+	return func(m *machine, v Value) Value {
 		m.step(1)
-		v := of(m)
 		if method := methodOf(v, name.text); method != nil {
-			given := a.eval(m, v)
-			return method.call(m, given)
+			return method.call(m, a.eval(m, v))
 		}
 		m.line = line
 		f := m.attribute(v, name)
@@ -285,30 +308,28 @@ func (p *parser) attribute(of expr) (expr, *arguments) {
 	}, a
 }
 
-func (p *parser) call(f expr) (expr, *arguments) {
+func (p *parser) call() (step, *arguments) {
 	a := p.arguments()
-	return func(m *machine) Value {
+	return func(m *machine, v Value) Value {
 		m.step(1)
-		v := f(m)
 		return m.call(v, a.eval(m, missing))
 	}, a
 }
 
-// subscript reads of[key].
-func (p *parser) subscript(of expr) expr {
+// subscript reads [key].
+func (p *parser) subscript() step {
 	line := p.next().line
 	var keys []expr
 	p.list("]", false, func() { keys = append(keys, p.key()) })
-	key := listOf(tuple, keys)
 	if len(keys) == 1 {
-		key = keys[0]
+		return itemOf(keys[0], line)
 	}
-	return itemOf(of, key, line)
+	return itemOf(listOf(tuple, keys), line)
 }
 
-func itemOf(of, key expr, line int) expr {
-	return func(m *machine) Value {
-		v, k := of(m), key(m)
+func itemOf(key expr, line int) step {
+	return func(m *machine, v Value) Value {
+		k := key(m)
 		m.line = line
 		return m.item(v, k)
 	}
@@ -417,43 +438,48 @@ func (m *machine) call(f Value, a *args) Value {
 
 // filtersAndTests reads filters, tests, and calls of what they give.
 func (p *parser) filtersAndTests(e expr) expr {
-	for n := 0; ; n++ {
+	var steps []step
+	for {
 		switch {
-		case p.is("|"):
-			e = p.filters(e, false)
-		case p.isWord("is"):
-			e = p.test(e)
+		case p.skip("|"):
+			steps = append(steps, p.filter())
+		case p.skipWord("is"):
+			steps = append(steps, p.test())
 		case p.is("("):
-			e, _ = p.call(e)
+			s, _ := p.call()
+			steps = append(steps, s)
 		default:
-			return e
+			return follow(e, steps)
 		}
-		p.chain(n)
 	}
 }
 
-// filters reads filters in a row; with inline the first has no bar before it.
-func (p *parser) filters(e expr, inline bool) expr {
-	for n := 0; inline || p.skip("|"); n++ {
-		inline = false
-		of, line, a := e, p.current().line, &arguments{line: p.current().line}
-		filter := p.known("filter", filters)
-		if p.is("(") {
-			a = p.arguments()
-		}
-		p.chain(n)
-		e = func(m *machine) Value {
-			given := a.eval(m, of(m))
-			m.line = line
-			m.step(1)
-			return filter.call(m, given)
-		}
+// filters reads filters of what a block writes; the first may have no bar before it.
+func (p *parser) filters(bar bool) expr {
+	var steps []step
+	for !bar || p.skip("|") {
+		steps = append(steps, p.filter())
+		bar = true
 	}
-	return e
+	return follow(held, steps)
 }
 
-func (p *parser) test(of expr) expr {
-	line := p.next().line
+func (p *parser) filter() step {
+	a := &arguments{line: p.current().line}
+	line, filter := a.line, p.known("filter", filters)
+	if p.is("(") {
+		a = p.arguments()
+	}
+	return func(m *machine, v Value) Value {
+		given := a.eval(m, v)
+		m.line = line
+		m.step(1)
+		return filter.call(m, given)
+	}
+}
+
+func (p *parser) test() step {
+	line := p.current().line
 	negated, a := p.skipWord("not"), &arguments{line: line}
 	test := p.known("test", tests)
 	switch next := p.current(); next.kind {
@@ -467,13 +493,13 @@ func (p *parser) test(of expr) expr {
 		argument, _ := p.postfix(p.primary())
 		a.plain = []expr{argument}
 	}
-	return func(m *machine) Value {
-		given := a.eval(m, of(m))
+	return func(m *machine, v Value) Value {
+		given := a.eval(m, v)
 		m.line = line
-		v := test.call(m, given)
+		out := test.call(m, given)
 		if negated {
-			return !truth(v)
+			return !truth(out)
 		}
-		return v
+		return out
 	}
 }

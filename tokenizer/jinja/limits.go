@@ -10,7 +10,6 @@ const (
 	maxSource  = 1 << 20 // bytes: the longest in use have 2^15
 	maxTokens  = 1 << 17 // words of a template
 	maxNesting = 100     // brackets, or blocks, in one another
-	maxChain   = 500     // operators in a row
 	maxCalls   = 200     // macros, and recursive loops, in one another: Python ends near there too
 	maxDepth   = 900     // lists in one another, written, compared or sorted: Python's recursion limit
 	maxText    = 1 << 24 // bytes of one string: millions of tokens

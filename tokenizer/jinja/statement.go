@@ -229,7 +229,7 @@ func (p *parser) set(line int) stmt {
 	if p.skip("=") {
 		value = p.tuple(true, false, "")
 	} else {
-		filter := p.filters(held, false)
+		filter := p.filters(true)
 		body, _ := p.inner("endset")
 		value = func(m *machine) Value { return m.captured(scoped(body), filter) }
 	}
@@ -243,29 +243,34 @@ func (p *parser) set(line int) stmt {
 }
 
 func (p *parser) filterBlock(int) stmt {
-	filter := p.filters(held, true)
+	filter := p.filters(false)
 	body, _ := p.inner("endfilter")
 	return printed(func(m *machine) Value { return m.captured(scoped(body), filter) })
 }
 
 func (p *parser) condition(int) stmt {
-	test := p.tuple(false, false, "")
-	body, end := p.inner("elif", "else", "endif")
-	otherwise := func(*machine) flow { return onward }
-	switch end {
-	case "elif":
-		p.chain(p.elifs)
-		p.elifs++
-		otherwise = p.condition(0)
-		p.elifs--
-	case "else":
-		otherwise, _ = p.inner("endif")
+	var tests []expr
+	var bodies []stmt
+	for end := "elif"; end != "endif"; {
+		test := constant(true)
+		if end == "elif" {
+			test = p.tuple(false, false, "")
+		}
+		var body stmt
+		if end == "else" {
+			body, end = p.inner("endif")
+		} else {
+			body, end = p.inner("elif", "else", "endif")
+		}
+		tests, bodies = append(tests, test), append(bodies, body)
 	}
 	return func(m *machine) flow {
-		if truth(test(m)) {
-			return body(m)
+		for i, test := range tests {
+			if truth(test(m)) {
+				return bodies[i](m)
+			}
 		}
-		return otherwise(m)
+		return onward
 	}
 }
 

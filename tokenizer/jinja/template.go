@@ -107,7 +107,6 @@ type parser struct {
 	ends       [][]string     // what closes them
 	macros     []*macro       // open macros: they learn which special names their bodies read
 	loops      int            // open loops of this macro or template
-	elifs      int            // open branches of an if
 	generation bool           // there are generation blocks
 	unknown    *Error         // the first filter or test that is not known
 }
@@ -190,12 +189,6 @@ func (p *parser) nest(what string, inside func()) {
 	}
 	inside()
 	p.depth--
-}
-
-// chain limits how many operators of one kind follow each other: each is a level of
-// calls.
-func (p *parser) chain(n int) {
-	checkSyntax(n < maxChain, p.current().line, "more than %d operators in a row are not supported", maxChain)
 }
 
 func (p *parser) name(text string) int {
