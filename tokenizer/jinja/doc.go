@@ -36,10 +36,11 @@
 // urlize, the methods encode, expandtabs, format_map, isidentifier, maketrans and
 // translate, \N{...} in strings, and powers that are complex numbers. There are no
 // methods and attributes of integers and ranges, and no dict.fromkeys. % knows no * for
-// sizes and no %a, format no types c and n and no !a, strftime_now no %U, %W, %V, %G, %C
-// and %f. wordwrap does not cut words at hyphens, batch wants a positive number, pprint
+// sizes and no %a, format no types c and n and no !a, strftime_now no %U, %W, %V, %G, %C,
+// %f, %g, %k, %l and %s. wordwrap does not cut words at hyphens, batch wants a positive number, pprint
 // does not break lines, random gives the first item, since a rendering is to depend on its
-// input alone, and blocks are rendered where they stand.
+// input alone, and blocks are rendered where they stand. In a if b if c the first
+// condition needs its else.
 //
 // Nothing is escaped by itself: there is no Markup, safe gives the text as it is, and
 // escape escapes again what was escaped. Generators are run at once. An unknown filter is
