@@ -11,8 +11,9 @@ import (
 	"example.com/finetune/train/rundir"
 )
 
-// TestSeams trains every method as it is where settings say nothing, and some with an
-// optimizer of this package's tests: through plan, start, steps, checkpoints, resuming and
+// TestSeams trains every method as it is where settings say nothing, the one of these
+// tests (rows_test.go) among them, and some with an optimizer of these tests
+// (momentum_test.go): through plan, start, steps, checkpoints, resuming and
 // the file that PEFT reads.
 func TestSeams(t *testing.T) {
 	type run struct {
