@@ -4,7 +4,7 @@
 #
 #   scripts/gsm8k.sh [-n STEPS] [-b BATCH] [-s "SEEDS"] [-r ROWS] [-c CHARS] [-v HELDOUT] [-o DIR] [-- FLAG…] [RUN…]
 #
-# A RUN is init,optimizer,rate[,lambda], such as loraone,preconditioned-adamw,1e-3,1e-6. Training rows are the first
+# A RUN is init,optimizer,rate[,lambda], such as loraone,scaled-adamw,2e-3,1e-6. Training rows are the first
 # ROWS of train.jsonl (all that the steps need) with at most CHARS characters, held-out rows the first of test.jsonl.
 # FLAGs (as --name=value) go to finetune train. DIR keeps the runs; one that is there already is not run again.
 set -euo pipefail
@@ -33,7 +33,7 @@ for word; do
 	*) runs+=("$word") ;;
 	esac
 done
-[ ${#runs[@]} -gt 0 ] || runs=('lora,adamw,1e-3' 'loraone,adamw,1e-3' 'loraone,preconditioned-adamw,1e-3,1e-6')
+[ ${#runs[@]} -gt 0 ] || runs=('lora,adamw,4e-3' 'loraone,adamw,4e-3' 'loraone,preconditioned-adamw,0.0247')
 
 need_smollm2
 if [ -z "$dir" ]; then
