@@ -148,7 +148,7 @@ func TestStartHasSpectralNormScaleOverGamma(t *testing.T) {
 func TestStartWithoutEnoughGradient(t *testing.T) {
 	golden.Each(t, "../model", func(t *testing.T, c *golden.Case) {
 		e := newEngine(t, c, 2)
-		seq := model.Sequence{IDs: c.Sequences[0].IDs[:2], Learn: []bool{false, true}}
+		seq := model.Sequence{IDs: c.Sequences[0].IDs[:2], Mask: []bool{false, true}}
 		a, report, err := Start(t.Context(), e, config(c, LoRAOne, "all-linear"), []model.Sequence{seq}, options)
 		if err != nil {
 			t.Fatal(err)

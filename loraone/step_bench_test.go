@@ -38,7 +38,7 @@ func benchmark(b *testing.B, sequences, length int, f func(e *model.Engine, c Co
 	for i := range seqs {
 		for range length {
 			seqs[i].IDs = append(seqs[i].IDs, int32(rng.IntN(cfg.VocabSize)))
-			seqs[i].Learn = append(seqs[i].Learn, true)
+			seqs[i].Mask = append(seqs[i].Mask, true)
 		}
 	}
 	for b.Loop() {

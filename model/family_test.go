@@ -235,7 +235,7 @@ func newWatcher(x Projection) watcher {
 }
 
 func whole(ids []int32) Sequence {
-	return Sequence{IDs: ids, Learn: slices.Repeat([]bool{true}, len(ids))}
+	return Sequence{IDs: ids, Mask: slices.Repeat([]bool{true}, len(ids))}
 }
 
 func ids(n, vocabulary int, rng *rand.Rand) (list []int32) {

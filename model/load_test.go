@@ -335,7 +335,7 @@ func TestGuardCoversThePool(t *testing.T) {
 	p := simd.NewPool(2)
 	defer p.Close()
 	e := NewEngine(m, p)
-	s := Sequence{IDs: []int32{1, 2, 3}, Learn: []bool{false, true, true}}
+	s := Sequence{IDs: []int32{1, 2, 3}, Mask: []bool{false, true, true}}
 	if e.Loss([]Sequence{s})[0].Sum == 0 {
 		t.Fatal("no loss before")
 	}

@@ -19,7 +19,7 @@ func (e *Engine) targets(seqs []Sequence) []target {
 	var list []target
 	for s, q := range seqs {
 		for i := 1; i < len(q.IDs); i++ {
-			if q.Learn[i] {
+			if q.Mask[i] {
 				list = append(list, target{row: e.starts[s] + i - 1, id: int(q.IDs[i]), seq: s})
 			}
 		}

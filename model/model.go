@@ -70,18 +70,18 @@ func (m *Model) Close() error {
 	return m.files.Close()
 }
 
-// A Sequence is token ids and which of them are targets. Token i is predicted
-// from the tokens before it, so Learn[0] has no meaning.
+// A Sequence is token ids and their loss mask: which of them are targets. Token i is predicted
+// from the tokens before it, so Mask[0] has no meaning.
 type Sequence struct {
-	IDs   []int32
-	Learn []bool
+	IDs  []int32
+	Mask []bool
 }
 
 // Targets returns the number of trained tokens.
 func (s Sequence) Targets() int {
 	n := 0
-	for i := 1; i < len(s.Learn); i++ {
-		if s.Learn[i] {
+	for i := 1; i < len(s.Mask); i++ {
+		if s.Mask[i] {
 			n++
 		}
 	}

@@ -23,7 +23,7 @@ train() { # OUT FLAG…
 		>"$out.log" 2>&1 || { cat "$out.log"; die "train failed"; }
 }
 
-train "$work/adapter" --max-steps 6 --learning-rate 1e-3
+train "$work/adapter" --max-steps 6
 "$work/finetune" eval --model "$smollm2" --adapter "$work/adapter" --data "$work/data" --map $map --json >"$work/eval.json" 2>"$work/eval.log" ||
 	{ cat "$work/eval.log"; die "eval failed"; }
 python3 - "$work" <<'PY'

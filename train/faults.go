@@ -19,7 +19,7 @@ import (
 type suspect struct {
 	Row    string  `json:"row"` // file:line
 	Tokens []int32 `json:"tokens"`
-	Learn  []bool  `json:"learn"` // the trained ones
+	Mask   []bool  `json:"mask"` // the trained ones
 }
 
 // A nonFiniteError is a loss that is not finite, with the indices of its rows.
@@ -38,7 +38,7 @@ func (r *run) nonFinite(step int, err error, indices []int) error {
 		return err
 	}
 	for i, seq := range seqs {
-		text, e := json.Marshal(suspect{r.Data.Train.Origin(rows[i]).String(), seq.IDs, seq.Learn})
+		text, e := json.Marshal(suspect{r.Data.Train.Origin(rows[i]).String(), seq.IDs, seq.Mask})
 		if e != nil {
 			return err
 		}

@@ -290,7 +290,7 @@ func TestDivergenceStopsBeforeTheAdapterIsTouched(t *testing.T) {
 	}
 	lines := strings.Split(strings.TrimSpace(content(t, filepath.Join(c.OutputDir, "nonfinite-step-000002.jsonl"))), "\n")
 	var bad suspect
-	if err := json.Unmarshal([]byte(lines[0]), &bad); err != nil || !strings.Contains(bad.Row, "train.jsonl:") || len(bad.Tokens) == 0 || len(bad.Tokens) != len(bad.Learn) {
+	if err := json.Unmarshal([]byte(lines[0]), &bad); err != nil || !strings.Contains(bad.Row, "train.jsonl:") || len(bad.Tokens) == 0 || len(bad.Tokens) != len(bad.Mask) {
 		t.Errorf("%+v, %v", bad, err)
 	}
 	noAdapter(t, c.OutputDir)

@@ -224,7 +224,7 @@ func samplePrompt(j *job) string {
 		if j.data.Files[0].Format == data.Text {
 			words := strings.Fields(j.Tokenizer.Decode(s.IDs, true))
 			text = strings.Join(words[:min(5, len(words))], " ")
-		} else if n := slices.Index(s.Learn, true); n > 0 {
+		} else if n := slices.Index(s.Mask, true); n > 0 {
 			text = strings.TrimSpace(j.Tokenizer.Decode(s.IDs[:n], true))
 		}
 		if text != "" && len(text) <= longest && !strings.ContainsAny(text, "\n\"'") {

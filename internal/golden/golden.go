@@ -27,8 +27,8 @@ type Case struct {
 	Reg         float64
 	InitSamples int `json:"init_samples"`
 	Sequences   []struct {
-		IDs   []int32
-		Learn []bool
+		IDs  []int32
+		Mask []bool `json:"learn"`
 	}
 	LossSums     []float64 `json:"loss_sums"`
 	TargetCounts []int     `json:"target_counts"`
@@ -123,7 +123,7 @@ func (c *Case) Load(t *testing.T) *model.Model {
 func (c *Case) Seqs(lo, hi int) []model.Sequence {
 	var list []model.Sequence
 	for _, s := range c.Sequences[lo:hi] {
-		list = append(list, model.Sequence{IDs: s.IDs, Learn: s.Learn})
+		list = append(list, model.Sequence{IDs: s.IDs, Mask: s.Mask})
 	}
 	return list
 }

@@ -163,7 +163,7 @@ func readHeader(r io.Reader, size int64) (*header, error) {
 		k := KeyValue{Key: c.string()}
 		k.Value = c.value(c.uint32())
 		if c.err == nil && seen[k.Key] {
-			c.err = fmt.Errorf("key %s stands twice", k.Key)
+			c.err = fmt.Errorf("duplicate key %s", k.Key)
 		}
 		seen[k.Key] = true
 		h.keys = append(h.keys, k)

@@ -19,7 +19,7 @@ import (
 const atOnce = 4
 
 // Download brings a revision of a model into the cache: what a run needs of it. It
-// verifies what it fetches, and goes on with what an earlier download left. progress
+// verifies what it fetches, and continues what an earlier download left. progress
 // is told the bytes that are there, of the model's; it may be nil, and calls of it do
 // not overlap. done falls where something turned out wrong and is fetched anew.
 func (c *Client) Download(ctx context.Context, id, revision string, progress func(done, total int64)) (*Plan, error) {

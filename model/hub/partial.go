@@ -24,7 +24,7 @@ import (
 const maxWrong = 3
 
 // A partial is a blob on its way. Its file stays where a download ends early, and the
-// next one goes on with it; which is safe for whoever holds the blob's lock. Without
+// next one continues it, which is safe for whoever holds the blob's lock. Without
 // locks a name of its own is used, and removed in the end.
 type partial struct {
 	c         *Client
@@ -102,7 +102,7 @@ func (d *partial) open() error {
 }
 
 // restart begins with an empty file. It is a new one: should a lock be no lock, another
-// process goes on with the old one undisturbed.
+// process keeps writing the old one undisturbed.
 func (d *partial) restart() error {
 	d.f.Close()
 	d.meter.add(-d.have)

@@ -77,7 +77,7 @@ func dump(e *model.Engine, seqs []model.Sequence) []safetensors.Entry {
 		ids, learn := make([]float32, len(s.IDs)), make([]float32, len(s.IDs))
 		for i, id := range s.IDs {
 			ids[i] = float32(id)
-			if s.Learn[i] {
+			if s.Mask[i] {
 				learn[i] = 1
 			}
 		}

@@ -108,7 +108,7 @@ func (n *encoder) row(r *Row) (e encoded, err error) {
 	e.oneBOS(n.t)
 	if len(e.IDs) > n.o.MaxLength {
 		e.overlong = len(e.IDs)
-		e.IDs, e.Learn = e.IDs[:n.o.MaxLength:n.o.MaxLength], e.Learn[:n.o.MaxLength:n.o.MaxLength]
+		e.IDs, e.Mask = e.IDs[:n.o.MaxLength:n.o.MaxLength], e.Mask[:n.o.MaxLength:n.o.MaxLength]
 	}
 	if e.overlong > 0 && n.o.Overlong == Refuse {
 		return e, hint.New(fmt.Errorf("%d tokens, max_length is %d", e.overlong, n.o.MaxLength), "--overlong truncate or drop, or a larger --max-length")
@@ -150,7 +150,7 @@ func (n *encoder) finish(e *encoded, r *Row) {
 func (n *encoder) ended(e *encoded) bool {
 	for i := len(e.IDs) - 1; i >= 0; i-- {
 		switch {
-		case !e.Learn[i]:
+		case !e.Mask[i]:
 			continue
 		case slices.Contains(n.ends, e.IDs[i]):
 			return true
@@ -177,7 +177,7 @@ func keyOf(e *encoded) uint64 {
 	buf := make([]byte, 0, 4*len(e.IDs))
 	for i, id := range e.IDs {
 		v := uint32(id)
-		if e.Learn[i] {
+		if e.Mask[i] {
 			v |= trainedFlag
 		}
 		buf = binary.LittleEndian.AppendUint32(buf, v)
@@ -206,7 +206,7 @@ func (e *encoded) plain(n *encoder, r *Row) {
 func (e *encoded) take(n *encoder, text string, spans []span, special bool) {
 	enc := n.t.Encode(text, special)
 	e.text, e.IDs, e.offsets = text, enc.IDs, enc.Offsets
-	e.Learn, e.joined = lossMask(enc.Offsets, spans)
+	e.Mask, e.joined = lossMask(enc.Offsets, spans)
 }
 
 // end makes the end token the last one, and trained.
@@ -215,10 +215,10 @@ func (e *encoded) end(n *encoder) {
 		return
 	}
 	if k := len(e.IDs); k > 0 && e.IDs[k-1] == n.eos { // the tokenizer's post-processor put it there, or the text
-		e.Learn[k-1] = true
+		e.Mask[k-1] = true
 		return
 	}
-	e.IDs, e.Learn = append(e.IDs, n.eos), append(e.Learn, true)
+	e.IDs, e.Mask = append(e.IDs, n.eos), append(e.Mask, true)
 }
 
 // oneBOS drops the first of two BOS: a text that brings its own, and the
@@ -226,7 +226,7 @@ func (e *encoded) end(n *encoder) {
 func (e *encoded) oneBOS(t *tokenizer.Tokenizer) {
 	bos, ok := t.BOS()
 	for ok && len(e.IDs) > 1 && e.IDs[0] == bos && e.IDs[1] == bos {
-		e.IDs, e.Learn, e.offsets = e.IDs[1:], e.Learn[1:], e.offsets[1:]
+		e.IDs, e.Mask, e.offsets = e.IDs[1:], e.Mask[1:], e.offsets[1:]
 	}
 }
 

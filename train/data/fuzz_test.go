@@ -51,8 +51,8 @@ func readAny(t *testing.T, name, s string, tok *tokenizer.Tokenizer, o Options, 
 			t.Fatalf("%s: a row of %v at line %d after %d", name, r.Format, r.Line, last)
 		}
 		last = r.Line
-		if len(e.IDs) != len(e.Learn) || len(e.IDs) > o.MaxLength || len(e.offsets) > 0 && e.textAt(0) > len(e.text) {
-			t.Fatalf("%s:%d: %d ids, %d of the mask", name, r.Line, len(e.IDs), len(e.Learn))
+		if len(e.IDs) != len(e.Mask) || len(e.IDs) > o.MaxLength || len(e.offsets) > 0 && e.textAt(0) > len(e.text) {
+			t.Fatalf("%s:%d: %d ids, %d of the mask", name, r.Line, len(e.IDs), len(e.Mask))
 		}
 		if e.tokens != len(e.IDs) || e.trained != e.Targets() {
 			t.Fatalf("%s:%d: %d tokens, %d trained, counted %+v", name, r.Line, len(e.IDs), e.Targets(), e.tally)

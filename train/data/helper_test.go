@@ -134,7 +134,7 @@ func show(t *testing.T, tok *tokenizer.Tokenizer, s *Set, i int) string {
 	q := sequence(t, s, i)
 	for k, id := range q.IDs {
 		text := tok.Decode([]int32{id}, false)
-		if q.Learn[k] {
+		if q.Mask[k] {
 			text = "[" + text + "]"
 		}
 		b.WriteString(text)

@@ -220,10 +220,10 @@ func (x *index) sequence(r *record) (model.Sequence, error) {
 	if _, err := x.in.ReadAt(buf, int64(r.at)); err != nil {
 		return model.Sequence{}, err
 	}
-	s := model.Sequence{IDs: make([]int32, r.tokens), Learn: make([]bool, r.tokens)}
+	s := model.Sequence{IDs: make([]int32, r.tokens), Mask: make([]bool, r.tokens)}
 	for i := range s.IDs {
 		v := binary.LittleEndian.Uint32(buf[4*i:])
-		s.IDs[i], s.Learn[i] = int32(v&^trainedFlag), v&trainedFlag != 0
+		s.IDs[i], s.Mask[i] = int32(v&^trainedFlag), v&trainedFlag != 0
 	}
 	return s, nil
 }
@@ -266,7 +266,7 @@ func (w *indexWriter) add(r *Row, e *encoded, kept bool) {
 				w.maxID, w.maxLine = id, r.Line
 			}
 			v := uint32(id)
-			if e.Learn[i] {
+			if e.Mask[i] {
 				v |= trainedFlag
 			}
 			w.buf = binary.LittleEndian.AppendUint32(w.buf, v)

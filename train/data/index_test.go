@@ -20,7 +20,7 @@ func rowsOf(n, most int) (rows []Row, list []encoded) {
 		binary.LittleEndian.PutUint64(rows[i].Digest[:], r.Uint64())
 		for range r.IntN(most + 1) {
 			list[i].IDs = append(list[i].IDs, int32(r.IntN(1<<31-1)))
-			list[i].Learn = append(list[i].Learn, r.IntN(2) == 0)
+			list[i].Mask = append(list[i].Mask, r.IntN(2) == 0)
 		}
 		list[i].tally = tally{len(list[i].IDs), list[i].Targets(), r.IntN(3), r.IntN(3), r.IntN(2) * 5000, oddity(r.IntN(8)), r.Uint64()}
 	}
@@ -71,7 +71,7 @@ func TestIndexGivesBackWhatWasWritten(t *testing.T) {
 				t.Fatalf("row %d: %+v alone, %+v among all; %v", i, one, r, err)
 			}
 			q, err := x.sequence(r)
-			if err != nil || kept && (!slices.Equal(q.IDs, e.IDs) || !slices.Equal(q.Learn, e.Learn)) || !kept && len(q.IDs) > 0 {
+			if err != nil || kept && (!slices.Equal(q.IDs, e.IDs) || !slices.Equal(q.Mask, e.Mask)) || !kept && len(q.IDs) > 0 {
 				t.Fatalf("row %d: %v, want %v; %v", i, q, e.Sequence, err)
 			}
 			for _, id := range q.IDs {

@@ -207,7 +207,7 @@ func newSample(e *encoded, at Origin, t *tokenizer.Tokenizer) Sample {
 	out := Sample{Origin: at, Tokens: make([]Token, len(e.IDs)), Lost: max(0, e.overlong-len(e.IDs))}
 	shown := 0 // bytes of the text
 	for i, id := range e.IDs {
-		k := Token{ID: id, Trained: e.Learn[i], Special: t.IsSpecial(id)}
+		k := Token{ID: id, Trained: e.Mask[i], Special: t.IsSpecial(id)}
 		spelled, _ := t.Token(id)
 		if i >= len(e.offsets) || e.offsets[i][0] == e.offsets[i][1] { // not of the text
 			k.Text = spelled

@@ -92,7 +92,7 @@ func (n *encoder) pieces(b raw, at Origin) []item {
 		seen = from
 		it := item{
 			row: Row{Origin: at, Format: Text, Text: text[from:to], Digest: sha256.Sum256([]byte(text[from:to]))},
-			e:   encoded{Sequence: model.Sequence{IDs: e.IDs[lo:hi:hi], Learn: e.Learn[lo:hi:hi]}, open: hi < len(e.IDs) || !b.part.last},
+			e:   encoded{Sequence: model.Sequence{IDs: e.IDs[lo:hi:hi], Mask: e.Mask[lo:hi:hi]}, open: hi < len(e.IDs) || !b.part.last},
 		}
 		n.finish(&it.e, &it.row)
 		list = append(list, it)
@@ -106,7 +106,7 @@ func (e *encoded) withoutEnd() {
 	for n > 0 && e.offsets[n-1] == [2]int{} {
 		n--
 	}
-	e.IDs, e.Learn, e.offsets = e.IDs[:n], e.Learn[:n], e.offsets[:n]
+	e.IDs, e.Mask, e.offsets = e.IDs[:n], e.Mask[:n], e.offsets[:n]
 }
 
 // invalidAt returns the offset of the first byte that is no UTF-8.
