@@ -21,7 +21,7 @@ func readRope(f *jsontree.Fields) Rope {
 	if now != nil {
 		r = ropeFrom(now, theta, "default")
 	}
-	if old != nil {
+	if old != nil && len(old.Keys()) > 0 { // transformers takes {} for none
 		scaled := ropeFrom(old, theta, "")
 		if now != nil && scaled.Theta == 0 {
 			scaled.Theta = r.Theta

@@ -108,6 +108,7 @@ func TestConfigTaken(t *testing.T) {
 
 		"theta":                  {m{"rope_theta": 100000}, rope(Rope{Type: "default", Theta: 100000})},
 		"scaling null":           {m{"rope_scaling": nil}, rope(Rope{Type: "default", Theta: 10000})},
+		"scaling empty":          {m{"rope_scaling": m{}, "rope_theta": 5.0}, rope(Rope{Type: "default", Theta: 5})},
 		"linear, old word":       {m{"rope_scaling": m{"type": "linear", "factor": 2}}, rope(Rope{Type: "linear", Theta: 10000, Factor: 2})},
 		"linear, both words":     {m{"rope_scaling": m{"type": "linear", "rope_type": "linear", "factor": 2}}, rope(Rope{Type: "linear", Theta: 10000, Factor: 2})},
 		"llama3, transformers 4": {m{"rope_theta": 500000.0, "rope_scaling": llama3}, rope(want3)},

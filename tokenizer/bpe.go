@@ -12,7 +12,7 @@ type bpe struct {
 	merges mergeTable
 
 	raw     *[256]int32 // by byte, the id of its character; nil: symbols are characters
-	bytes   *[256]int32 // ids of <0x00> … <0xFF> for byte fallback, or nil
+	bytes   *[256]int32 // ids of <0x00> … <0xFF> for byte fallback, -1 for what is missing; or nil
 	unk     int32       // -1: none; an unknown symbol is dropped
 	fuseUnk bool
 
@@ -105,24 +105,50 @@ func (m *bpe) addBytes(w *symbols, word string) {
 }
 
 // addRunes makes one symbol of each character that the vocabulary has; of the
-// others one for each byte, or an unknown.
+// others one for each byte, where it has all of them, or an unknown. An unknown waits
+// for the next character that is known or unknown: as in Hugging Face's tokenizers, the
+// bytes of characters between them come first.
 func (m *bpe) addRunes(w *symbols, word string) {
-	unk := false
+	unk, unkEnd := -1, 0 // the unknown that waits
 	for i := 0; i < len(word); {
 		_, size := utf8.DecodeRuneInString(word[i:])
 		end := i + size
 		id, known := m.vocab.id(word[i:end])
 		switch {
 		case known:
+			if unk >= 0 {
+				w.add(m.unk, unk, unkEnd)
+				unk = -1
+			}
 			w.add(id, i, end)
-		case m.bytes != nil:
+		case m.hasBytes(word[i:end]):
 			for k := i; k < end; k++ {
 				w.add(m.bytes[word[k]], k, k+1)
 			}
+		case m.unk >= 0 && unk >= 0 && m.fuseUnk:
+			unkEnd = end
 		case m.unk >= 0:
-			w.addUnk(m.unk, i, end, unk && m.fuseUnk)
+			if unk >= 0 {
+				w.add(m.unk, unk, unkEnd)
+			}
+			unk, unkEnd = i, end
 		}
-		unk = !known
 		i = end
 	}
+	if unk >= 0 {
+		w.add(m.unk, unk, unkEnd)
+	}
+}
+
+// hasBytes reports whether the vocabulary has a token for each byte of a character.
+func (m *bpe) hasBytes(s string) bool {
+	if m.bytes == nil {
+		return false
+	}
+	for i := range len(s) {
+		if m.bytes[s[i]] < 0 {
+			return false
+		}
+	}
+	return true
 }

@@ -105,7 +105,10 @@ func newBPE(j *modelJSON, raw bool) (*bpe, error) {
 		return m, m.mapBytes(j.ByteFallback)
 	}
 	m.meta = !j.IgnoreMerges && m.metaOnlyInFront()
-	return m, m.addByteFallback(j.ByteFallback)
+	if j.ByteFallback {
+		m.addByteFallback()
+	}
+	return m, nil
 }
 
 // mapBytes makes bytes the symbols: those of ByteLevel's alphabet that the vocabulary has.
@@ -121,29 +124,16 @@ func (m *bpe) mapBytes(fallback bool) error {
 	return nil
 }
 
-// addByteFallback finds <0x00> … <0xFF>: all of them, or none.
-func (m *bpe) addByteFallback(on bool) error {
-	if !on {
-		return nil
-	}
-	var ids [256]int32
-	found, missing := 0, ""
-	for b := range ids {
-		token := fmt.Sprintf("<0x%02X>", b)
-		id, ok := m.vocab.id(token)
-		if ok {
-			ids[b] = id
-			found++
-		} else {
-			missing = token
+// addByteFallback finds <0x00> … <0xFF>. Vocabularies may lack some: Gemma 2's has a tab
+// in the place of <0x09>.
+func (m *bpe) addByteFallback() {
+	m.bytes = new([256]int32)
+	for b := range m.bytes {
+		m.bytes[b] = -1
+		if id, ok := m.vocab.id(fmt.Sprintf("<0x%02X>", b)); ok {
+			m.bytes[b] = id
 		}
 	}
-	if found == len(ids) {
-		m.bytes = &ids
-	} else if found > 0 {
-		return fmt.Errorf("byte_fallback: %s is not in the vocabulary, though %d others are", missing, found)
-	}
-	return nil
 }
 
 // metaOnlyInFront says whether no merge makes a token with "▁" after another character.

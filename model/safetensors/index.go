@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"maps"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -88,6 +89,46 @@ func openShards(dir string) (*Set, error) {
 		s.files = append(s.files, f)
 	}
 	if err := s.match(index, shardOf); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// shardName is the name of a shard without an index: its number, from 1, of how many.
+var shardName = regexp.MustCompile(`^(.+)-([0-9]{5})-of-([0-9]{5})\.safetensors$`)
+
+// openUnindexed maps shards whose index is missing. Their names must say that each is
+// there, and no tensor may lie in two.
+func openUnindexed(dir string) (*Set, error) {
+	found, err := filepath.Glob(filepath.Join(escape(dir), "*-of-*.safetensors"))
+	if err != nil || len(found) == 0 {
+		return nil, noWeights(dir)
+	}
+	s := &Set{of: map[string]*File{}}
+	for i, path := range found { // in the order of their numbers
+		parts := shardName.FindStringSubmatch(filepath.Base(path))
+		if want := fmt.Sprintf("%05d", i+1); parts == nil || parts[2] != want || parts[3] != fmt.Sprintf("%05d", len(found)) {
+			s.Close()
+			return nil, hint.New(fmt.Errorf("%s: no %s, and the shards do not count from 1 to their number: %s is file %d of %d", dir, indexName, filepath.Base(path), i+1, len(found)), "the download is not complete")
+		}
+		f, err := Open(path)
+		if err != nil {
+			s.Close()
+			return nil, err
+		}
+		s.files = append(s.files, f)
+	}
+	var wrong mistakes.List
+	for _, f := range s.files {
+		for _, n := range f.Names() {
+			if s.of[n] != nil {
+				wrong.Addf("tensor %s lies in %s and in %s", n, filepath.Base(s.of[n].path), filepath.Base(f.path))
+			}
+			s.of[n] = f
+		}
+	}
+	if err := wrong.Err(dir); err != nil {
 		s.Close()
 		return nil, err
 	}

@@ -28,7 +28,8 @@ type Set struct {
 }
 
 // OpenDir maps the weights of a model folder: model.safetensors, else the shards of
-// model.safetensors.index.json. Pickles are refused.
+// model.safetensors.index.json, else shards without an index whose names say that all
+// are there. Pickles are refused.
 func OpenDir(dir string) (*Set, error) {
 	info, err := os.Stat(dir)
 	if err != nil {
@@ -47,10 +48,11 @@ func OpenDir(dir string) (*Set, error) {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
+	open := openShards
 	if !isThere(filepath.Join(dir, indexName)) {
-		return nil, noWeights(dir)
+		open = openUnindexed
 	}
-	s, err := openShards(dir)
+	s, err := open(dir)
 	if err != nil {
 		return nil, err
 	}
@@ -67,9 +69,14 @@ func isThere(path string) bool {
 // noWeights says what there is instead.
 func noWeights(dir string) error {
 	err := fmt.Errorf("%s: neither %s nor %s", dir, singleName, indexName)
-	for _, pattern := range []string{"*.bin", "*.pth", "*.pt", "*.bin.index.json"} {
-		if found, _ := filepath.Glob(filepath.Join(escape(dir), pattern)); len(found) > 0 {
-			return hint.New(fmt.Errorf("%w; %s is a pickle, which can run any code when it is read", err, filepath.Base(found[0])), pickleHint)
+	for _, x := range []struct{ pattern, what string }{
+		{"*.bin", "is a pickle, which can run any code when it is read"},
+		{"*.pth", "is a pickle, which can run any code when it is read"},
+		{"*.pt", "is a pickle, which can run any code when it is read"},
+		{"*.bin.index.json", "is the index of pickles, which can run any code when they are read"},
+	} {
+		if found, _ := filepath.Glob(filepath.Join(escape(dir), x.pattern)); len(found) > 0 {
+			return hint.New(fmt.Errorf("%w; %s %s", err, filepath.Base(found[0]), x.what), pickleHint)
 		}
 	}
 	return err

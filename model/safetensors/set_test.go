@@ -165,6 +165,40 @@ func TestIndexMistakes(t *testing.T) {
 	}
 }
 
+func TestShardsWithoutAnIndex(t *testing.T) {
+	shards := func(files map[string]string) string {
+		dir := t.TempDir()
+		for name, tensor := range files {
+			if err := Write(filepath.Join(dir, name), []Entry{{tensor, []int{1}, []float32{1}}}, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return dir
+	}
+	const one, two = "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"
+	dir := shards(map[string]string{one: "a", two: "b"})
+	write(t, filepath.Join(dir, "pytorch_model.bin.index.json"), []byte("{}"))
+	s, err := OpenDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := s.Names(); !slices.Equal(got, []string{"a", "b"}) {
+		t.Errorf("names %v", got)
+	}
+	s.Close()
+	for _, x := range []struct {
+		files map[string]string
+		want  string
+	}{
+		{map[string]string{two: "b"}, two + " is file 1 of 1"},
+		{map[string]string{one: "a", "model-00003-of-00003.safetensors": "b"}, "model-00003-of-00003.safetensors is file 2 of 2"},
+		{map[string]string{one: "a", two: "a"}, "tensor a lies in " + one + " and in " + two},
+	} {
+		_, err := OpenDir(shards(x.files))
+		wantError(t, x.want, err, x.want)
+	}
+}
+
 func TestMissingShardHasAHint(t *testing.T) {
 	dir, _ := sharded(t)
 	if err := os.Remove(filepath.Join(dir, "s2.safetensors")); err != nil {
@@ -247,14 +281,16 @@ func TestNoWeights(t *testing.T) {
 	wantError(t, "no folder", err, "none")
 	_, err = OpenDir(write(t, filepath.Join(dir, "file"), nil))
 	wantError(t, "a file", err, "not a folder")
-	for _, name := range []string{"pytorch_model.bin", "consolidated.00.pth", "model.pt", "pytorch_model.bin.index.json"} {
+	for name, what := range map[string]string{
+		"pytorch_model.bin": "is a pickle", "consolidated.00.pth": "is a pickle", "model.pt": "is a pickle", "pytorch_model.bin.index.json": "is the index of pickles",
+	} {
 		dir := filepath.Join(t.TempDir(), "a[1]*")
 		if err := os.Mkdir(dir, 0o755); err != nil {
 			t.Skip(err)
 		}
 		write(t, filepath.Join(dir, name), []byte("PK\x03\x04"))
 		_, err := OpenDir(dir)
-		wantError(t, name, err, name+" is a pickle")
+		wantError(t, name, err, name+" "+what)
 		var hint interface{ Hint() string }
 		if !errors.As(err, &hint) || !strings.Contains(hint.Hint(), "save_pretrained") {
 			t.Errorf("%s: no hint", name)
