@@ -58,6 +58,7 @@ func tiny() map[string][]byte {
 		"tokenizer.json":         random(1, 50_000),
 		"tokenizer_config.json":  []byte(`{"a": 1}`),
 		"chat_template.jinja":    []byte("{{ x }}"),
+
 		"additional_chat_templates/tool_use.jinja":    []byte("{{ y }}"),
 		"additional_chat_templates/../../../x.jinja":  []byte("out"),
 		"model.safetensors":                           random(2, 700_000),
