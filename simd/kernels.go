@@ -157,7 +157,11 @@ func whole(n int) int {
 //
 // It hides x from escape analysis, which does not see that kernels, called through
 // a table, keep no address, and would move every operand to the heap, the sixteen
-// lanes of a sum among them. The address stays a pointer: it moves with the stack.
+// lanes of a sum among them. While it is a number, nothing may move the stack under it:
+// so there is no prologue here, and no check of pointers (-race), which is a call.
+//
+//go:nosplit
+//go:nocheckptr
 func at[T any](x []T) unsafe.Pointer {
 	p := uintptr(unsafe.Pointer(unsafe.SliceData(x)))
 	return *(*unsafe.Pointer)(unsafe.Pointer(&p))

@@ -80,3 +80,42 @@ func TestKernelSets(t *testing.T) {
 		}
 	})
 }
+
+// Operands on a stack that has just grown, or grows in the call, are found where they
+// are: see at, which hides them from the compiler.
+func TestOperandsOnAGrowingStack(t *testing.T) {
+	forEachImpl(t, func(t *testing.T) {
+		var want [64]float32
+		addSquares(&want, 0)
+		results := make(chan [64]float32)
+		for depth := range 400 {
+			go func() { // on a stack of its own, as small as they begin
+				var got [64]float32
+				addSquares(&got, depth)
+				results <- got
+			}()
+		}
+		for range 400 {
+			if got := <-results; got != want {
+				t.Fatalf("%v, want %v", got, want)
+			}
+		}
+	})
+}
+
+// addSquares computes in buffers of its own frame, below so many others.
+//
+//go:noinline
+func addSquares(sum *[64]float32, depth int) {
+	if depth > 0 {
+		addSquares(sum, depth-1)
+		return
+	}
+	var dg, du, dy, g, u [64]float32
+	for i := range dy {
+		dy[i], g[i], u[i] = 1, float32(i)/16-2, 1+float32(i)/64
+	}
+	SiLUMulBackward(dg[:], du[:], dy[:], g[:], u[:])
+	Add(dg[:], du[:])
+	*sum = dg
+}
