@@ -266,6 +266,22 @@ func TestStrippedTokensMeet(t *testing.T) {
 	}
 }
 
+// TestTokensThatNormalizationMakesTheSame: special before others, then the first, as in
+// tokenizers before 0.23, which takes any of them.
+func TestTokensThatNormalizationMakesTheSame(t *testing.T) {
+	tok, err := parse([]byte(`{"normalizer":{"type":"Lowercase"},"added_tokens":[
+		{"id":3,"content":"AB","normalized":true},{"id":4,"content":"Ab","normalized":true},
+		{"id":5,"content":"xy","normalized":true},{"id":6,"content":"XY","normalized":true,"special":true},{"id":7,"content":"Xy","normalized":true,"special":true}],
+		"model":{"vocab":{"a":0,"x":1," ":2},"merges":[]}}`), &config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Encoding{[]int32{3, 2, 3, 6, 0}, [][2]int{{0, 2}, {2, 3}, {3, 5}, {5, 7}, {7, 8}}}
+	if d := cmp.Diff(want, tok.Encode("aB ABXya", false)); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+}
+
 func TestUnknownSymbolIsDroppedWithoutUnk(t *testing.T) {
 	tok, err := parse([]byte(`{"model":{"vocab":{"a":0,"b":1,"ab":2},"merges":["a b"]}}`), &config{})
 	if err != nil {
