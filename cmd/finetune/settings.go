@@ -206,14 +206,19 @@ func typed(ctx *kong.Context) (list []typedSetting) {
 	return list
 }
 
-// setTyped sets what was typed over what is there.
+// setTyped sets what was typed over what is there. All mistakes are reported together.
 func setTyped(c *recipe.Config, list []typedSetting) error {
+	return hint.Join(wrongSettings(c, list))
+}
+
+// wrongSettings sets what was typed, and lists what was not taken.
+func wrongSettings(c *recipe.Config, list []typedSetting) (found []error) {
 	for _, s := range list {
 		if err := c.Set(s.key, s.text); err != nil {
-			return err
+			found = append(found, err)
 		}
 	}
-	return nil
+	return found
 }
 
 // runFlags are the flags of the commands that know a run: a file of settings, and
