@@ -20,7 +20,7 @@ import (
 // This file holds runs that begin from a finished adapter instead of a method's start.
 
 // ReadAdapter sets what the adapter in a folder decides for a run that trains it on: rank,
-// scale, targets, and the base where the folder knows it. The scale of an adapter that
+// scale, targets, and where the folder knows them the base and the chat template. The scale of an adapter that
 // finetune wrote is that of its training, which the file has in B.
 func ReadAdapter(c *recipe.Config, dir string) error {
 	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
@@ -49,7 +49,7 @@ func ReadAdapter(c *recipe.Config, dir string) error {
 	c.TargetModules, c.ExcludeModules = leaves, nil
 	c.Model = file.BaseModel
 	if origin != nil {
-		c.LoraAlpha, c.Model = origin.Recipe.LoraAlpha, origin.Base.Name
+		c.LoraAlpha, c.Model, c.ChatTemplate = origin.Recipe.LoraAlpha, origin.Base.Name, origin.Recipe.ChatTemplate
 		if origin.Recipe.UseRSLoRA != recipe.Off {
 			c.UseRSLoRA = recipe.On
 		}
