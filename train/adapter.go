@@ -7,7 +7,6 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"example.com/finetune/internal/hint"
 	"example.com/finetune/loraone"
@@ -148,20 +147,4 @@ func apart(c *recipe.Resolved) error {
 			"--output-dir %s keeps both", filepath.Clean(c.OutputDir)+"-2")
 	}
 	return nil
-}
-
-// otherBase says in words that an adapter was trained on weights other than those, "" where
-// it was not or nobody knows.
-func (b *Beginning) otherBase(name string, now []rundir.FileHash) string {
-	if b.origin == nil || len(b.origin.Base.Files) == 0 || changed(b.origin.Base.Files, now) == "" {
-		return ""
-	}
-	then := b.origin.Base.Files
-	i := slices.IndexFunc(now, func(f rundir.FileHash) bool { return !slices.Contains(then, f) })
-	if i < 0 { // a file is missing
-		i = 0
-	}
-	was := then[min(i, len(then)-1)]
-	return fmt.Sprintf("%s was trained on another base, %s (%s of SHA-256 %.12s), than the one here, %s (%s of %.12s): what it has learned may not fit",
-		b.dir, b.origin.BaseRef().Label(), was.Name, was.SHA256, name, now[i].Name, now[i].SHA256)
 }
