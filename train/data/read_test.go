@@ -226,4 +226,6 @@ func TestFindNamesTheFiles(t *testing.T) {
 	expect(t, "two validation files", err, "are both there: which of them is meant?", "")
 	_, err = Find(filepath.Join(dir, "absent"))
 	expect(t, "nothing", err, "absent: no such file or folder", `data is a file with one JSON object a line, such as {"prompt": "2+2=", "completion": "4"}`)
+	_, err = Find("tatsu-lab/alpaca")
+	expect(t, "a data set of the Hub", err, "tatsu-lab/alpaca: no such file or folder", `data sets are not fetched; in Python: datasets.load_dataset("tatsu-lab/alpaca", split="train").to_json("rows.jsonl")`)
 }
