@@ -234,16 +234,20 @@ func samplePrompt(j *job) string {
 	return "Hello"
 }
 
+// endings are the signals that ask a program to end, Ctrl-C apart.
+func endings() []os.Signal {
+	if signal.Ignored(syscall.SIGHUP) { // nohup asked for that
+		return []os.Signal{syscall.SIGTERM}
+	}
+	return []os.Signal{syscall.SIGTERM, syscall.SIGHUP}
+}
+
 // stopSignals returns a context that ends at the first Ctrl-C, SIGTERM or SIGHUP.
 // A second one ends the process at once. done gives the signals back.
 func stopSignals(u *ui) (ctx context.Context, done func()) {
 	ctx, cancel := context.WithCancel(context.Background())
-	wanted := []os.Signal{os.Interrupt, syscall.SIGTERM}
-	if !signal.Ignored(syscall.SIGHUP) { // nohup asked for that
-		wanted = append(wanted, syscall.SIGHUP)
-	}
 	signals, finished := make(chan os.Signal, 2), make(chan struct{})
-	signal.Notify(signals, wanted...)
+	signal.Notify(signals, append(endings(), os.Interrupt)...)
 	go func() {
 		for first := true; ; first = false {
 			select {
