@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"example.com/finetune/model/hub/hubtest"
 )
 
 // A console is a terminal with the program on it.
@@ -23,8 +25,8 @@ type console struct {
 	cmd *exec.Cmd
 }
 
-// newConsole starts the program on a terminal of some columns.
-func newConsole(t *testing.T, columns uint16, args ...string) *console {
+// newConsole starts the program on a terminal.
+func newConsole(t *testing.T, env []string, args ...string) *console {
 	t.Helper()
 	f, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
 	if err != nil {
@@ -35,7 +37,7 @@ func newConsole(t *testing.T, columns uint16, args ...string) *console {
 		err = unix.IoctlSetPointerInt(int(f.Fd()), unix.TIOCSPTLCK, 0)
 	}
 	if err == nil {
-		err = unix.IoctlSetWinsize(int(f.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: columns})
+		err = unix.IoctlSetWinsize(int(f.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: 80})
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -51,7 +53,7 @@ func newConsole(t *testing.T, columns uint16, args ...string) *console {
 	}
 	c := &console{File: f, cmd: exec.Command(program, args...)}
 	c.cmd.Stdin, c.cmd.Stdout, c.cmd.Stderr = end, end, end
-	c.cmd.Env = append(os.Environ(), "TERM=xterm")
+	c.cmd.Env = append(append(os.Environ(), "TERM=xterm"), env...)
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	if err := c.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -106,7 +108,7 @@ func TestChatOnTerminal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := newConsole(t, 80, "chat", "--model", demo, "--max-tokens", "4")
+	c := newConsole(t, nil, "chat", "--model", demo, "--max-tokens", "4")
 	c.shows(t, 0, ">>> ")
 	before, err := unix.IoctlGetTermios(int(c.Fd()), unix.TCGETS)
 	if err != nil {
@@ -138,7 +140,7 @@ func TestChatStops(t *testing.T) {
 		t.Fatal(err)
 	}
 	saved := filepath.Join(t.TempDir(), "saved.jsonl")
-	c := newConsole(t, 80, "chat", "--model", demo, "--temperature", "5", "--max-tokens", "100000", "--threads", "1")
+	c := newConsole(t, nil, "chat", "--model", demo, "--temperature", "5", "--max-tokens", "100000", "--threads", "1")
 	c.shows(t, 0, ">>> ")
 	c.types(t, "The dog\r", "\n") // drawn from nearly all tokens: it does not end for long
 	c.types(t, "\x03", "stopped]")
@@ -153,4 +155,27 @@ func TestChatStops(t *testing.T) {
 	if code := c.cmd.ProcessState.ExitCode(); code != exitInterrupted {
 		t.Errorf("exit code %d", code)
 	}
+}
+
+// A model that is not in the cache is fetched once the user says so, and the answer is
+// all that is taken from the keyboard.
+func TestAsksBeforeFetching(t *testing.T) {
+	demo, err := filepath.Abs(filepath.Join("demo", "model"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := hubtest.New(t)
+	if err := putModels(server, demo); err != nil {
+		t.Fatal(err)
+	}
+	env := []string{"HF_ENDPOINT=" + server.URL, "HF_HOME=" + t.TempDir(), "HF_HUB_CACHE=", "HF_HUB_OFFLINE=", "HF_TOKEN="}
+	c := newConsole(t, env, "chat", "--model", "org/tiny", "--max-tokens", "4")
+	c.shows(t, 0, "org/tiny is not in the Hub cache. Fetch 1.")
+	c.types(t, "\r", "hint: fetch it with: finetune download org/tiny")
+	if err := c.cmd.Wait(); err == nil || server.Count("/resolve/") != 0 {
+		t.Errorf("%v, %d files fetched", err, server.Count("/resolve/"))
+	}
+	c = newConsole(t, env, "chat", "--model", "org/tiny", "--max-tokens", "4")
+	c.shows(t, 0, "[y/N] ")
+	c.types(t, "y\rOnce upon\r", "[4 tokens, ")
 }

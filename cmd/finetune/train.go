@@ -55,7 +55,7 @@ func (c *trainCommand) Run(u *ui, ctx *kong.Context) error {
 		u.infof("finetune: %s holds a finished run of %s: nothing is left to do", config.OutputDir, many(found.Finished.Steps, "step"))
 		return printResult(u, &job{settings: config}, found.Finished)
 	}
-	j, err := newJob(config)
+	j, err := newJob(u, config)
 	if err != nil {
 		return err
 	}
@@ -99,8 +99,8 @@ type job struct {
 }
 
 // newJob opens the model: one that cannot be trained is refused before rows are read.
-func newJob(c *recipe.Resolved) (*job, error) {
-	m, err := openFor(c)
+func newJob(u *ui, c *recipe.Resolved) (*job, error) {
+	m, err := openFor(u, c)
 	if err != nil {
 		return nil, err
 	}
