@@ -46,6 +46,10 @@ type kernelSet struct {
 	masks        bool
 	copyBlock    blockKernel // copies a block of A
 
+	// gram sets gramSide² times eight lanes of float64 to products of rows (gram.go).
+	gram     func(n int, x unsafe.Pointer, xs int, y unsafe.Pointer, ys int, lanes unsafe.Pointer)
+	gramSide int
+
 	// Packing (pack.go). packNT transposes packRows rows of W, n times packBytes bytes
 	// of each, from F32 or BF16. packNN converts n rows of W, as many values of each as
 	// a wide tile has columns, from F16 or BF16.

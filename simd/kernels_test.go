@@ -58,6 +58,9 @@ func TestKernelSets(t *testing.T) {
 		if k.wide.cols > 32 || k.packRows > 16 || k.packBytes%4 != 0 || k.wide.cols%(k.packBytes/4) != 0 {
 			t.Errorf("packs %d rows, %d bytes of each, to %d columns", k.packRows, k.packBytes, k.wide.cols)
 		}
+		if k.gram != nil && (k.gramSide < 1 || k.gramSide > gramSide) {
+			t.Errorf("gram takes %d rows", k.gramSide)
+		}
 		if !k.masks && (k.wide.cols > maxTileCols || k.wide.cols*k.wide.rows > maxTile || k.narrow.cols*k.narrow.rows > maxTile) {
 			t.Errorf("tiles of %v and %v need larger buffers", k.narrow, k.wide)
 		}

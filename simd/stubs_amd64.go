@@ -72,6 +72,18 @@ func packNNF16AVX2(n int, w unsafe.Pointer, ws int, dst unsafe.Pointer, ds int)
 //go:noescape
 func copyBlockAVX2(rows, n int, dst unsafe.Pointer, ds int, src unsafe.Pointer, ss int)
 
+// gramAVX512 sets the lanes to the products of 4 rows of x with 4 of y, x's slower.
+// n is a positive multiple of 8, strides are in bytes.
+//
+//go:noescape
+func gramAVX512(n int, x unsafe.Pointer, xs int, y unsafe.Pointer, ys int, lanes unsafe.Pointer)
+
+// gramAVX2 sets the lanes to the products of 2 rows of x with 2 of y, x's slower.
+// n is a positive multiple of 8, strides are in bytes.
+//
+//go:noescape
+func gramAVX2(n int, x unsafe.Pointer, xs int, y unsafe.Pointer, ys int, lanes unsafe.Pointer)
+
 // gemvF32AVX512 sets C = A·Wᵀ or adds to it, for 1 to 4 rows of A, a group
 // of rows of W and k blocks of 16 bytes of each. Strides are in bytes.
 //

@@ -27,8 +27,7 @@ type stranger struct {
 const (
 	sayMerge  = `finetune merge --adapter adapter -o merged writes a model folder with the adapter in its weights`
 	sayExport = `finetune export --adapter adapter --to gguf -o adapter.gguf writes a file for llama.cpp; --to ollama, mlx and peft write others`
-	sayChat   = `finetune generate --adapter adapter --prompt "Hello" answers one message`
-	sayServe  = `vLLM and llama.cpp serve a model with an adapter; finetune generate --adapter adapter --prompt "Hello" tries it here`
+	sayServe  = `vLLM and llama.cpp serve a model with an adapter; finetune chat --adapter adapter tries it here`
 	sayRows   = `rows are learned as they are, without rewards or preferences: finetune train --help`
 )
 
@@ -36,13 +35,14 @@ const (
 var strangers = map[string]stranger{
 	"fuse": {say: sayMerge}, "merge-lora": {say: sayMerge},
 	"convert": {say: sayExport}, "gguf": {say: sayExport}, "quantize": {say: sayExport},
-	"chat": {say: sayChat}, "serve": {say: sayServe}, "server": {say: sayServe},
+	"serve": {say: sayServe}, "server": {say: sayServe},
 	"dpo": {say: sayRows}, "orpo": {say: sayRows}, "kto": {say: sayRows}, "grpo": {say: sayRows}, "reward": {say: sayRows},
 
 	"sft": {command: "train"}, "lora": {command: "train"}, "finetune": {command: "train"}, "fine-tune": {command: "train"},
 	"tune": {command: "train"}, "fit": {command: "train"}, "run": {command: "train"}, "resume": {command: "train"},
 	"evaluate": {command: "eval"}, "test": {command: "eval"}, "perplexity": {command: "eval"},
 	"infer": {command: "generate"}, "inference": {command: "generate"}, "predict": {command: "generate"}, "complete": {command: "generate"},
+	"talk": {command: "chat"}, "interactive": {command: "chat"}, "repl": {command: "chat"},
 	"lint": {command: "check"}, "validate": {command: "check"}, "preprocess": {command: "check"},
 	"estimate": {command: "plan"}, "config": {command: "init"}, "new": {command: "init"},
 	"pull": {command: "download"}, "fetch": {command: "download"}, "push": {command: "upload"}, "publish": {command: "upload"},

@@ -54,7 +54,7 @@ func (c *planCommand) Run(u *ui, ctx *kong.Context) error {
 	if err != nil {
 		return err
 	}
-	j, err := newJob(config)
+	j, err := newJob(u, config)
 	if err != nil {
 		return err
 	}

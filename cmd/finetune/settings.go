@@ -37,7 +37,7 @@ const (
 // settings describes every key of recipe.Config.
 func settings() map[string]setting {
 	return map[string]setting{
-		"model":       {groupFiles, "Folder of the model, or the id of one in the Hub cache.", "DIR", 'm'},
+		"model":       {groupFiles, "Folder of the model, or its id on the Hub (see --download).", "DIR", 'm'},
 		"data":        {groupFiles, "File of rows, or a folder with train, valid and test files.", "PATH", 0},
 		"output_dir":  {groupFiles, "Folder for the adapter.", "DIR", 'o'},
 		"adapter":     {groupFiles, "Folder of a finished adapter to train on, into another folder: rank, alpha and targets come from it, and so do the model and the chat template where none is named.", "DIR", 0},
