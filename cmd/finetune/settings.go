@@ -90,6 +90,7 @@ func settings() map[string]setting {
 		"compute":                 {groupReport, "f32, or bf16 for products of bfloat16 numbers where the CPU has them: faster, and other bits.", "WORD", 0},
 		"memory":                  {groupReport, "Budget for what is allocated besides the mapped weights, such as 2GB: as many layers computed twice as it takes, then smaller micro-batches. The result does not depend on it.", "SIZE", 0},
 		"profile":                 {groupReport, "Say where the time of a step goes.", "", 0},
+		"report_to":               {groupReport, "none, or tensorboard: events beside metrics.jsonl, for tensorboard --logdir.", "WORD", 0},
 		"progress":                {groupReport, "auto (bar on a terminal, log elsewhere), bar, log or none.", "WORD", 0},
 	}
 }

@@ -86,6 +86,7 @@ type Machine struct {
 	Memory         Size     `json:"memory"`  // bytes a run may allocate; 0: what the fastest way takes
 	Profile        bool     `json:"profile"`
 	Progress       Progress `json:"progress"`
+	ReportTo       ReportTo `json:"report_to"`
 }
 
 // Start says what one start does. It is never written to run.yaml.
@@ -112,7 +113,7 @@ func Default() Config {
 			EvalSamples: 100, ValSplit: 0.05, TrainOn: Assistant, ChatTemplate: "auto", Seed: 42,
 		},
 		Where:   Where{OutputDir: "adapter"},
-		Machine: Machine{LoggingSteps: 1, SaveSteps: 100, SaveTotalLimit: 2, Progress: ProgressAuto},
+		Machine: Machine{LoggingSteps: 1, SaveSteps: 100, SaveTotalLimit: 2, Progress: ProgressAuto, ReportTo: ReportNone},
 	}
 }
 
