@@ -78,7 +78,7 @@ func TestConfigValues(t *testing.T) {
 func TestConfigTaken(t *testing.T) {
 	type m = map[string]any
 	llama3 := m{"rope_type": "llama3", "factor": 8, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 32}
-	want3 := Rope{"llama3", 500000, 8, 1, 4, 32}
+	want3 := Rope{Type: "llama3", Theta: 500000, Factor: 8, LowFreqFactor: 1, HighFreqFactor: 4, OriginalMaxPositionEmbeddings: 32}
 	both := maps.Clone(llama3)
 	both["rope_theta"] = 500000.0
 	rope := func(want Rope) func(*Config) bool {
@@ -153,7 +153,7 @@ func TestConfigRefused(t *testing.T) {
 		changes m
 		want    string
 	}{
-		{m{"model_type": "gemma2"}, `model_type is "gemma2", want one of llama, mistral, qwen2, qwen3`},
+		{m{"model_type": "mamba"}, `model_type is "mamba", want one of granite, llama, `},
 		{m{"model_type": drop{}}, `model_type is null, want one of`},
 		{m{"model_type": 3}, `model_type is 3, want a string`},
 		{m{"hidden_act": "gelu"}, `hidden_act is "gelu", want "silu"`},
@@ -222,16 +222,20 @@ func TestConfigRefused(t *testing.T) {
 
 		{m{"model_type": "mistral", "attention_bias": true}, `attention_bias is true, want false for model_type mistral`},
 		{m{"model_type": "qwen2", "attention_bias": true}, `attention_bias is true, want false for model_type qwen2`},
-		{m{"model_type": "qwen2", "use_sliding_window": true}, `use_sliding_window is true, want false`},
+		{m{"use_sliding_window": true}, `use_sliding_window is true, want false`},
+		{m{"model_type": "qwen2", "use_sliding_window": true, "sliding_window": nil, "max_window_layers": 0, "layer_types": []string{"full_attention", "sliding_attention"}}, `layer_types[1] is "sliding_attention", but the model has no sliding_window`},
 		{m{"sliding_window": 4096}, `sliding_window is 4096, want null for model_type llama`},
 		{m{"model_type": "mistral", "sliding_window": 0}, `sliding_window is 0, want an integer from 1`},
-		{m{"model_type": "qwen3", "layer_types": []string{"full_attention", "sliding_attention"}}, `layer_types[1] is "sliding_attention", want "full_attention"`},
-		{m{"model_type": "mistral", "sliding_window": 8, "layer_types": []string{"sliding_attention", "full_attention"}}, `layer_types[1] is "full_attention", want "sliding_attention"`},
+		{m{"model_type": "qwen3", "layer_types": []string{"full_attention", "sliding_attention"}}, `layer_types[1] is "sliding_attention", but the model has no sliding_window`},
+		{m{"model_type": "mistral", "sliding_window": 8, "layer_types": []string{"sliding_attention", "chunked_attention"}}, `layer_types[1] is "chunked_attention", want full_attention or sliding_attention`},
 		{m{"layer_types": []string{"full_attention"}}, `layer_types has 1 entries, want num_hidden_layers (2)`},
 		{m{"layer_types": 2}, `layer_types is 2, want a list of strings`},
 
-		{m{"rope_scaling": m{"type": "dynamic", "factor": 2}}, `the rope type is "dynamic", want one of default, linear, llama3`},
-		{m{"rope_scaling": m{"rope_type": "yarn", "factor": 2}}, `the rope type is "yarn"`},
+		{m{"rope_scaling": m{"type": "proportional", "factor": 2}}, `the rope type is "proportional", want one of default, dynamic, linear, llama3, longrope, yarn`},
+		{m{"rope_scaling": m{"rope_type": "yarn", "mscale": "x"}}, `rope_scaling.factor is missing`},
+		{m{"rope_scaling": m{"rope_type": "longrope", "long_factor": []int{1, 2}}}, `rope_scaling.short_factor is missing`},
+		{m{"rope_scaling": m{"rope_type": "longrope", "short_factor": []int{1, 1}, "long_factor": []int{1, 2, 3}}}, `long_factor has 3 numbers, want 2`},
+		{m{"rope_scaling": m{"rope_type": "longrope", "short_factor": []int{1, 0}, "long_factor": []int{1, 2}}}, `rope_scaling.short_factor is [1,0], want numbers above 0`},
 		{m{"rope_scaling": m{"factor": 2}}, `the rope type is ""`},
 		{m{"rope_scaling": "linear"}, `rope_scaling is "linear", want an object`},
 		{m{"rope_scaling": m{"type": "linear"}}, `rope_scaling.factor is missing`},
@@ -241,7 +245,7 @@ func TestConfigRefused(t *testing.T) {
 		{linear("rope_type", "default"), `rope_scaling.type is "linear", want the same as rope_type`},
 		{linear("beta_fast", 32), `rope_scaling.beta_fast is 32, want no such key`},
 		{linear("rope_theta", 6), `rope_theta is 5, and another one is 6`},
-		{linear("partial_rotary_factor", 0.5), `rope_scaling.partial_rotary_factor is 0.5, want 1`},
+		{linear("partial_rotary_factor", 0.5), `partial_rotary_factor is 0.5, want 1`},
 		{llama3("factor", drop{}), `rope_scaling.factor is missing`},
 		{llama3("low_freq_factor", drop{}), `rope_scaling.low_freq_factor is missing`},
 		{llama3("high_freq_factor", drop{}), `rope_scaling.high_freq_factor is missing`},

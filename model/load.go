@@ -48,7 +48,7 @@ func (l *loader) fill(m *Model) {
 	m.Blocks = make([]Block, c.NumHiddenLayers)
 	for i := range m.Blocks {
 		for _, n := range c.norms() {
-			*n.of(&m.Blocks[i]) = l.vector(layerPrefix(i)+n.name+".weight", n.width)
+			*n.of(&m.Blocks[i]) = l.norm(c, layerPrefix(i)+n.name+".weight", n.width)
 		}
 	}
 	for _, p := range c.Linears() {
@@ -56,7 +56,12 @@ func (l *loader) fill(m *Model) {
 		m.linears = append(m.linears, linear)
 		m.Blocks[p.Layer].add(linear)
 	}
-	m.Norm = l.vector(normName, c.HiddenSize)
+	m.Norm = l.norm(c, normName, c.HiddenSize)
+	if c.LogitsDivisor != 0 { // lm_head is linear: what it is given may be divided as well
+		for i := range m.Norm {
+			m.Norm[i] /= float32(c.LogitsDivisor)
+		}
+	}
 	m.LMHead = m.EmbedTokens
 	if _, present := l.set.Info(headName); present || !c.TieWordEmbeddings {
 		m.LMHead = l.matrix(headName, c.VocabSize, c.HiddenSize)
@@ -102,6 +107,17 @@ func (l *loader) vector(name string, n int) []float32 {
 	v := make([]float32, n)
 	simd.Convert(v, data, dtype)
 	return v
+}
+
+// norm returns what a norm multiplies by.
+func (l *loader) norm(c *Config, name string, width int) []float32 {
+	w := l.vector(name, width)
+	if c.NormsPlusOne {
+		for i := range w {
+			w[i]++
+		}
+	}
+	return w
 }
 
 // tensor returns a tensor of the given shape; nil data where it is not there like

@@ -1,6 +1,9 @@
 package model
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // A Projection is what is known of a [Linear] before its weights are there.
 type Projection struct {
@@ -39,18 +42,25 @@ func (c *Config) Linears() []Projection {
 
 // block lists the projections of one layer: the one place that says their names and
 // shapes. The outputs of q, k and v lie side by side in a row, and so do those of gate
-// and up.
+// and up, whether they are projections of their own or fused.
 func (c *Config) block() []Projection {
 	C, F, q, kv := c.HiddenSize, c.IntermediateSize, c.qWidth(), c.kvWidth()
-	return []Projection{
+	inputs := []Projection{
 		{Name: "self_attn.", Leaf: "q_proj", Out: q, In: C, Biased: c.QKVBias, place: atQKV},
 		{Name: "self_attn.", Leaf: "k_proj", Out: kv, In: C, Biased: c.QKVBias, place: atQKV},
 		{Name: "self_attn.", Leaf: "v_proj", Out: kv, In: C, Biased: c.QKVBias, place: atQKV},
-		{Name: "self_attn.", Leaf: "o_proj", Out: C, In: q, Biased: c.OBias, place: atO},
+	}
+	gates := []Projection{
 		{Name: "mlp.", Leaf: "gate_proj", Out: F, In: C, place: atGateUp},
 		{Name: "mlp.", Leaf: "up_proj", Out: F, In: C, place: atGateUp},
-		{Name: "mlp.", Leaf: "down_proj", Out: C, In: F, place: atDown},
 	}
+	if c.Fused {
+		inputs = []Projection{{Name: "self_attn.", Leaf: "qkv_proj", Out: c.qkvWidth(), In: C, Biased: c.QKVBias, place: atQKV}}
+		gates = []Projection{{Name: "mlp.", Leaf: "gate_up_proj", Out: 2 * F, In: C, place: atGateUp}}
+	}
+	return slices.Concat(inputs,
+		[]Projection{{Name: "self_attn.", Leaf: "o_proj", Out: C, In: q, Biased: c.OBias, place: atO}}, gates,
+		[]Projection{{Name: "mlp.", Leaf: "down_proj", Out: C, In: F, place: atDown}})
 }
 
 // Leaves lists the last parts of the names of a layer's projections.
@@ -75,15 +85,35 @@ type norm struct {
 	of    func(b *Block) *[]float32
 }
 
-// norms lists those of one block.
+// norms lists those of one block. transformers' names say where they are, each family's
+// in its own way: post_attention_layernorm is the MLP's where norms are before the halves,
+// and attention's where they are behind them.
 func (c *Config) norms() []norm {
-	list := []norm{{"input_layernorm", c.HiddenSize, func(b *Block) *[]float32 { return &b.InputNorm }}}
-	if c.QKNorm {
-		list = append(list,
-			norm{"self_attn.q_norm", c.HeadDim, func(b *Block) *[]float32 { return &b.QNorm }},
-			norm{"self_attn.k_norm", c.HeadDim, func(b *Block) *[]float32 { return &b.KNorm }})
+	C := c.HiddenSize
+	input := norm{"input_layernorm", C, func(b *Block) *[]float32 { return &b.InputNorm }}
+	mlp := norm{"pre_feedforward_layernorm", C, func(b *Block) *[]float32 { return &b.MLPNorm }}
+	post := norm{"post_attention_layernorm", C, func(b *Block) *[]float32 { return &b.PostNorm }}
+	mlpPost := norm{"post_feedforward_layernorm", C, func(b *Block) *[]float32 { return &b.MLPPostNorm }}
+	var list []norm
+	switch c.NormPlaces {
+	case NormsBefore:
+		mlp.name = post.name
+		list = []norm{input, mlp}
+	case NormsAfter:
+		list = []norm{post, mlpPost}
+	case NormsAround:
+		list = []norm{input, post, mlp, mlpPost}
 	}
-	return append(list, norm{"post_attention_layernorm", c.HiddenSize, func(b *Block) *[]float32 { return &b.MLPNorm }})
+	if c.QKNorm {
+		q, k := c.HeadDim, c.HeadDim
+		if c.QKNormAcross {
+			q, k = c.qWidth(), c.kvWidth()
+		}
+		list = append(list,
+			norm{"self_attn.q_norm", q, func(b *Block) *[]float32 { return &b.QNorm }},
+			norm{"self_attn.k_norm", k, func(b *Block) *[]float32 { return &b.KNorm }})
+	}
+	return list
 }
 
 // Names of the tensors that belong to no layer.
