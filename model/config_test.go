@@ -153,7 +153,7 @@ func TestConfigRefused(t *testing.T) {
 		changes m
 		want    string
 	}{
-		{m{"model_type": "mamba"}, `model_type is "mamba", want one of granite, llama, `},
+		{m{"model_type": "mamba"}, `model_type is "mamba", want one of gemma`},
 		{m{"model_type": drop{}}, `model_type is null, want one of`},
 		{m{"model_type": 3}, `model_type is 3, want a string`},
 		{m{"hidden_act": "gelu"}, `hidden_act is "gelu", want "silu"`},

@@ -76,6 +76,38 @@ func (c *Config) Leaves() []string {
 // is there.
 func Leaves() []string { return new(Config).Leaves() }
 
+// fused maps projections to those that hold them in a model whose projections are fused.
+var fused = map[string]string{
+	"q_proj": "qkv_proj", "k_proj": "qkv_proj", "v_proj": "qkv_proj",
+	"gate_proj": "gate_up_proj", "up_proj": "gate_up_proj",
+}
+
+// Whole returns the one of a layer's projections that leaf names: itself, the fused one
+// that holds it, or "".
+func Whole(leaf string, leaves []string) string {
+	for _, name := range []string{leaf, fused[leaf]} {
+		if slices.Contains(leaves, name) {
+			return name
+		}
+	}
+	return ""
+}
+
+// PartsOf returns the projections of an ordinary layer that leaf stands for: itself, or
+// those that a fused one holds.
+func PartsOf(leaf string) []string {
+	var parts []string
+	for _, p := range Leaves() {
+		if fused[p] == leaf {
+			parts = append(parts, p)
+		}
+	}
+	if parts == nil {
+		parts = []string{leaf}
+	}
+	return parts
+}
+
 func layerPrefix(layer int) string { return fmt.Sprintf("model.layers.%d.", layer) }
 
 // A norm is a vector of weights in each block.
