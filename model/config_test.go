@@ -73,6 +73,85 @@ func TestConfigValues(t *testing.T) {
 	}
 }
 
+// What each family makes of the smallest config.json, where it is not what LLaMA does.
+func TestFamilies(t *testing.T) {
+	type m = map[string]any
+	smollm3 := make([]LayerConfig, 5)
+	for i := range smollm3 {
+		smollm3[i].Rope = Rope{Type: "default", Theta: 2000000}
+	}
+	smollm3[3] = LayerConfig{Window: 7}
+	plain, local := Rope{Type: "default", Theta: 10000}, Rope{Type: "default", Theta: 10000}
+	global := Rope{Type: "linear", Theta: 1000000, Factor: 8}
+	long := LongRope{Short: []float64{1}, Long: []float64{2}}
+	for _, test := range []struct {
+		changes m
+		want    func(c *Config)
+	}{
+		{m{"model_type": "smollm3", "num_hidden_layers": 5, "use_sliding_window": true, "sliding_window": 7, "tie_word_embeddings": drop{}}, func(c *Config) {
+			c.TieWordEmbeddings, c.NumHiddenLayers, c.Layers = true, 5, smollm3
+		}},
+		{m{"model_type": "smollm3", "no_rope_layers": []int{0, 1}}, func(c *Config) {
+			c.Layers = []LayerConfig{{}, smollm3[0]}
+		}},
+		{m{"model_type": "olmo2", "rms_norm_eps": drop{}}, func(c *Config) {
+			c.NormPlaces, c.QKNorm, c.QKNormAcross = NormsAfter, true, true
+		}},
+		{m{"model_type": "granite", "embedding_multiplier": 12, "attention_multiplier": 0.5, "residual_multiplier": 0.25, "logits_scaling": 8}, func(c *Config) {
+			c.EmbeddingScale, c.AttentionScale, c.ResidualScale, c.LogitsDivisor = 12, 0.5, 0.25, 8
+		}},
+		{m{"model_type": "qwen2", "use_sliding_window": true, "sliding_window": 5, "max_window_layers": 1}, func(c *Config) {
+			c.QKVBias, c.Layers = true, []LayerConfig{{Rope: plain}, {Window: 5, Rope: plain}}
+		}},
+		{m{"model_type": "ministral", "sliding_window": 5, "layer_types": []string{"full_attention", "sliding_attention"}}, func(c *Config) {
+			c.Layers = []LayerConfig{{Rope: plain}, {Window: 5, Rope: plain}}
+		}},
+		{m{"model_type": "gemma2", "head_dim": 4, "hidden_act": drop{}, "tie_word_embeddings": drop{}}, func(c *Config) {
+			gemmaFacts(c)
+			c.AttentionCap, c.LogitsCap = 50, 30
+			c.Layers = []LayerConfig{{Window: 4096, Rope: plain}, {Rope: plain}}
+		}},
+		{m{"model_type": "gemma2", "head_dim": 4, "attn_logit_softcapping": nil, "final_logit_softcapping": 2, "sliding_window": nil, "tie_word_embeddings": drop{}}, func(c *Config) {
+			gemmaFacts(c)
+			c.LogitsCap = 2
+		}},
+		{m{"model_type": "gemma3_text", "head_dim": 4, "rope_scaling": m{"rope_type": "linear", "factor": 8}, "sliding_window": 3, "sliding_window_pattern": 2, "tie_word_embeddings": drop{}}, func(c *Config) {
+			gemmaFacts(c)
+			c.QKNorm, c.Layers = true, []LayerConfig{{Window: 3, Rope: local}, {Rope: global}}
+		}},
+		{m{"model_type": "gemma3_text", "head_dim": 4, "rope_parameters": m{"full_attention": m{"rope_type": "linear", "factor": 8}}, "sliding_window": 3, "layer_types": []string{"sliding_attention", "full_attention"}, "tie_word_embeddings": drop{}}, func(c *Config) {
+			gemmaFacts(c)
+			c.QKNorm, c.Layers = true, []LayerConfig{{Window: 3, Rope: local}, {Rope: global}}
+		}},
+		{m{"model_type": "phi3", "partial_rotary_factor": 0.5, "original_max_position_embeddings": 4, "rope_scaling": m{"type": "su", "short_factor": []int{1}, "long_factor": []int{2}}}, func(c *Config) {
+			c.Fused = true
+			r := Rope{Type: "longrope", Theta: 10000, Partial: 0.5, Factor: 16, AttentionFactor: math.Sqrt(3), OriginalMaxPositionEmbeddings: 4, Long: &long}
+			c.Layers = []LayerConfig{{Rope: r}, {Rope: r}}
+		}},
+	} {
+		c, err := parsed(t, test.changes)
+		if err != nil {
+			t.Errorf("%v: %v", test.changes, err)
+			continue
+		}
+		want, err := parsed(t, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want.ModelType = c.ModelType
+		test.want(want)
+		if !reflect.DeepEqual(c, want) {
+			t.Errorf("%v:\n%+v, want\n%+v", test.changes, c, want)
+		}
+	}
+}
+
+// gemmaFacts are what TestFamilies' Gemmas share.
+func gemmaFacts(c *Config) {
+	c.HeadDim, c.TieWordEmbeddings, c.NormPlaces, c.NormsPlusOne, c.Activation = 4, true, NormsAround, true, GELUTanh
+	c.EmbeddingScale, c.AttentionScale = math.Sqrt(12), 1/math.Sqrt(256)
+}
+
 // The other spellings and settings that are taken: changes to the base, and what
 // they must lead to.
 func TestConfigTaken(t *testing.T) {
@@ -233,6 +312,19 @@ func TestConfigRefused(t *testing.T) {
 
 		{m{"rope_scaling": m{"type": "proportional", "factor": 2}}, `the rope type is "proportional", want one of default, dynamic, linear, llama3, longrope, yarn`},
 		{m{"rope_scaling": m{"rope_type": "yarn", "mscale": "x"}}, `rope_scaling.factor is missing`},
+		{m{"model_type": "phi3", "rope_scaling": m{"rope_type": "longrope", "short_factor": []int{1, 1}, "long_factor": []int{1, 2}}}, `original_max_position_embeddings is missing`},
+		{m{"model_type": "phi3", "partial_rotary_factor": 0.3}, `leaves 1 of 4 values of a head to rotate`},
+		{m{"model_type": "phi3", "attention_bias": true}, `attention_bias is true, want false for model_type phi3`},
+		{m{"model_type": "gemma2", "hidden_activation": "gelu"}, `hidden_activation is "gelu", want "gelu_pytorch_tanh"`},
+		{m{"model_type": "gemma2", "final_logit_softcapping": -1}, `final_logit_softcapping is -1, want a number above 0`},
+		{m{"model_type": "gemma3_text", "attn_logit_softcapping": 50}, `attn_logit_softcapping is 50, want null`},
+		{m{"model_type": "gemma3_text", "use_bidirectional_attention": true}, `use_bidirectional_attention is true, want false`},
+		{m{"model_type": "gemma3_text", "rope_parameters": m{"rope_theta": 5}}, `rope_parameters.rope_theta is 5, want full_attention and sliding_attention alone`},
+		{m{"model_type": "granite", "residual_multiplier": 0}, `residual_multiplier is 0, want a number above 0`},
+		{m{"model_type": "smollm3", "no_rope_layers": []int{1}}, `no_rope_layers has 1 entries, want num_hidden_layers (2)`},
+		{m{"model_type": "smollm3", "no_rope_layers": []int{1, 2}}, `no_rope_layers is [1,2], want an integer from 0 to 1`},
+		{m{"attention_multiplier": 0.5}, `attention_multiplier is 0.5, want null`},
+		{m{"lm_head_bias": true}, `lm_head_bias is true, want false`},
 		{m{"rope_scaling": m{"rope_type": "longrope", "long_factor": []int{1, 2}}}, `rope_scaling.short_factor is missing`},
 		{m{"rope_scaling": m{"rope_type": "longrope", "short_factor": []int{1, 1}, "long_factor": []int{1, 2, 3}}}, `long_factor has 3 numbers, want 2`},
 		{m{"rope_scaling": m{"rope_type": "longrope", "short_factor": []int{1, 0}, "long_factor": []int{1, 2}}}, `rope_scaling.short_factor is [1,0], want numbers above 0`},
