@@ -17,6 +17,7 @@ import (
 // readers of families.go fill it; nothing else asks which family a model is of.
 type Config struct {
 	ModelType             string
+	Part                  string // of a larger model, by the name of its module there; "": the whole
 	HiddenSize            int
 	IntermediateSize      int
 	NumHiddenLayers       int
@@ -156,8 +157,43 @@ func parseConfig(f *jsontree.Fields) (*Config, error) {
 	refuseUnknown(f, family)
 	c := family.base
 	c.ModelType = name
+	if c.Part != "" {
+		return c.parsePart(f, family)
+	}
+	return c.parse(f, family)
+}
+
+// parsePart reads the text part of a larger model. End tokens may stand outside of it.
+func (c *Config) parsePart(f *jsontree.Fields, family family) (*Config, error) {
+	f.Need("text_config")
+	text := f.Nested("text_config")
+	if text == nil {
+		return nil, f.Err()
+	}
+	if name := text.Text("model_type", family.text); name != family.text {
+		text.Wrong("model_type", `"`+family.text+`"`)
+		return nil, f.Err()
+	}
+	inner := families[family.text]
+	refuseUnknown(text, inner)
+	base := inner.base
+	base.ModelType, base.Part = c.ModelType, c.Part
+	c, err := base.parse(text, inner)
+	if err != nil {
+		return nil, err
+	}
+	c.TieWordEmbeddings = f.Bool("tie_word_embeddings", c.TieWordEmbeddings)
+	c.DType = f.Text("dtype", f.Text("torch_dtype", c.DType))
+	if f.Has("eos_token_id") {
+		c.EOS = f.Integers("eos_token_id", 0, c.VocabSize-1)
+	}
+	return c, f.Err()
+}
+
+// parse reads the settings of a family.
+func (c *Config) parse(f *jsontree.Fields, family family) (*Config, error) {
 	c.readSizes(f)
-	family.read(&c, f)
+	family.read(c, f)
 	c.checkHeads(f)
 	c.checkPartial(f, family)
 	c.RMSNormEps = f.Float("rms_norm_eps", cmp.Or(c.RMSNormEps, 1e-6))
@@ -175,7 +211,7 @@ func parseConfig(f *jsontree.Fields) (*Config, error) {
 	if err := f.Err(); err != nil {
 		return nil, err
 	}
-	return &c, nil
+	return c, nil
 }
 
 // readSizes reads the sizes; one that the family does not know must be there.

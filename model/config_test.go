@@ -146,6 +146,47 @@ func TestFamilies(t *testing.T) {
 	}
 }
 
+// TestTextPart: the text part of a gemma3 has its own settings, names of its own, and end
+// tokens of the whole.
+func TestTextPart(t *testing.T) {
+	type m = map[string]any
+	text := m{"hidden_size": 2560, "intermediate_size": 10240, "model_type": "gemma3_text", "num_hidden_layers": 34, "rope_scaling": m{"factor": 8.0, "rope_type": "linear"}, "sliding_window": 1024}
+	read := func(config m) (*Config, error) {
+		data, err := json.Marshal(config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, err := jsontree.ParseFields("config.json", string(data))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return parseConfig(f)
+	}
+	whole := m{"model_type": "gemma3", "architectures": []string{"Gemma3ForConditionalGeneration"}, "eos_token_id": []int{1, 106}, "text_config": text, "torch_dtype": "bfloat16", "vision_config": m{"hidden_size": 1152}}
+	c, err := read(whole)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p := c.Linears()[7]; p.Name != "model.language_model.layers.1.self_attn.q_proj" || p.Stored != "language_model.model.layers.1.self_attn.q_proj" {
+		t.Errorf("the second layer's first projection is %s, stored as %s", p.Name, p.Stored)
+	}
+	if c.ModelType != "gemma3" || !c.TieWordEmbeddings || !slices.Equal(c.EOS, []int{1, 106}) || c.VocabSize != 262208 || c.Layers[5].Window != 0 || c.Layers[6].Window != 1024 || c.DType != "bfloat16" {
+		t.Errorf("got %+v", c)
+	}
+	delete(whole, "text_config")
+	if _, err := read(whole); err == nil || !strings.Contains(err.Error(), "text_config is missing") {
+		t.Errorf("without text_config: %v", err)
+	}
+	whole["text_config"] = m{"model_type": "gemma2"}
+	if _, err := read(whole); err == nil || !strings.Contains(err.Error(), `text_config.model_type is "gemma2", want "gemma3_text"`) {
+		t.Errorf("another text: %v", err)
+	}
+	text["use_bidirectional_attention"], whole["text_config"] = true, text
+	if _, err := read(whole); err == nil || !strings.Contains(err.Error(), "text_config.use_bidirectional_attention is true") {
+		t.Errorf("a setting that changes what is computed: %v", err)
+	}
+}
+
 // gemmaFacts are what TestFamilies' Gemmas share.
 func gemmaFacts(c *Config) {
 	c.HeadDim, c.TieWordEmbeddings, c.NormPlaces, c.NormsPlusOne, c.Activation = 4, true, NormsAround, true, GELUTanh

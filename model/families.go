@@ -17,6 +17,7 @@ type family struct {
 	understands  []string // settings which others refuse (see offKeys) and read takes in
 	base         Config   // facts of all its models, and what its config.json may leave out
 	read         func(c *Config, f *jsontree.Fields)
+	text         string // model_type of the part that is read, where base has one
 }
 
 // families maps model_type to what is read then.
@@ -46,6 +47,7 @@ var families = map[string]family{
 		architecture: "Gemma3ForCausalLM", understands: []string{"final_logit_softcapping", "query_pre_attn_scalar"},
 		base: gemma3, read: readGemma3,
 	},
+	"gemma3": {architecture: "Gemma3ForConditionalGeneration", base: Config{Part: "language_model", Activation: GELUTanh}, text: "gemma3_text"},
 	"phi3": {
 		architecture: "Phi3ForCausalLM", understands: []string{"partial_rotary_factor"},
 		base: Config{Fused: true, RMSNormEps: 1e-5}, read: readPhi3,

@@ -3,6 +3,7 @@ package model
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // A Projection is what is known of a [Linear] before its weights are there.
@@ -10,7 +11,8 @@ type Projection struct {
 	Index   int    // among [Config.Linears]
 	Layer   int    // from 0
 	Leaf    string // q_proj
-	Name    string // model.layers.0.self_attn.q_proj
+	Name    string // model.layers.0.self_attn.q_proj, transformers' name of the module
+	Stored  string // that of its tensors in the model's files: the same, but for a part of a larger model
 	Out, In int
 	Biased  bool
 
@@ -33,7 +35,8 @@ func (c *Config) Linears() []Projection {
 	list := make([]Projection, 0, len(block)*c.NumHiddenLayers)
 	for layer := range c.NumHiddenLayers {
 		for _, p := range block {
-			p.Index, p.Layer, p.Name = len(list), layer, layerPrefix(layer)+p.Name+p.Leaf
+			within := layerPrefix(layer) + p.Name + p.Leaf
+			p.Index, p.Layer, p.Name, p.Stored = len(list), layer, c.module()+within, c.stored()+within
 			list = append(list, p)
 		}
 	}
@@ -108,7 +111,22 @@ func PartsOf(leaf string) []string {
 	return parts
 }
 
-func layerPrefix(layer int) string { return fmt.Sprintf("model.layers.%d.", layer) }
+func layerPrefix(layer int) string { return fmt.Sprintf("layers.%d.", layer) }
+
+// module and stored are what names of modules, and of tensors in the files, begin with.
+func (c *Config) module() string {
+	if c.Part != "" {
+		return "model." + c.Part + "."
+	}
+	return "model."
+}
+
+func (c *Config) stored() string {
+	if c.Part != "" {
+		return c.Part + ".model."
+	}
+	return "model."
+}
 
 // A norm is a vector of weights in each block.
 type norm struct {
@@ -149,11 +167,11 @@ func (c *Config) norms() []norm {
 }
 
 // Names of the tensors that belong to no layer.
-const (
-	embedName = "model.embed_tokens.weight"
-	normName  = "model.norm.weight"
-	headName  = "lm_head.weight"
-)
+func (c *Config) embedName() string { return c.stored() + "embed_tokens.weight" }
+func (c *Config) normName() string  { return c.stored() + "norm.weight" }
+func (c *Config) headName() string {
+	return strings.TrimSuffix(c.stored(), "model.") + "lm_head.weight"
+}
 
 // A Tensor is the name and shape of one tensor of a model's files.
 type Tensor struct {
@@ -164,21 +182,21 @@ type Tensor struct {
 // Tensors lists what the model's files hold. Where the head is tied to the embedding
 // they may hold it as well.
 func (c *Config) Tensors() []Tensor {
-	list := []Tensor{{embedName, []int{c.VocabSize, c.HiddenSize}}}
+	list := []Tensor{{c.embedName(), []int{c.VocabSize, c.HiddenSize}}}
 	for layer := range c.NumHiddenLayers {
 		for _, n := range c.norms() {
-			list = append(list, Tensor{layerPrefix(layer) + n.name + ".weight", []int{n.width}})
+			list = append(list, Tensor{c.stored() + layerPrefix(layer) + n.name + ".weight", []int{n.width}})
 		}
 	}
 	for _, p := range c.Linears() {
-		list = append(list, Tensor{p.Name + ".weight", []int{p.Out, p.In}})
+		list = append(list, Tensor{p.Stored + ".weight", []int{p.Out, p.In}})
 		if p.Biased {
-			list = append(list, Tensor{p.Name + ".bias", []int{p.Out}})
+			list = append(list, Tensor{p.Stored + ".bias", []int{p.Out}})
 		}
 	}
-	list = append(list, Tensor{normName, []int{c.HiddenSize}})
+	list = append(list, Tensor{c.normName(), []int{c.HiddenSize}})
 	if !c.TieWordEmbeddings {
-		list = append(list, Tensor{headName, []int{c.VocabSize, c.HiddenSize}})
+		list = append(list, Tensor{c.headName(), []int{c.VocabSize, c.HiddenSize}})
 	}
 	return list
 }
