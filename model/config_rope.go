@@ -179,15 +179,17 @@ func (c *Config) readLongRope(r *Rope, f *jsontree.Fields) {
 	f.Need("short_factor", "long_factor")
 	n := r.dim(c.HeadDim) / 2
 	r.Long = &LongRope{}
-	for key, list := range map[string]*[]float64{"short_factor": &r.Long.Short, "long_factor": &r.Long.Long} {
-		*list = f.Numbers(key)
-		if f.Has(key) && len(*list) != n {
-			f.Mistake("%s has %d numbers, want %d: one for each pair of the rotated values of a head", key, len(*list), n)
+	factors := func(key string) []float64 {
+		list := f.Numbers(key)
+		if f.Has(key) && len(list) != n {
+			f.Mistake("%s has %d numbers, want %d: one for each pair of the rotated values of a head", key, len(list), n)
 		}
-		if slices.ContainsFunc(*list, func(x float64) bool { return !(x > 0) }) {
+		if slices.ContainsFunc(list, func(x float64) bool { return !(x > 0) }) {
 			f.Wrong(key, "numbers above 0")
 		}
+		return list
 	}
+	r.Long.Short, r.Long.Long = factors("short_factor"), factors("long_factor")
 	original := float64(r.OriginalMaxPositionEmbeddings)
 	r.Factor, r.AttentionFactor = f.Positive("factor", float64(c.MaxPositionEmbeddings)/original), 1
 	if r.Factor > 1 {
