@@ -15,6 +15,7 @@ import (
 	"example.com/finetune/train"
 	"example.com/finetune/train/recipe"
 	"example.com/finetune/train/report"
+	"example.com/finetune/train/rundir"
 	"example.com/finetune/train/sweep"
 )
 
@@ -23,7 +24,7 @@ type sweepCommand struct {
 
 	Jobs  int  `short:"j" default:"1" placeholder:"N" help:"Runs at a time (default ${default}). Threads and the budget of memory are divided; no result depends on it."`
 	Retry bool `help:"Run failed ones again as well."`
-	Yes   bool `help:"More than 500 runs are meant, or the folder is this sweep's though its file had another name."`
+	Yes   bool `kong:"-"` // the program's own --yes, which its --download has taken
 
 	List   bool `xor:"what" help:"Show every run with its plan, and run nothing."`
 	Status bool `xor:"what" help:"Show how far every run is, whatever runs them."`
@@ -38,7 +39,8 @@ type sweepCommand struct {
 
 func (sweepCommand) Help() string {
 	return `Runs every combination that a file names, each in a folder of its own, and compares them. Typed again it does what is missing: ` +
-		`a run that was interrupted, or killed, is resumed to the same bits. A run that fails does not end the others.
+		`a run that was interrupted, or killed, is resumed to the same bits. A run that fails does not end the others. ` +
+		`--yes says that more than 500 runs are meant, that the folder is this sweep's though its file had another name, or that an engine's tasks go without locks.
 
 For example, a file sweep.yaml of 18 runs:
 
@@ -60,6 +62,7 @@ For example, a file sweep.yaml of 18 runs:
 
 // Run reads the file, checks every run, and starts what is missing.
 func (c *sweepCommand) Run(u *ui) error {
+	c.Yes = u.fetch
 	if c.Jobs < 1 || c.PerTask < 1 || c.Threads < 0 {
 		return hint.Usagef("--jobs, --per-task and --threads want counts")
 	}
@@ -142,6 +145,9 @@ func (c *sweepCommand) one(u *ui, f *sweep.File, runs []*sweep.Run) error {
 	if err != nil {
 		return err
 	}
+	if err := c.checkLocks(s); err != nil {
+		return err
+	}
 	ctx, done := stopSignals(u)
 	defer done()
 	r := c.runner(s, func(e any) { tellEvent(u, s, e) }, nil)
@@ -150,6 +156,17 @@ func (c *sweepCommand) one(u *ui, f *sweep.File, runs []*sweep.Run) error {
 		return errInterrupted
 	}
 	return err
+}
+
+// checkLocks refuses a folder in which nothing would keep two tasks out of one run: engines
+// start a task again whose machine they have lost, though it may be at work.
+func (c *sweepCommand) checkLocks(s *sweep.Sweep) error {
+	ok, err := rundir.Locks(s.OutputDir)
+	if err != nil || ok || c.Yes {
+		return err
+	}
+	return hint.New(fmt.Errorf("output_dir: the file system of %s has no locks: nothing would keep two tasks out of one run", s.OutputDir),
+		"name a folder on another; --yes goes without, where no task is ever started twice")
 }
 
 // runner runs the sweep's runs as processes of this program.

@@ -77,6 +77,21 @@ func lockOnce(path string) (*lock, error) {
 	return &lock{f}, nil
 }
 
+// Locks reports whether the file system of dir, which must be there, keeps two processes
+// apart.
+func Locks(dir string) (bool, error) {
+	f, err := files.Create(filepath.Join(dir, lockFile))
+	if err != nil {
+		return false, err
+	}
+	defer f.Abort()
+	err = files.TryLock(f.File, lockedByte)
+	if errors.Is(err, files.ErrNoLocks) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // Busy returns an error if another run is at work in dir. It changes nothing.
 func Busy(dir string) error {
 	path := filepath.Join(dir, lockFile)

@@ -5,7 +5,9 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"example.com/finetune/train/rundir"
 )
@@ -32,7 +34,11 @@ kubernetes: {image: "registry.example/finetune:1", claim: work, cpu: 1500m, queu
 		t.Fatal(err)
 	}
 	golden(t, "job.yaml", manifest)
-	task.PerTask, task.Jobs = 4, 0
+	task.Yes = true
+	if manifest, err = f.Manifest(task); err != nil || !strings.Contains(manifest, `--threads, "2", --yes]`) {
+		t.Errorf("%v\n%s", err, manifest)
+	}
+	task.Yes, task.PerTask, task.Jobs = false, 4, 0
 	golden(t, "chunks.sbatch", new(Slurm).Script(task, "runs/logs"))
 	if _, err := new(Kubernetes).Manifest(task); err == nil {
 		t.Error("a manifest without an image")
@@ -58,6 +64,43 @@ func TestCores(t *testing.T) {
 		if n, err := cores(text); n != want || (err != nil) != (want == 0) {
 			t.Errorf("%s: %d, %v", text, n, err)
 		}
+	}
+}
+
+// Forms of sbatch(1), and how long before the limit a task is warned.
+func TestTimeLimits(t *testing.T) {
+	for text, want := range map[string][2]time.Duration{
+		"1":             {time.Minute, 20 * time.Second},
+		"90":            {90 * time.Minute, 2 * time.Minute},
+		"1:30":          {90 * time.Second, 30 * time.Second},
+		"02:00:30":      {2*time.Hour + 30*time.Second, 2 * time.Minute},
+		"1-2":           {26 * time.Hour, 2 * time.Minute},
+		"1-02:03":       {26*time.Hour + 3*time.Minute, 2 * time.Minute},
+		"1-02:03:04":    {26*time.Hour + 3*time.Minute + 4*time.Second, 2 * time.Minute},
+		"0":             {},
+		"":              {},
+		"1h":            {},
+		"-1":            {},
+		"1:2:3:4":       {},
+		"1-2:3:4:5":     {},
+		"9999999999999": {},
+		"UNLIMITED":     {},
+	} {
+		d := timeLimit(text)
+		if got := [2]time.Duration{d, stopBefore(d)}; got != want {
+			t.Errorf("%q: %v, want %v", text, got, want)
+		}
+	}
+	_, err := read(t, base+"slurm: {time: 1h}\n")
+	if err == nil || !strings.Contains(err.Error(), `slurm: time is "1h", want minutes`) {
+		t.Error(err)
+	}
+	f, err := read(t, base+"slurm: {time: 1}\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if script := f.Slurm.Script(Task{Runs: []int{0}, Of: 1}, "logs"); !strings.Contains(script, "#SBATCH --signal=B:USR1@20\n") {
+		t.Errorf("a limit of a minute:\n%s", script)
 	}
 }
 

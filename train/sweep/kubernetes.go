@@ -96,8 +96,8 @@ func (k *Kubernetes) Manifest(t Task) (string, error) {
 	line("  completionMode: Indexed\n  backoffLimitPerIndex: %d\n  maxFailedIndexes: %d", k.Retries, len(t.Runs))
 	line("%s", podRules)
 	line("          image: %s\n          workingDir: %s", quoted(k.Image), quoted(k.mount()))
-	line("          command: [%s, sweep, %s, --index, $(JOB_COMPLETION_INDEX), --of, %q, --threads, \"%d\"]",
-		quoted(t.Program), quoted(t.File), strings.Join(texts(t.Runs), ","), threads)
+	line("          command: [%s, sweep, %s, --index, $(JOB_COMPLETION_INDEX), --of, %q, --threads, \"%d\"%s]",
+		quoted(t.Program), quoted(t.File), strings.Join(texts(t.Runs), ","), threads, t.yes(", --yes"))
 	memory := quoted(or(k.Memory, megabytes(t.Bytes)+"M"))
 	line("          resources:\n            requests: {cpu: %s, memory: %s}\n            limits: {memory: %[2]s}", quoted(or(k.CPU, "1")), memory)
 	line("          volumeMounts:\n            - {name: work, mountPath: %s}", quoted(k.mount()))

@@ -135,7 +135,11 @@ func (r *Runner) phase(ctx context.Context, runs []*Run, out *Result, rung int) 
 		select {
 		case e := <-r.ended:
 			delete(r.active, e.run)
-			failed = errors.Join(failed, r.end(ctx, e, out, rung))
+			taken, err := r.end(ctx, e, out, rung)
+			if taken {
+				elsewhere = append(elsewhere, e.run)
+			}
+			failed = errors.Join(failed, err)
 		case <-interrupt:
 			interrupt = nil
 			for _, p := range r.active {
@@ -191,31 +195,34 @@ func (r *Runner) start(run *Run, out *Result, rung int) (busy bool, err error) {
 	return false, nil
 }
 
-// end takes in how a process ended.
-func (r *Runner) end(ctx context.Context, e end, out *Result, rung int) error {
+// end takes in how a process ended. taken says that another one was faster to lock the folder,
+// and is at work there.
+func (r *Runner) end(ctx context.Context, e end, out *Result, rung int) (taken bool, err error) {
 	st, err := r.Status(e.run)
 	if err != nil {
-		return r.note(e.run, st, failure{1, err.Error()}, out)
+		return false, r.note(e.run, st, failure{1, err.Error()}, out)
 	}
 	var exit *exec.ExitError
 	switch {
-	case e.err == nil:
+	case e.err == nil, st.State == Finished: // by another, where ours found the folder in use
 		r.Report(Ended{e.run, st, nil})
-		return nil
+		return false, nil
 	case !errors.As(e.err, &exit):
-		return e.err
+		return false, e.err
+	case st.State == Running:
+		return true, nil
 	case ctx.Err() != nil:
 		out.Interrupted = true
-		return nil
+		return false, nil
 	case r.reached(e.run, &st, rung):
 		r.Report(Ended{e.run, st, nil})
-		return nil
+		return false, nil
 	case exit.ExitCode() < 0 || exit.ExitCode() == exitInterrupted:
 		out.Killed = append(out.Killed, e.run)
 		r.Report(Ended{e.run, st, fmt.Errorf("ended by somebody else: %w", e.err)})
-		return nil
+		return false, nil
 	}
-	return r.note(e.run, st, failure{exit.ExitCode(), r.lastError(e.run)}, out)
+	return false, r.note(e.run, st, failure{exit.ExitCode(), r.lastError(e.run)}, out)
 }
 
 // note keeps a failure in the run's folder and tells it. A full disk cannot keep it: it is

@@ -16,7 +16,7 @@ type Slurm struct {
 	Partition, Account string
 	CPUs               int    // of a task; 0: one
 	Memory             string // of a task; "": from the plan
-	Time               string // of a task; "": from the plan
+	Time               string // of a task, as sbatch reads it; "": from the plan
 	Options            []string
 }
 
@@ -32,7 +32,9 @@ func (s *Slurm) read(r *reader, e recipe.Entry) {
 		case "memory":
 			s.Memory = r.text(s1)
 		case "time":
-			s.Time = r.text(s1)
+			if s.Time = r.text(s1); timeLimit(s.Time) == 0 {
+				r.fault(s1.Line, "", "slurm: time is %.40q, want minutes, hours:minutes:seconds or days-hours:minutes", s.Time)
+			}
 		case "options":
 			s.Options = r.texts(s1)
 		default:
@@ -64,13 +66,49 @@ type Task struct {
 	Of      int    // all of the sweep's
 	Jobs    int    // at most at once; 0: no limit
 	PerTask int    // runs of a task, one after the other
+	Yes     bool   // what was answered with --yes when it was submitted
 	Bytes   int64  // that a run takes, mapped weights included
 	Seconds float64
 }
 
-// stopBefore is how long before the limit of time Slurm warns: enough for a step, and for
-// saving.
-const stopBefore = 120
+// yes is text where the task has to be told so too.
+func (t *Task) yes(text string) string {
+	if t.Yes {
+		return text
+	}
+	return ""
+}
+
+// stopBefore is how long before its limit of time Slurm warns a task: enough for a step, and
+// for saving, but a third of a short limit, as a task that is warned at its start would be
+// requeued for ever. Slurm may warn a minute early.
+func stopBefore(limit time.Duration) time.Duration {
+	return min(2*time.Minute, limit/3)
+}
+
+// timeLimit reads a limit of time as sbatch does: [days-]hours[:minutes[:seconds]] with days,
+// else minutes, minutes:seconds or hours:minutes:seconds. It is 0 where there is none.
+func timeLimit(text string) time.Duration {
+	days, rest, withDays := strings.Cut(text, "-")
+	if !withDays {
+		days, rest = "0", text
+	}
+	units := []time.Duration{time.Minute, time.Second}
+	parts := strings.Split(rest, ":")
+	if withDays || len(parts) == 3 {
+		units = []time.Duration{time.Hour, time.Minute, time.Second}
+	}
+	d, err := strconv.ParseUint(days, 10, 12)
+	limit := time.Duration(d) * 24 * time.Hour
+	for i, part := range parts {
+		n, e := strconv.ParseUint(part, 10, 20)
+		if err != nil || e != nil || i == len(units) {
+			return 0
+		}
+		limit += time.Duration(n) * units[i]
+	}
+	return limit
+}
 
 // Script returns the array job of some runs. A task goes on from where the one before it
 // was stopped, as often as it takes.
@@ -98,7 +136,7 @@ func (s *Slurm) Script(t Task, logs string) string {
 	line("\ncd %s || exit 2", shell(t.Dir))
 	line("%s", requeue)
 	line("worst=0\nfor i in %s; do", runs)
-	line("  %s sweep %s --index \"$i\" --threads \"$SLURM_CPUS_PER_TASK\" &", shell(t.Program), shell(t.File))
+	line("  %s sweep %s --index \"$i\" --threads \"$SLURM_CPUS_PER_TASK\"%s &", shell(t.Program), shell(t.File), t.yes(" --yes"))
 	line("  pid=$!\n  wait \"$pid\" || worst=$?\ndone\nexit $worst")
 	return b.String()
 }
@@ -108,6 +146,7 @@ func (s *Slurm) options(line func(format string, args ...any), t Task, array, lo
 	if !path.IsAbs(logs) {
 		logs = path.Join(t.Dir, logs)
 	}
+	long := or(s.Time, limit(t.Seconds*float64(max(1, t.PerTask))))
 	for _, o := range [][2]string{
 		{"job-name", "finetune-sweep"},
 		{"array", array},
@@ -115,9 +154,9 @@ func (s *Slurm) options(line func(format string, args ...any), t Task, array, lo
 		{"account", s.Account},
 		{"cpus-per-task", strconv.Itoa(max(1, s.CPUs))},
 		{"mem", or(s.Memory, megabytes(t.Bytes)+"M")},
-		{"time", or(s.Time, limit(t.Seconds*float64(max(1, t.PerTask))))},
+		{"time", long},
 		{"open-mode", "append"},
-		{"signal", fmt.Sprintf("B:USR1@%d", stopBefore)},
+		{"signal", fmt.Sprintf("B:USR1@%d", int(stopBefore(timeLimit(long)).Seconds()))},
 		{"output", path.Join(logs, "slurm-%A_%a.log")},
 	} {
 		if o[1] != "" {
