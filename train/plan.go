@@ -74,7 +74,7 @@ const leastMaterialisedBytes = spectrum.DefaultMaterialisedBytes / 4
 // gradient is in memory at a time: every step is longer with a smaller layout.
 func (p *Plan) fit(c *recipe.Resolved, lora loraone.Config, m *model.Config, longest int, held int64) error {
 	n := int64(p.Parameters)
-	adapters := lora.TrainingBytes(m, max(longest, model.MostTokens)) + 4*2*n // two moments at most
+	adapters := lora.TrainingBytes(m, max(longest, model.MostTokens)) + 4*remembered(c, lora, m, n)
 	other := func(materialised int64) int64 {
 		start, _ := lora.StartCost(m, materialised, threads(c))
 		return held + adapters + max(start, 4*n) // the best adapter, when the start's gradients are gone
@@ -99,6 +99,19 @@ func (p *Plan) fit(c *recipe.Resolved, lora loraone.Config, m *model.Config, lon
 	return hint.New(fmt.Errorf("memory is %s, and this run takes %s at least: %s for the longest row (%d tokens), %s for the adapters and their start, %s held already",
 		humanize.Bytes(uint64(budget)), humanize.Bytes(uint64(p.AllocatedBytes)), humanize.Bytes(uint64(engine)), longest,
 		humanize.Bytes(uint64(live-engine-held)), humanize.Bytes(uint64(held))), "a lower max_length cuts long rows; fewer target_modules or a lower lora_r makes the adapters smaller")
+}
+
+// remembered returns how many numbers the optimizer keeps of n that are trained.
+func remembered(c *recipe.Resolved, lora loraone.Config, m *model.Config, n int64) (sum int64) {
+	held := c.Kind().Held
+	if held == nil {
+		return 2 * n // two moments at most
+	}
+	targets, _ := lora.Projections(m) // checked
+	for _, t := range targets {
+		sum += int64(held(t, lora.R))
+	}
+	return sum
 }
 
 func longest(train, valid *data.Set) int {

@@ -56,6 +56,7 @@ type run struct {
 	started time.Time // st.Seconds ago
 	steps   int       // since this start
 	clock   stopwatch
+	share   float64 // of the squares of what was trained, in the file; 0 for all
 }
 
 // A saved is the last checkpoint: of which revision of the state it is.
@@ -172,7 +173,7 @@ func (r *run) train(ctx context.Context, found *Found) (Outcome, error) {
 		out.Ending = Interrupted
 		return out, nil
 	}
-	if out.Result, err = r.finish(); err != nil {
+	if out.Result, err = r.finish(ctx); err != nil {
 		return out, err
 	}
 	out.Ending = Finished

@@ -289,6 +289,7 @@ func TestMethodsDecideWhatIsNotSet(t *testing.T) {
 		{"loraga", "preconditioned-adamw", 0.0247, 0, 64},
 		{"lorasb", "adamw", 5e-3, 0, 0},
 		{"gora", "preconditioned-adamw", 0.0247, 0, 0},
+		{"adarankgrad", "adarankgrad", 5e-4, 0, 0},
 	} {
 		c := Default()
 		c.Model, c.Data, c.Init = "m", "d", x.init

@@ -85,6 +85,9 @@ type Provenance struct {
 
 	Recipe recipe.Recipe `json:"settings"`
 
+	// Share of Σ‖ΔW‖² that the file holds, where the method trains more than its rank.
+	Share float64 `json:"share_held,omitempty"`
+
 	Adapter  *Begun `json:"adapter,omitempty"`  // that the run began from
 	Extended []int  `json:"extended,omitempty"` // steps at whose end the run was given more
 
