@@ -20,12 +20,11 @@ func main() {
 	if err := os.MkdirAll(*dir, 0o755); err != nil {
 		log.Fatal(err)
 	}
-	for name, draw := range map[string][]byte{
-		"alignment.svg":    alignments(os.Stdout),
-		"one-gradient.svg": oneGradient(os.Stdout),
-		"rate.svg":         rates(os.Stdout),
-	} {
-		if err := os.WriteFile(filepath.Join(*dir, name), draw, 0o644); err != nil {
+	for _, x := range []struct {
+		name string
+		draw func(io.Writer) []byte
+	}{{"alignment.svg", alignments}, {"one-gradient.svg", oneGradient}, {"rate.svg", rates}, {"noise.svg", noise}} {
+		if err := os.WriteFile(filepath.Join(*dir, x.name), x.draw(os.Stdout), 0o644); err != nil {
 			log.Fatal(err)
 		}
 	}

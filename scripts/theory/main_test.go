@@ -1,6 +1,10 @@
 package main
 
-import "testing"
+import (
+	"testing"
+
+	"example.com/finetune/train/optim"
+)
 
 // What must be seen in each experiment, in smaller versions of it.
 
@@ -42,5 +46,14 @@ func TestPreconditionedRateDoesNotDependOnTheConditionNumber(t *testing.T) {
 	}
 	if slow, _ := descent.steps(100, 10*flat); slow < 10*flat {
 		t.Errorf("gradient descent takes %d steps at κ 100, less than ten times %d", slow, flat)
+	}
+}
+
+func TestUnderNoiseTheAuthorsFormIsTheWorst(t *testing.T) {
+	_, _, adam := byRate(optim.AdamW, 30, 1, 1)
+	_, _, authors := byRate(optim.ScaledAdamW, 30, 1, 1)
+	_, _, ours := byRate(optim.PreconditionedAdamW, 30, 1, 1)
+	if !(ours < adam && adam < authors) {
+		t.Errorf("errors of %g preconditioned, %g AdamW, %g scaled AdamW: want them in this order", ours, adam, authors)
 	}
 }

@@ -40,7 +40,7 @@ func (a axis) at(v float64) float64 {
 	return a.start + (v-a.lo)/(a.hi-a.lo)*a.pixel
 }
 
-// ticks returns powers of ten, or five equal steps.
+// ticks returns powers of ten, or whole numbers.
 func (a axis) ticks() (list []float64) {
 	if a.log {
 		for e := math.Ceil(a.lo - 1e-9); e <= a.hi+1e-9; e++ {
@@ -48,8 +48,9 @@ func (a axis) ticks() (list []float64) {
 		}
 		return list
 	}
-	for i := range 6 {
-		list = append(list, math.Round((a.lo+(a.hi-a.lo)*float64(i)/5)*100)/100)
+	step := math.Ceil((a.hi - a.lo) / 5)
+	for v := math.Ceil(a.lo/step) * step; v <= a.hi; v += step {
+		list = append(list, v)
 	}
 	return list
 }
@@ -93,7 +94,7 @@ func (p *plot) svg() []byte {
 			path += fmt.Sprintf("%.1f %.1f ", x.at(l.x[k]), y.at(l.y[k]))
 		}
 		say(`<path d="%s" fill="none" stroke="%s" stroke-width="2"/>`, path, colour)
-		say(`<text x="%d" y="%d" text-anchor="end" fill="%s">%s</text>`, width-right-8, top+18+16*i, colour, html.EscapeString(l.name))
+		say(`<text x="%d" y="%d" fill="%s">%s</text>`, left+8, height-bottom-12-16*(len(p.lines)-1-i), colour, html.EscapeString(l.name))
 	}
 	say(`</svg>`)
 	return b.Bytes()
