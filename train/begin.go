@@ -108,8 +108,11 @@ func (r *run) hashAdapter() (err error) {
 	if r.st.Adapter, err = rundir.Hash(r.begin.files, r.Pool); err != nil {
 		return err
 	}
-	if other := r.begin.otherBase(r.Base.Label(), r.st.Base); other != "" {
-		r.Report(Warning{other})
+	for _, file := range r.st.Base {
+		if other := r.begin.origin.OtherBase(r.begin.dir, r.Base.Label(), file); other != "" {
+			r.Report(Warning{other})
+			break
+		}
 	}
 	return nil
 }

@@ -118,9 +118,9 @@ func dispatch(args []string, u *ui) error {
 	case helped:
 		return nil
 	case err != nil:
-		return parseError(err, args, func(args []string) error {
-			_, _, err := parse(new(commandLine), args, io.Discard)
-			return err
+		return parseError(err, args, func(args []string) (*kong.Context, error) {
+			ctx, _, err := parse(new(commandLine), args, io.Discard)
+			return ctx, err
 		})
 	}
 	u.set(cli.Quiet, cli.LogLevel)

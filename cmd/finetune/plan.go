@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/alecthomas/kong"
 
@@ -113,6 +114,9 @@ func printPlan(j *job, say, warn func(format string, args ...any)) {
 		start += ": " + string(c.Adapter)
 	}
 	on := c.Adapted()
+	if targets, err := c.Lora().Targets(j.Config.Leaves()); err == nil && j.Config.Fused {
+		on += " (" + strings.Join(targets, ", ") + " in this model)"
+	}
 	if plan.LeftOut > 0 {
 		on += fmt.Sprintf(" (%s left out)", many(plan.LeftOut, "projection"))
 	}

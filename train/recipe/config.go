@@ -135,8 +135,19 @@ func (r *Recipe) Rate() float64 {
 	if method.Rate != 0 && method.Optimizer == kind.Name {
 		return method.Rate
 	}
-	targets, _ := r.Lora().Targets(model.Leaves()) // checked
+	targets, _ := r.targets() // checked
 	return kind.Rate(len(targets))
+}
+
+// targets returns the projections of an ordinary layer that get adapters, fused ones by
+// their parts: the model is not known yet.
+func (r *Recipe) targets() ([]string, error) {
+	c := r.Lora()
+	c.TargetModules = nil
+	for _, t := range r.TargetModules {
+		c.TargetModules = append(c.TargetModules, model.PartsOf(t)...)
+	}
+	return c.Targets(model.Leaves())
 }
 
 // Updates returns what an optimizer chooses from, its own β₁ and β₂ where none are set.

@@ -126,7 +126,7 @@ func Open(path string) (*Dir, error) {
 	}
 	d := &Dir{path: path}
 	var err error
-	if d.lock, err = lockFolder(path); errors.Is(err, errNoLocks) {
+	if d.lock, err = lockFolder(path); errors.Is(err, files.ErrNoLocks) {
 		err = nil
 	}
 	if err == nil {
