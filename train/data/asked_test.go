@@ -35,10 +35,14 @@ func TestReadQuestions(t *testing.T) {
 	}{
 		{"a.txt", "one\r\n\n two \nthree", []Question{prompt(1, "one"), prompt(3, " two "), prompt(4, "three")}},
 		{"a.txt", "\ufeffone", []Question{prompt(1, "one")}},
-		{"a.jsonl", `{"prompt": "a", "completion": "x"}` + "\n\n" + `{"messages": [{"role": "user", "content": "b"}]}`,
-			[]Question{prompt(1, "a"), {Origin: Origin{Line: 3}, Messages: []chat.Message{user}}}},
-		{"a.jsonl", `{"messages": [{"role": "user", "content": "b"}, {"role": "assistant", "content": "c"}]}`,
-			[]Question{{Origin: Origin{Line: 1}, Messages: []chat.Message{user}}}},
+		{
+			"a.jsonl", `{"prompt": "a", "completion": "x"}` + "\n\n" + `{"messages": [{"role": "user", "content": "b"}]}`,
+			[]Question{prompt(1, "a"), {Origin: Origin{Line: 3}, Messages: []chat.Message{user}}},
+		},
+		{
+			"a.jsonl", `{"messages": [{"role": "user", "content": "b"}, {"role": "assistant", "content": "c"}]}`,
+			[]Question{{Origin: Origin{Line: 1}, Messages: []chat.Message{user}}},
+		},
 		{"a.csv", "prompt,completion\na,x\n", []Question{prompt(1, "a")}},
 	} {
 		got, err := asked(t, c.name, c.text)

@@ -79,13 +79,15 @@ type Where struct {
 // Machine says how the computer is used, and what is shown and kept: nothing that
 // changes a bit of the result.
 type Machine struct {
-	LoggingSteps   int      `json:"logging_steps"`
-	SaveSteps      int      `json:"save_steps"`
-	SaveTotalLimit int      `json:"save_total_limit"`
-	Threads        int      `json:"threads"` // 0: all cores
-	Memory         Size     `json:"memory"`  // bytes a run may allocate; 0: what the fastest way takes
-	Profile        bool     `json:"profile"`
-	Progress       Progress `json:"progress"`
+	LoggingSteps   int  `json:"logging_steps"`
+	SaveSteps      int  `json:"save_steps"`
+	SaveTotalLimit int  `json:"save_total_limit"`
+	Threads        int  `json:"threads"` // 0: all cores
+	Memory         Size `json:"memory"`  // bytes a run may allocate; 0: what the fastest way takes
+	Profile        bool `json:"profile"`
+
+	Score    Score    `json:"score"` // of answers to the validation rows, at the end
+	Progress Progress `json:"progress"`
 }
 
 // Start says what one start does. It is never written to run.yaml.
