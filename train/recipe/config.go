@@ -3,6 +3,7 @@ package recipe
 import (
 	"cmp"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"example.com/finetune/loraone"
@@ -86,8 +87,9 @@ type Machine struct {
 	Memory         Size `json:"memory"`  // bytes a run may allocate; 0: what the fastest way takes
 	Profile        bool `json:"profile"`
 
-	Score    Score    `json:"score"` // of answers to the validation rows, at the end
-	Progress Progress `json:"progress"`
+	Score         Score    `json:"score"`          // of answers to the validation rows, at the end
+	SamplePrompts string   `json:"sample_prompts"` // a file, or a number of validation rows; "" for none
+	Progress      Progress `json:"progress"`
 }
 
 // Start says what one start does. It is never written to run.yaml.
@@ -200,6 +202,9 @@ func (r *Resolved) Absolute(base hub.Ref) (*Resolved, error) {
 	}
 	if d.ResumeFrom != "" {
 		paths = append(paths, &d.ResumeFrom)
+	}
+	if _, err := strconv.Atoi(d.SamplePrompts); err != nil && d.SamplePrompts != "" {
+		paths = append(paths, &d.SamplePrompts)
 	}
 	if d.Adapter != "" {
 		paths = append(paths, (*string)(&d.Adapter))
