@@ -13,8 +13,9 @@ import (
 // Keys and values lie in pages of keyBlock tokens, the ones that attention takes
 // together, so that a text reads the same whether a page is its own or shared.
 type Text struct {
-	ids   []int32
-	pages []*page
+	ids    []int32
+	pages  []*page
+	length int // that the keys are rotated for
 }
 
 // A page holds the keys and values of keyBlock tokens in every block of the model.
@@ -49,7 +50,7 @@ func (t *Text) Truncate(n int) {
 // pages they keep in common.
 func (t *Text) Fork(n int) *Text {
 	whole := n / keyBlock
-	f := &Text{ids: slices.Clone(t.ids[:n]), pages: slices.Clone(t.pages[:whole])}
+	f := &Text{ids: slices.Clone(t.ids[:n]), pages: slices.Clone(t.pages[:whole]), length: t.length}
 	for _, p := range f.pages {
 		p.shared = true
 	}
@@ -109,7 +110,7 @@ type Portion struct {
 // of what follows those that ask. They stay valid until the next call of any method of the
 // engine. No bit of a text depends on those beside it, nor on its portions.
 func (e *Engine) Extend(parts []Portion) simd.View {
-	e.layPortions(parts)
+	parts = e.layPortions(parts)
 	x := e.embed(&e.inputs[len(e.m.Blocks)])
 	for l := range e.m.Blocks {
 		e.blockForward(l, &e.spare, x, x, func(l int, _ *kept, out, qkv simd.View) {
@@ -131,33 +132,42 @@ func (e *Engine) Extend(parts []Portion) simd.View {
 	logits := matrix(grown(&e.scratch.head.logits, asked*simd.Pitch(V)), asked, V)
 	e.Profile.At(Head)
 	e.Profile.count(Head, asked*e.m.Config.HiddenSize*V)
-	e.products.MulNT(logits, x, e.m.LMHead)
+	e.lmHead(logits, x)
 	e.Profile.At(Rest)
 	return logits
 }
 
 // layPortions lays the new tokens end to end, at their positions, and makes room for them.
-func (e *Engine) layPortions(parts []Portion) {
+// A text that turns all of its keys otherwise when it gets longer begins anew: its portion
+// is all of it.
+func (e *Engine) layPortions(parts []Portion) []Portion {
+	parts = slices.Clone(parts)
 	seqs := make([]Sequence, len(parts))
-	longest := 0
-	for i, p := range parts {
+	for i := range parts {
+		p := &parts[i]
 		if len(p.IDs) == 0 {
 			panic("model: Extend by no tokens")
 		}
-		seqs[i].IDs = p.IDs
-		longest = max(longest, p.Text.Len()+len(p.IDs))
+		length := p.Text.Len() + len(p.IDs)
+		if p.Text.Len() > 0 && !e.sameAngles(p.Text.length, length) {
+			p.IDs = slices.Concat(p.Text.ids, p.IDs)
+			p.Text.Truncate(0)
+		}
+		p.Text.length, seqs[i].IDs = length, p.IDs
 	}
 	e.lay(seqs)
-	e.growRotaries(longest)
 	for i, p := range parts {
 		n := p.Text.Len()
+		e.prepareRotaries(p.Text.length)
 		for t := e.starts[i]; t < e.starts[i+1]; t++ {
 			e.positions[t] += n
+			e.lengths[t] = p.Text.length
 		}
 		for at := n / keyBlock; at <= (n+len(p.IDs)-1)/keyBlock; at++ {
 			p.Text.page(e, at, n%keyBlock)
 		}
 	}
+	return parts
 }
 
 // remember stores the keys and values of qkv's rows.

@@ -35,7 +35,7 @@ func (c *generateCommand) answer(u *ui) error {
 	if err != nil {
 		return err
 	}
-	m, err := c.openFor(u, false)
+	m, err := c.open(u, templateUnless(c.Raw))
 	if err != nil {
 		return err
 	}

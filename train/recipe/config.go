@@ -80,16 +80,17 @@ type Where struct {
 // Machine says how the computer is used, and what is shown and kept: nothing that
 // changes a bit of the result.
 type Machine struct {
-	LoggingSteps   int  `json:"logging_steps"`
-	SaveSteps      int  `json:"save_steps"`
-	SaveTotalLimit int  `json:"save_total_limit"`
-	Threads        int  `json:"threads"` // 0: all cores
-	Memory         Size `json:"memory"`  // bytes a run may allocate; 0: what the fastest way takes
-	Profile        bool `json:"profile"`
+	LoggingSteps   int      `json:"logging_steps"`
+	SaveSteps      int      `json:"save_steps"`
+	SaveTotalLimit int      `json:"save_total_limit"`
+	Threads        int      `json:"threads"` // 0: all cores
+	Memory         Size     `json:"memory"`  // bytes a run may allocate; 0: what the fastest way takes
+	Profile        bool     `json:"profile"`
+	Progress       Progress `json:"progress"`
+	ReportTo       ReportTo `json:"report_to"`
 
-	Score         Score    `json:"score"`          // of answers to the validation rows, at the end
-	SamplePrompts string   `json:"sample_prompts"` // a file, or a number of validation rows; "" for none
-	Progress      Progress `json:"progress"`
+	Score         Score  `json:"score"`          // of answers to the validation rows, at the end
+	SamplePrompts string `json:"sample_prompts"` // a file, or a number of validation rows; "" for none
 }
 
 // Start says what one start does. It is never written to run.yaml.
@@ -116,7 +117,7 @@ func Default() Config {
 			EvalSamples: 100, ValSplit: 0.05, TrainOn: Assistant, ChatTemplate: "auto", Seed: 42,
 		},
 		Where:   Where{OutputDir: "adapter"},
-		Machine: Machine{LoggingSteps: 1, SaveSteps: 100, SaveTotalLimit: 2, Progress: ProgressAuto},
+		Machine: Machine{LoggingSteps: 1, SaveSteps: 100, SaveTotalLimit: 2, Progress: ProgressAuto, ReportTo: ReportNone},
 	}
 }
 
@@ -138,8 +139,19 @@ func (r *Recipe) Rate() float64 {
 	if method.Rate != 0 && method.Optimizer == kind.Name {
 		return method.Rate
 	}
-	targets, _ := r.Lora().Targets(model.Leaves()) // checked
+	targets, _ := r.targets() // checked
 	return kind.Rate(len(targets))
+}
+
+// targets returns the projections of an ordinary layer that get adapters, fused ones by
+// their parts: the model is not known yet.
+func (r *Recipe) targets() ([]string, error) {
+	c := r.Lora()
+	c.TargetModules = nil
+	for _, t := range r.TargetModules {
+		c.TargetModules = append(c.TargetModules, model.PartsOf(t)...)
+	}
+	return c.Targets(model.Leaves())
 }
 
 // Updates returns what an optimizer chooses from, its own β₁ and β₂ where none are set.
