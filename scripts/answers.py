@@ -68,7 +68,7 @@ def main(base, adapter, rows, report, limit):
                 failed += 1
                 print(f"line {asked['line']}, {who}: {asked[who]['answer']!r}, want {text!r}")
         print(f"{who}: {same} of {len(report['rows'])} answers are the same, {ties} ties; right here {report[who]['right']}, there {right}; "
-              f"there {tokens / (time.time() - start):.1f} tokens/s")
+              f"there {tokens / (time.time() - start):.1f} tokens/s", flush=True)
     sys.exit(failed > 0)
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ gsm8k train.jsonl 1 2 400 >"$work/train.jsonl"
 "$work/finetune" train --model "$smollm2" --data "$work/train.jsonl" --map prompt=question,completion=answer --init lora \
 	--output-dir "$work/adapter" --max-steps 1 --val-split 0 --quiet >/dev/null
 for type in bf16 f16 q8_0; do
-	"$work/finetune" export --to gguf --merged --adapter "$work/adapter" --type $type -o "$work/$type.gguf" --quiet
+	"$work/finetune" export --to gguf --merged --adapter "$work/adapter" --type $type -o "$work/$type.gguf" --quiet >/dev/null
 done
 for _ in $(seq "$rounds"); do
 	(cd model && "$work/model.test" -test.run '^$' -test.bench 'Decoding/.*/texts=(1|8)$' -test.benchtime 1s) |
