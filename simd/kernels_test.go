@@ -44,6 +44,8 @@ func TestKernelSets(t *testing.T) {
 		}
 		for name, missing := range map[string]bool{
 			"max": k.max == nil, "dot": k.dot == nil, "dot3": k.dot3 == nil, "expSum": k.expSum == nil,
+			"geluMul": k.geluMul == nil, "geluMulBackward": k.geluMulBackward == nil,
+			"softCap": k.softCap == nil, "softCapBackward": k.softCapBackward == nil,
 			"siluMul": k.siluMul == nil, "siluMulBackward": k.siluMulBackward == nil, "scaleMul": k.scaleMul == nil,
 			"rmsNormBackward": k.rmsNormBackward == nil, "rotate": k.rotate == nil, "adamW": k.adamW == nil,
 			"convert": k.convert[F16] == nil || k.convert[BF16] == nil,

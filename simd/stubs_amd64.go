@@ -174,6 +174,26 @@ func siluMulAVX512(n int, y, gate, u unsafe.Pointer)
 //go:noescape
 func siluMulBackwardAVX512(n int, dg, du, dy, gate, u unsafe.Pointer)
 
+// geluMulAVX512 sets y = gelu(gate)·u.
+//
+//go:noescape
+func geluMulAVX512(n int, y, gate, u unsafe.Pointer)
+
+// geluMulBackwardAVX512 sets dg and du; see GELUMulBackward.
+//
+//go:noescape
+func geluMulBackwardAVX512(n int, dg, du, dy, gate, u unsafe.Pointer)
+
+// softCapAVX512 sets x = limit·tanh(x·rcp).
+//
+//go:noescape
+func softCapAVX512(n int, x unsafe.Pointer, limit, rcp float32)
+
+// softCapBackwardAVX512 multiplies dx by 1 - (y·rcp)².
+//
+//go:noescape
+func softCapBackwardAVX512(n int, dx, y unsafe.Pointer, rcp float32)
+
 // scaleMulAVX512 sets y = s·x·w.
 //
 //go:noescape
@@ -233,6 +253,26 @@ func siluMulAVX2(n int, y, gate, u unsafe.Pointer)
 //
 //go:noescape
 func siluMulBackwardAVX2(n int, dg, du, dy, gate, u unsafe.Pointer)
+
+// geluMulAVX2 sets y = gelu(gate)·u.
+//
+//go:noescape
+func geluMulAVX2(n int, y, gate, u unsafe.Pointer)
+
+// geluMulBackwardAVX2 sets dg and du; see GELUMulBackward.
+//
+//go:noescape
+func geluMulBackwardAVX2(n int, dg, du, dy, gate, u unsafe.Pointer)
+
+// softCapAVX2 sets x = limit·tanh(x·rcp).
+//
+//go:noescape
+func softCapAVX2(n int, x unsafe.Pointer, limit, rcp float32)
+
+// softCapBackwardAVX2 multiplies dx by 1 - (y·rcp)².
+//
+//go:noescape
+func softCapBackwardAVX2(n int, dx, y unsafe.Pointer, rcp float32)
 
 // scaleMulAVX2 sets y = s·x·w.
 //

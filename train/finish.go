@@ -41,6 +41,9 @@ func (r *run) publish(ctx context.Context) (*rundir.Provenance, error) {
 	if err := r.truncate(ctx); err != nil {
 		return nil, err
 	}
+	if err := r.answer(ctx); err != nil {
+		return nil, err
+	}
 	adapter, err := peft.Prepare(r.c.OutputDir, r.adapters, r.Base.Name())
 	if err != nil {
 		return nil, err
@@ -173,7 +176,7 @@ func (r *run) pages(p *rundir.Provenance) ([]rundir.Page, error) {
 	}
 	pages := []rundir.Page{
 		{Name: rundir.PlotFile, Text: report.Plot(lines, r.st.BestStep)},
-		{Name: rundir.CardFile, Text: report.Card(&r.c.Config, p, r.Data.Split)},
+		{Name: rundir.CardFile, Text: report.Card(&r.c.Config, p, r.Data.Split, lines)},
 		{Name: rundir.ProvenanceFile, Text: text},
 	}
 	if len(r.st.BestRows) > 0 {
@@ -196,6 +199,11 @@ func (r *run) heldOut() []rundir.HeldOutRow {
 	for i, s := range r.eval {
 		at := r.Data.Valid.Origin(r.held[i])
 		rows[i] = rundir.HeldOutRow{File: filepath.Base(at.File), Line: at.Line, Tokens: s.Targets(), Nats: r.st.BestRows[i]}
+		if r.answers != nil {
+			if v, asked := r.answers.Rows[i]; asked {
+				rows[i].Answers = &v
+			}
+		}
 	}
 	return rows
 }
@@ -221,7 +229,7 @@ func (r *run) provenance() *rundir.Provenance {
 	p.Summary = rundir.Summary{
 		Steps: st.Step, BestStep: st.BestStep, Validated: st.Validated, Losses: st.Losses, TrainLoss: st.Logged,
 		StoppedEarly: st.stopped(r.c.EarlyStopping), Tokens: st.Tokens, Seconds: st.Seconds,
-		AllocatedBytes: r.Plan.AllocatedBytes,
+		AllocatedBytes: r.Plan.AllocatedBytes, Answers: r.answers,
 	}
 	return p
 }
