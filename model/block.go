@@ -46,8 +46,7 @@ func (e *Engine) blockInner(l int, k *kept, x simd.View, f attend) {
 	e.Profile.At(Attention)
 	f(l, k, out, qkv)
 	e.project(Output, sum, out, b.O)
-	e.addForward(mid, x, sum)
-	e.normForward(norm, mid, b.MLPNorm)
+	e.addNormForward(norm, mid, x, sum, b.MLPNorm)
 	e.project(MLP, gu, norm, b.GateUp...)
 }
 
@@ -67,7 +66,9 @@ func (e *Engine) blockBackward(l int, k *kept, x, dx simd.View, lowest bool) {
 	if lowest && !inAttention && !e.adapted(b.GateUp...) {
 		dact.Data = nil
 	}
-	e.siluForward(act, gu)
+	if e.adapted(b.Down) { // nothing else reads a projection's input
+		e.siluForward(act, gu)
+	}
 	e.projectBackward(MLP, dact, dx, act, b.Down) // y = mid + down(act)
 	if dact.Data == nil {
 		return
@@ -76,7 +77,9 @@ func (e *Engine) blockBackward(l int, k *kept, x, dx simd.View, lowest bool) {
 	if lowest && !inAttention {
 		dnorm.Data = nil
 	}
-	e.normForward(norm, mid, b.MLPNorm)
+	if e.adapted(b.GateUp...) {
+		e.normForward(norm, mid, b.MLPNorm)
+	}
 	e.projectBackward(MLP, dnorm, gu, norm, b.GateUp...)
 	if dnorm.Data == nil {
 		return
@@ -109,7 +112,9 @@ func (e *Engine) attentionHalfBackward(l int, k *kept, x, dx simd.View, lowest b
 	if lowest {
 		dnorm.Data = nil
 	}
-	e.normForward(norm, x, b.InputNorm)
+	if e.adapted(b.QKV...) {
+		e.normForward(norm, x, b.InputNorm)
+	}
 	e.projectBackward(QKV, dnorm, dqkv, norm, b.QKV...)
 	if dnorm.Data != nil {
 		e.normBackward(dx, dnorm, x, b.InputNorm)
@@ -122,6 +127,18 @@ func (e *Engine) normForward(y, x simd.View, w []float32) {
 	e.pool.Range(x.Rows, rowGrain, func(_, lo, hi int) {
 		for t := lo; t < hi; t++ {
 			simd.RMSNorm(y.Row(t), x.Row(t), w, e.m.Config.RMSNormEps)
+		}
+	})
+}
+
+// addNormForward sets each row of sum to that of x + f, and of y to its RMS norm.
+func (e *Engine) addNormForward(y, sum, x, f simd.View, w []float32) {
+	e.Profile.At(Elementwise)
+	e.pool.Range(x.Rows, rowGrain, func(_, lo, hi int) {
+		for t := lo; t < hi; t++ {
+			copy(sum.Row(t), x.Row(t))
+			simd.Add(sum.Row(t), f.Row(t))
+			simd.RMSNorm(y.Row(t), sum.Row(t), w, e.m.Config.RMSNormEps)
 		}
 	})
 }
