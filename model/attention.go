@@ -1,6 +1,7 @@
 package model
 
 import (
+	"cmp"
 	"iter"
 	"math"
 
@@ -26,6 +27,7 @@ type attention struct {
 	heads, kvHeads, d int
 	window            int // of the layer at hand: a position sees this many, itself included; 0: all before it
 	scale             float32
+	limit             float32 // a score s becomes limit·tanh(s/limit); 0: s
 	workers           []attentionScratch
 
 	packed packed
@@ -42,6 +44,7 @@ type packed struct {
 // attentionScratch belongs to one worker.
 type attentionScratch struct {
 	scores, dscores []float32 // queryBlock×keyBlock
+	capped          []float32 // likewise, with a limit
 	dout            []float32 // queryBlock×D
 	max, sum        []float32 // queryBlock
 }
@@ -59,7 +62,8 @@ type softmax struct{ max, rcp float32 }
 func newAttention(c *Config, threads int) *attention {
 	return &attention{
 		heads: c.NumAttentionHeads, kvHeads: c.NumKeyValueHeads, d: c.HeadDim,
-		scale:   float32(1 / math.Sqrt(float64(c.HeadDim))),
+		scale:   float32(cmp.Or(c.AttentionScale, 1/math.Sqrt(float64(c.HeadDim)))),
+		limit:   float32(c.AttentionCap),
 		workers: make([]attentionScratch, threads),
 	}
 }
@@ -164,6 +168,9 @@ func (a *attention) attend(w *attentionScratch, out, q, kt, v simd.View, first i
 		b.mulQueries(probs, q, kt)
 		for i := range q.Rows {
 			lo, hi := a.seen(b, i)
+			if a.limit != 0 {
+				simd.SoftCap(probs.Row(i)[lo:hi], a.limit)
+			}
 			x := framed(probs.Row(i), lo, hi, none)
 			if m := simd.Max(x); m > top[i] {
 				if sum[i] > 0 { // some keys came before

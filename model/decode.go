@@ -11,6 +11,8 @@ type Decoder struct {
 	e        *Engine
 	capacity int
 	n        int // tokens so far
+	ids      []int32
+	length   int // that the keys are rotated for
 	// Keys lie transposed and scaled, KV·D rows of paddedTokens(capacity) columns,
 	// as attention reads them; values lie capacity×KV·D.
 	keys, values [][]float32
@@ -25,7 +27,6 @@ func NewDecoder(e *Engine, capacity int) *Decoder {
 		d.keys = append(d.keys, make([]float32, e.kvWidth*paddedTokens(capacity)))
 		d.values = append(d.values, make([]float32, capacity*e.kvWidth))
 	}
-	e.growRotaries(capacity)
 	return d
 }
 
@@ -39,7 +40,7 @@ func (d *Decoder) Truncate(n int) {
 	if n < 0 || n > d.n {
 		panic(fmt.Sprintf("model: Truncate to %d of %d tokens", n, d.n))
 	}
-	d.n = n
+	d.n, d.ids = n, d.ids[:n]
 }
 
 // Grow makes room for capacity tokens and keeps those that are there.
@@ -58,7 +59,6 @@ func (d *Decoder) Grow(capacity int) {
 		d.keys[l], d.values[l] = keys, values
 	}
 	d.capacity = capacity
-	d.e.growRotaries(capacity)
 }
 
 // Append adds tokens and returns the logits (V) of what follows the last one.
@@ -67,10 +67,17 @@ func (d *Decoder) Append(ids []int32) []float32 {
 	if d.n+len(ids) > d.capacity || len(ids) == 0 {
 		panic(fmt.Sprintf("model: Append of %d tokens to %d, capacity %d", len(ids), d.n, d.capacity))
 	}
-	e := d.e
+	e, length := d.e, d.n+len(ids)
+	d.ids = append(d.ids, ids...)
+	if d.n > 0 && !e.sameAngles(d.length, length) { // a longer text turns all of its keys otherwise
+		ids, d.n = d.ids, 0
+	}
+	d.length = length
 	e.lay([]Sequence{{IDs: ids}})
+	e.prepareRotaries(length)
 	for t := range e.positions {
 		e.positions[t] += d.n
+		e.lengths[t] = length
 	}
 	x := e.embed(&d.x)
 	for l := range e.m.Blocks {
@@ -83,7 +90,7 @@ func (d *Decoder) Append(ids []int32) []float32 {
 	last := x.Slice(len(ids)-1, len(ids))
 	e.normForward(last, last, e.m.Norm)
 	logits := simd.Dense(grown(&e.scratch.head.logits, e.m.Config.VocabSize), 1, e.m.Config.VocabSize)
-	e.products.MulNT(logits, last, e.m.LMHead)
+	e.lmHead(logits, last)
 	return logits.Row(0)
 }
 

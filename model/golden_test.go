@@ -1,6 +1,7 @@
 package model_test
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 
@@ -50,5 +51,29 @@ func TestDecoderMatchesPyTorch(t *testing.T) {
 		if !slices.Equal(got, c.Greedy.Tokens) {
 			t.Errorf("greedy tokens %v, want %v", got, c.Greedy.Tokens)
 		}
+	})
+}
+
+// A text that grows past what its rope was made for, or shrinks again, is as if it had
+// been read at once.
+func TestDecoderOfARopeThatDependsOnTheLength(t *testing.T) {
+	golden.Each(t, ".", func(t *testing.T, c *golden.Case) {
+		if c.Name != "phi3" {
+			t.Skip("another rope")
+		}
+		e := engine(t, c.Load(t), 2)
+		ids := c.Sequences[0].IDs[:21]
+		d := model.NewDecoder(e, len(ids))
+		same := func(n int, got []float32) {
+			t.Helper()
+			got = slices.Clone(got)
+			golden.Close(t, fmt.Sprintf("%d tokens", n), got, e.Logits(ids[:n]).Row(n-1), 1e-6)
+		}
+		for n := 1; n <= len(ids); n++ {
+			same(n, d.Append(ids[n-1:n]))
+		}
+		d.Truncate(4)
+		same(9, d.Append(ids[4:9]))
+		same(21, d.Append(ids[9:]))
 	})
 }

@@ -55,7 +55,7 @@ func (c *trainCommand) Run(u *ui, ctx *kong.Context) error {
 		u.infof("finetune: %s holds a finished run of %s: nothing is left to do", config.OutputDir, many(found.Finished.Steps, "step"))
 		return printResult(u, &job{settings: config}, found.Finished)
 	}
-	j, err := newJob(config)
+	j, err := newJob(u, config)
 	if err != nil {
 		return err
 	}
@@ -99,8 +99,8 @@ type job struct {
 }
 
 // newJob opens the model: one that cannot be trained is refused before rows are read.
-func newJob(c *recipe.Resolved) (*job, error) {
-	m, err := openFor(c)
+func newJob(u *ui, c *recipe.Resolved) (*job, error) {
+	m, err := openFor(u, c)
 	if err != nil {
 		return nil, err
 	}
@@ -234,16 +234,20 @@ func samplePrompt(j *job) string {
 	return "Hello"
 }
 
+// endings are the signals that ask a program to end, Ctrl-C apart.
+func endings() []os.Signal {
+	if signal.Ignored(syscall.SIGHUP) { // nohup asked for that
+		return []os.Signal{syscall.SIGTERM}
+	}
+	return []os.Signal{syscall.SIGTERM, syscall.SIGHUP}
+}
+
 // stopSignals returns a context that ends at the first Ctrl-C, SIGTERM or SIGHUP.
 // A second one ends the process at once. done gives the signals back.
 func stopSignals(u *ui) (ctx context.Context, done func()) {
 	ctx, cancel := context.WithCancel(context.Background())
-	wanted := []os.Signal{os.Interrupt, syscall.SIGTERM}
-	if !signal.Ignored(syscall.SIGHUP) { // nohup asked for that
-		wanted = append(wanted, syscall.SIGHUP)
-	}
 	signals, finished := make(chan os.Signal, 2), make(chan struct{})
-	signal.Notify(signals, wanted...)
+	signal.Notify(signals, append(endings(), os.Interrupt)...)
 	go func() {
 		for first := true; ; first = false {
 			select {

@@ -5,7 +5,8 @@
 // A [Generator] belongs to one engine. A [Prompt] is what the model is to go on from,
 // with the tokens that end its answer, which train/data knows: every eos_token_id of
 // generation_config.json or config.json, the tokenizer's EOS, and what a chat template
-// puts behind an answer.
+// puts behind an answer. A [Conversation] holds what was said, and renders it anew for
+// each question.
 //
 // Decisions:
 //

@@ -157,7 +157,7 @@ func checkLora(c *Config) error {
 	case c.InitGamma < 0 || !finite(c.InitGamma):
 		return usage("", "init_gamma is %v, want a number above 0, or 0 for the method's own", c.InitGamma)
 	}
-	if _, err := c.Lora().Targets(model.Leaves()); err != nil {
+	if _, err := c.targets(); err != nil {
 		return usage("", "target_modules: %v", err)
 	}
 	smallest := c.Init.Method().New(model.Projection{Name: "init " + string(c.Init), Out: 1, In: 1}, 1, 1)

@@ -86,6 +86,7 @@ type Machine struct {
 	Memory         Size     `json:"memory"`  // bytes a run may allocate; 0: what the fastest way takes
 	Profile        bool     `json:"profile"`
 	Progress       Progress `json:"progress"`
+	ReportTo       ReportTo `json:"report_to"`
 }
 
 // Start says what one start does. It is never written to run.yaml.
@@ -112,7 +113,7 @@ func Default() Config {
 			EvalSamples: 100, ValSplit: 0.05, TrainOn: Assistant, ChatTemplate: "auto", Seed: 42,
 		},
 		Where:   Where{OutputDir: "adapter"},
-		Machine: Machine{LoggingSteps: 1, SaveSteps: 100, SaveTotalLimit: 2, Progress: ProgressAuto},
+		Machine: Machine{LoggingSteps: 1, SaveSteps: 100, SaveTotalLimit: 2, Progress: ProgressAuto, ReportTo: ReportNone},
 	}
 }
 
@@ -134,8 +135,19 @@ func (r *Recipe) Rate() float64 {
 	if method.Rate != 0 && method.Optimizer == kind.Name {
 		return method.Rate
 	}
-	targets, _ := r.Lora().Targets(model.Leaves()) // checked
+	targets, _ := r.targets() // checked
 	return kind.Rate(len(targets))
+}
+
+// targets returns the projections of an ordinary layer that get adapters, fused ones by
+// their parts: the model is not known yet.
+func (r *Recipe) targets() ([]string, error) {
+	c := r.Lora()
+	c.TargetModules = nil
+	for _, t := range r.TargetModules {
+		c.TargetModules = append(c.TargetModules, model.PartsOf(t)...)
+	}
+	return c.Targets(model.Leaves())
 }
 
 // Updates returns what an optimizer chooses from, its own β₁ and β₂ where none are set.

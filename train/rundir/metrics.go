@@ -41,7 +41,12 @@ func (d *Dir) openMetrics(size int64) (short bool, err error) {
 }
 
 // Record appends a line to the figures.
-func (d *Dir) Record(line Metric) error { return d.metrics.add(line) }
+func (d *Dir) Record(line Metric) error {
+	if err := d.metrics.add(line); err != nil {
+		return err
+	}
+	return d.addEvents(&line)
+}
 
 // Flush makes the figures so far durable and returns their size in bytes.
 func (d *Dir) Flush() (int64, error) { return d.metrics.size, d.metrics.sync() }

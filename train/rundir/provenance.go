@@ -3,6 +3,7 @@ package rundir
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	"example.com/finetune/internal/files"
 	"example.com/finetune/loraone"
@@ -109,4 +110,24 @@ func ReadProvenance(dir string) (*Provenance, error) {
 		return nil, err
 	}
 	return p, nil
+}
+
+// OtherBase says in words that the adapter in a folder was trained on another base than
+// the one here, by the digest of one of its weight files; "" where that file is the same
+// or the adapter's are not known.
+func (p *Provenance) OtherBase(adapter, here string, now FileHash) string {
+	if p == nil || len(p.Base.Files) == 0 {
+		return ""
+	}
+	then := p.Base.Files
+	i := slices.IndexFunc(then, func(f FileHash) bool { return f.Name == now.Name })
+	switch {
+	case i < 0:
+		return fmt.Sprintf("%s was trained on %s, whose weights lay in other files (%s with SHA-256 %.12s): the base here, %s, has %s with SHA-256 %.12s",
+			adapter, p.BaseRef().Label(), then[0].Name, then[0].SHA256, here, now.Name, now.SHA256)
+	case then[i].SHA256 != now.SHA256:
+		return fmt.Sprintf("%s was trained on %s, and the base here is another, %s: its %s has SHA-256 %.12s, that one had %.12s",
+			adapter, p.BaseRef().Label(), here, now.Name, now.SHA256, then[i].SHA256)
+	}
+	return ""
 }
