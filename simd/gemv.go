@@ -16,7 +16,7 @@ const (
 
 // isFew reports whether gemvColumns computes the product with w.
 func (g *product) isFew(w []Matrix) bool {
-	if !g.nt || g.c.Rows > gemvRows {
+	if !g.nt || g.quads || g.c.Rows > gemvRows {
 		return false
 	}
 	for _, m := range w {

@@ -58,6 +58,6 @@ func write(name, text string) {
 }
 
 func main() {
-	save("amd64", gemmAMD64(), gemvAMD64(), bf16AMD64(), vecAMD64())
+	save("amd64", gemmAMD64(), gemvAMD64(), bf16AMD64(), int8AMD64(), vecAMD64())
 	save("arm64", gemmARM64(), vecARM64())
 }
