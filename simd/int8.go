@@ -24,7 +24,7 @@ type quadKernels struct {
 	quantize blockKernel            // makes n groups of a block of A
 	packNT   [dtypeCount]packKernel // makes n groups of quadRows rows of W, F32 or BF16
 	packNN   [dtypeCount]packKernel // makes n groups of 64 rows of W, as many values of each as a tile has columns
-	rows     int
+	rows     int                    // of W that packNT takes
 }
 
 // quantized returns what a group whose largest value is bits, without its sign, is
@@ -88,17 +88,23 @@ func quantizeRows(dst, src View) {
 // groupCount is how many groups n values make.
 func groupCount(n int) int { return ceilDiv(n, quadGroup) }
 
+// QuantisedBytes is what a Pool allocates for X of T×k in a product in int8, or for dY.
+func QuantisedBytes(T, k int) int64 {
+	g := product{a: View{Rows: T, Cols: k}}
+	_, pitch := g.quadStep()
+	return 4 * int64(g.quadSteps()) * int64(T) * int64(pitch)
+}
+
 // quadGrain is the rows of A that a task of quantizeA takes.
 const quadGrain = 16
 
 // quantizeA makes quads of A, block by block of k, for all tasks of the product.
 func (p *Pool) quantizeA(g *product) {
 	step, pitch := g.quadStep()
-	if n := ceilDiv(groupCount(g.a.Cols), step) * g.a.Rows * pitch; cap(p.product.ints) < n {
+	if n := ceilDiv(groupCount(g.a.Cols), step) * g.a.Rows * pitch; len(p.product.ints) < n {
 		p.product.ints = make([]float32, n)
 	}
-	g.ints = p.product.ints[:cap(p.product.ints)]
-	p.product.a, p.product.ints = g.a, g.ints
+	g.ints, p.product.a = p.product.ints, g.a
 	p.Run(ceilDiv(g.a.Rows, quadGrain), p.quantizeTask)
 }
 

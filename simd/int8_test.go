@@ -194,3 +194,21 @@ func TestQuadThreads(t *testing.T) {
 		}
 	})
 }
+
+// TestQuantisedBytes: the memory that plans count is what a product takes.
+func TestQuantisedBytes(t *testing.T) {
+	forEachImpl(t, func(t *testing.T) {
+		rng := rand.New(rand.NewPCG(49, 50))
+		for _, k := range []int{40, 576, 3000} {
+			w := []Matrix{randomMatrix(rng, BF16, 33, k)}
+			p := NewPool(1)
+			const tokens = 17
+			x, y := make([]float32, tokens*k), make([]float32, tokens*33)
+			p.With(ComputeInt8).MulNT(Dense(y, tokens, 33), Dense(x, tokens, k), w...)
+			if got, want := int64(4*len(p.product.ints)), QuantisedBytes(tokens, k); got != want {
+				t.Errorf("k=%d: %d bytes, want %d", k, got, want)
+			}
+			p.Close()
+		}
+	})
+}

@@ -3,7 +3,7 @@
 //	go run .
 //
 // It is a text generator with no dependencies: gemm_*.go write the products and
-// their packing, gemv_avx.go those of few rows, vec_*.go the elementwise and row
+// their packing, int8*.go those in int8, gemv_avx.go those of few rows, vec_*.go the elementwise and row
 // kernels. Which instruction set has which kernels say the tables in
 // simd/kernels_*.go. The output is committed, and scripts/check.sh fails when running
 // this again changes it.
