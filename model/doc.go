@@ -16,10 +16,26 @@
 // [Config.Linears] is the one list of projections and their shapes, which the
 // loader, adapters and plans of memory share.
 //
-// A new family is a reader and a row, as family_test.go shows. The reader sets
-// HeadDim, Layers (one [LayerConfig] for each of num_hidden_layers) and the facts;
-// what it takes in that others refuse stands in the row's understands. A setting
-// that changes the mathematics and that no reader understands is an error.
+// To add a family:
+//
+//  1. Read transformers' configuration_X.py for the settings and their defaults, and
+//     modeling_X.py for what each of them does.
+//  2. Add a row to families in families.go, under its model_type: transformers' class
+//     as architecture; in base the facts of all its models (see Config) and the defaults
+//     that are not LLaMA's, as config.json leaves out what is a default; and a reader.
+//  3. Take a reader that is there (readLlama for one without windows) or write one of a
+//     few lines from the pieces below it: readHeadDim, readBias or refuseBias, readRope
+//     with the family's θ, and layers or sameLayers, which read layer_types.
+//  4. Name in understands what it takes in and others refuse (offKeys in
+//     config_refuse.go). What it does not understand stays an error: a setting of its own
+//     that changes the mathematics and that no list has yet goes into offKeys.
+//  5. Only where transformers computes what no Config says: a new fact there, whose zero
+//     is LLaMA's, read in block.go or attention.go, forward and backward side by side, and
+//     counted in TrainingBytes if it keeps anything.
+//  6. Add a case with odd sizes to CASES of scripts/golden_families.py, run
+//     scripts/golden.sh and scripts/families.sh CASE, and copy the case to testdata/golden.
+//
+// family_test.go does steps 2 to 4 for a toy, whose layers all differ.
 //
 // # Ragged micro-batches
 //

@@ -2,6 +2,7 @@ package model
 
 import (
 	"fmt"
+	"slices"
 
 	"example.com/finetune/simd"
 )
@@ -23,6 +24,7 @@ type Engine struct {
 
 	ids       []int32 // the micro-batch's tokens
 	positions []int   // of each token in its sequence
+	lengths   []int   // of each token's sequence
 	starts    []int   // sequence i is tokens [starts[i],starts[i+1])
 
 	inputs  [][]float32 // T×C, of each block, and the last one's output
@@ -83,6 +85,9 @@ func (e *Engine) LossBackward(seqs []Sequence, weights []float32) []Loss {
 		if l < e.Layout.Recompute { // that of the block above them still lies in spare
 			e.Profile.again(true)
 			e.blockInner(l, k, x, e.attend)
+			if e.m.Blocks[l].MLPPostNorm != nil { // whose backward pass needs what it was given
+				e.mlpOut(l, k, e.rows(&e.scratch.sum, x.Rows, x.Cols))
+			}
 			e.Profile.again(false)
 		}
 		e.blockBackward(l, k, x, dx, l == lowest)
@@ -105,14 +110,18 @@ func (e *Engine) Logits(ids []int32) simd.View {
 	y := e.forward(len(e.m.Blocks))
 	logits := simd.Dense(make([]float32, y.Rows*e.m.Config.VocabSize), y.Rows, e.m.Config.VocabSize)
 	e.normForward(y, y, e.m.Norm)
-	e.products.MulNT(logits, y, e.m.LMHead)
+	e.lmHead(logits, y)
 	return logits
 }
 
 // lay lays the sequences end to end: ids, starts and positions.
 func (e *Engine) lay(seqs []Sequence) {
-	e.starts, e.ids, e.positions = append(e.starts[:0], 0), e.ids[:0], e.positions[:0]
-	longest := 0
+	e.starts, e.ids, e.positions, e.lengths = append(e.starts[:0], 0), e.ids[:0], e.positions[:0], e.lengths[:0]
+	for _, r := range e.rotaries {
+		if r != nil {
+			r.forget()
+		}
+	}
 	for _, s := range seqs {
 		for t, id := range s.IDs {
 			if id < 0 || int(id) >= e.m.Config.VocabSize {
@@ -120,20 +129,25 @@ func (e *Engine) lay(seqs []Sequence) {
 			}
 			e.ids = append(e.ids, id)
 			e.positions = append(e.positions, t)
+			e.lengths = append(e.lengths, len(s.IDs))
 		}
 		e.starts = append(e.starts, len(e.ids))
-		longest = max(longest, len(s.IDs))
+		e.prepareRotaries(len(s.IDs))
 	}
-	e.growRotaries(longest)
 }
 
-// growRotaries makes the tables of angles cover n positions.
-func (e *Engine) growRotaries(n int) {
+// prepareRotaries makes the angles of a sequence of some tokens.
+func (e *Engine) prepareRotaries(length int) {
 	for _, r := range e.rotaries {
 		if r != nil {
-			r.grow(n)
+			r.prepare(length)
 		}
 	}
+}
+
+// sameAngles reports whether sequences of two lengths are rotated alike.
+func (e *Engine) sameAngles(a, b int) bool {
+	return !slices.ContainsFunc(e.rotaries, func(r *rotary) bool { return r != nil && r.variant(a) != r.variant(b) })
 }
 
 // rows returns a T×width matrix in *buf, which is made for a full micro-batch: what a
@@ -156,6 +170,9 @@ func (e *Engine) embed(buf *[]float32) simd.View {
 	x := e.rows(buf, T, C)
 	for t, id := range e.ids {
 		e.m.EmbedTokens.Row(x.Row(t), int(id))
+		if s := e.m.Config.EmbeddingScale; s != 0 {
+			simd.Scale(x.Row(t), float32(s))
+		}
 	}
 	return x
 }

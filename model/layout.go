@@ -68,6 +68,13 @@ func (c *Config) TrainingBytes(l Layout, longest, threads int) int64 {
 	if c.QKNorm {
 		inner += qk
 	}
+	if c.NormPlaces != NormsBefore {
+		inner += 2 * C
+	}
+	tiles := 2
+	if c.AttentionCap != 0 {
+		tiles = 3
+	}
 	kept := c.NumHiddenLayers - l.Recompute // one of them in turn for those computed again
 	token := (c.NumHiddenLayers+1)*C + kept*inner +
 		3*C + 2*F + q + qkv + // see scratch
@@ -75,6 +82,6 @@ func (c *Config) TrainingBytes(l Layout, longest, threads int) int64 {
 	T := max(l.MicroBatch, longest)
 	floats := int64(T)*int64(token) + 2*int64(kv*(paddedTokens(T)-T)) +
 		int64(l.Logits)*int64(3*C+simd.Pitch(c.VocabSize)) +
-		int64(threads)*int64(2*queryBlock*(keyBlock+headPad)+queryBlock*(c.HeadDim+2)) // see attentionScratch
+		int64(threads)*int64(tiles*queryBlock*(keyBlock+headPad)+queryBlock*(c.HeadDim+2)) // see attentionScratch
 	return 4 * floats
 }

@@ -245,6 +245,9 @@ func BenchmarkVectors(b *testing.B) {
 		{"Softmax", func(x [][]float32) { softmax(x[0]) }},
 		{"SiLUMul", func(x [][]float32) { SiLUMul(x[0], x[1], x[2]) }},
 		{"SiLUMulBackward", func(x [][]float32) { SiLUMulBackward(x[0], x[1], x[2], x[3], x[5]) }},
+		{"GELUMul", func(x [][]float32) { GELUMul(x[0], x[1], x[2]) }},
+		{"GELUMulBackward", func(x [][]float32) { GELUMulBackward(x[0], x[1], x[2], x[3], x[5]) }},
+		{"SoftCap", func(x [][]float32) { SoftCap(x[0], 1e6) }},
 		{"RMSNorm", func(x [][]float32) { RMSNorm(x[0], x[1], x[2], 1e-5) }},
 		{"RMSNormBackward", func(x [][]float32) { RMSNormBackward(x[0], x[4], x[2], x[3], 0.7) }},
 		{"Rotate", func(x [][]float32) {

@@ -2,6 +2,7 @@ package train
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"math"
 	"path/filepath"
@@ -19,15 +20,15 @@ import (
 // finish leaves the adapter in the output folder. All of it is written under other
 // names and verified before any of it takes its place. Whatever fails, the last
 // checkpoint is that of the last step.
-func (r *run) finish() (*Result, error) {
-	p, err := r.publish()
+func (r *run) finish(ctx context.Context) (*Result, error) {
+	p, err := r.publish(ctx)
 	if err != nil {
 		return nil, hint.New(fmt.Errorf("saving the adapter: %w", err), "nothing is lost: --resume finishes the run from its last checkpoint")
 	}
 	return &Result{Dir: r.c.OutputDir, Summary: p.Summary}, nil
 }
 
-func (r *run) publish() (*rundir.Provenance, error) {
+func (r *run) publish(ctx context.Context) (*rundir.Provenance, error) {
 	st := &r.st
 	if st.Validated {
 		r.restoreBest()
@@ -36,6 +37,9 @@ func (r *run) publish() (*rundir.Provenance, error) {
 		}
 	} else {
 		st.BestStep = st.Step
+	}
+	if err := r.answer(ctx); err != nil {
+		return nil, err
 	}
 	adapter, err := peft.Prepare(r.c.OutputDir, r.adapters, r.Base.Name())
 	if err != nil {
@@ -134,7 +138,7 @@ func (r *run) pages(p *rundir.Provenance) ([]rundir.Page, error) {
 	}
 	pages := []rundir.Page{
 		{Name: rundir.PlotFile, Text: report.Plot(lines, r.st.BestStep)},
-		{Name: rundir.CardFile, Text: report.Card(&r.c.Config, p, r.Data.Split)},
+		{Name: rundir.CardFile, Text: report.Card(&r.c.Config, p, r.Data.Split, lines)},
 		{Name: rundir.ProvenanceFile, Text: text},
 	}
 	if len(r.st.BestRows) > 0 {
@@ -157,6 +161,11 @@ func (r *run) heldOut() []rundir.HeldOutRow {
 	for i, s := range r.eval {
 		at := r.Data.Valid.Origin(r.held[i])
 		rows[i] = rundir.HeldOutRow{File: filepath.Base(at.File), Line: at.Line, Tokens: s.Targets(), Nats: r.st.BestRows[i]}
+		if r.answers != nil {
+			if v, asked := r.answers.Rows[i]; asked {
+				rows[i].Answers = &v
+			}
+		}
 	}
 	return rows
 }
@@ -181,7 +190,7 @@ func (r *run) provenance() *rundir.Provenance {
 	p.Summary = rundir.Summary{
 		Steps: st.Step, BestStep: st.BestStep, Validated: st.Validated, Losses: st.Losses, TrainLoss: st.Logged,
 		StoppedEarly: st.stopped(r.c.EarlyStopping), Tokens: st.Tokens, Seconds: st.Seconds,
-		AllocatedBytes: r.Plan.AllocatedBytes,
+		AllocatedBytes: r.Plan.AllocatedBytes, Answers: r.answers,
 	}
 	return p
 }

@@ -15,6 +15,7 @@ import (
 	"example.com/finetune/model"
 	"example.com/finetune/simd"
 	"example.com/finetune/train/data"
+	"example.com/finetune/train/generate"
 	"example.com/finetune/train/recipe"
 )
 
@@ -32,6 +33,7 @@ type Plan struct {
 	LeftOut              int // projections that targets name and that get no module
 	Layout               model.Layout
 	MaterialisedBytes    int64 // of the initial gradient at a time
+	TextBytes            int64 // that texts may take which the model writes at once; 0: it writes none
 	AllocatedBytes       int64 // at the highest; the weights are mapped, not allocated
 	Tokens               int   // a pass over the training rows
 }
@@ -83,6 +85,8 @@ func (p *Plan) fit(c *recipe.Resolved, lora loraone.Config, m *model.Config, lon
 		start, _ := lora.StartCost(m, materialised, threads(c))
 		return held + adapters + max(start, 4*n) // the best adapter, when the start's gradients are gone
 	}
+	text := textBytes(c, m, longest)
+	held += text
 	budget := int64(c.Memory)
 	if budget == 0 {
 		budget = math.MaxInt64
@@ -97,12 +101,41 @@ func (p *Plan) fit(c *recipe.Resolved, lora loraone.Config, m *model.Config, lon
 	_, p.InitPasses = lora.StartCost(m, p.MaterialisedBytes, threads(c))
 	live := other(p.MaterialisedBytes) + engine
 	p.AllocatedBytes = withGarbage(live)
+	p.planTexts(text, budget)
 	if ok {
 		return nil
 	}
 	return hint.New(fmt.Errorf("memory is %s, and this run takes %s at least: %s for the longest row (%d tokens), %s for the adapters and their start, %s held already",
 		humanize.Bytes(uint64(budget)), humanize.Bytes(uint64(p.AllocatedBytes)), humanize.Bytes(uint64(engine)), longest,
 		humanize.Bytes(uint64(live-engine-held)), humanize.Bytes(uint64(held))), "a lower max_length cuts long rows; fewer target_modules or a lower lora_r makes the adapters smaller")
+}
+
+// textBytes returns the memory of one text that the model writes; 0 where it writes none.
+func textBytes(c *recipe.Resolved, m *model.Config, longest int) int64 {
+	n := 0
+	if c.SamplePrompts != "" {
+		n = sampleTokens
+	}
+	if c.Score.On() {
+		n = max(n, c.Score.Limit())
+	}
+	if n == 0 {
+		return 0
+	}
+	return m.TextBytes(min(longest+n, m.MaxPositionEmbeddings))
+}
+
+// planTexts plans for as many texts at once as the budget leaves room for, one of them
+// being in the plan already.
+func (p *Plan) planTexts(one, budget int64) {
+	if one == 0 {
+		return
+	}
+	most := min(generate.DefaultMemory, int64(max(p.EvalRows, 1))*one)
+	room := (budget - p.AllocatedBytes) / (100 + GarbagePercent) * 100
+	more := max(0, min(most-one, room))
+	p.TextBytes = one + more
+	p.AllocatedBytes += withGarbage(more)
 }
 
 func longest(train, valid *data.Set) int {

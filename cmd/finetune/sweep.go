@@ -283,7 +283,7 @@ func (p *sweepPlans) read(u *ui, r *sweep.Run) (*readRows, error) {
 	if rows, ok := p.rows[key]; ok {
 		return rows, nil
 	}
-	j, err := newJob(r.Config)
+	j, err := newJob(u, r.Config)
 	if err != nil {
 		return nil, err
 	}

@@ -31,6 +31,7 @@ type ui struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	level          logLevel
+	fetch          bool // a model that is missing, without asking
 	width          int  // columns of stderr; 0 when it is no terminal, or a dumb one
 	colours        bool // on stdout
 
