@@ -17,7 +17,7 @@ const (
 
 // isFew reports whether gemvColumns computes the product with w.
 func (g *product) isFew(w []Matrix) bool {
-	if !g.nt || g.c.Rows > fewRows {
+	if !g.nt || g.quads || g.c.Rows > fewRows {
 		return false
 	}
 	for _, m := range w {

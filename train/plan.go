@@ -13,6 +13,7 @@ import (
 	"example.com/finetune/loraone"
 	"example.com/finetune/loraone/spectrum"
 	"example.com/finetune/model"
+	"example.com/finetune/simd"
 	"example.com/finetune/train/data"
 	"example.com/finetune/train/generate"
 	"example.com/finetune/train/recipe"
@@ -76,6 +77,9 @@ const leastMaterialisedBytes = spectrum.DefaultMaterialisedBytes / 4
 // gradient is in memory at a time: every step is longer with a smaller layout.
 func (p *Plan) fit(c *recipe.Resolved, lora loraone.Config, m *model.Config, longest int, held int64) error {
 	n := int64(p.Parameters)
+	if simd.Compute(c.Compute) == simd.ComputeInt8 {
+		held += m.QuantisedBytes(longest)
+	}
 	adapters := lora.TrainingBytes(m, max(longest, model.MostTokens)) + 4*remembered(c, lora, m, n)
 	other := func(materialised int64) int64 {
 		start, _ := lora.StartCost(m, materialised, threads(c))

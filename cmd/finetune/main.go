@@ -51,7 +51,7 @@ type commandLine struct {
 	Version  versionCommand  `cmd:"" help:"Name the version, the Go version and the kernels in use."`
 
 	Quiet    bool   `short:"q" help:"Say nothing on standard error but errors."`
-	Fetch    bool   `name:"download" aliases:"yes" short:"y" help:"Fetch a model that --model names by its Hub id and the cache lacks, without asking."`
+	Fetch    bool   `name:"download" short:"y" help:"Fetch a model that --model names by its Hub id and the cache lacks, without asking."`
 	LogLevel string `placeholder:"LEVEL" enum:"error,warn,info,debug" default:"info" help:"How much to say: error, warn, info or debug (default info)."`
 }
 
