@@ -92,7 +92,7 @@ func settings() map[string]setting {
 		"score":                   {groupReport, "Let base and adapter answer the validation rows at the end, and compare: number (the last one), exact, contains, json, choice:A,B or regex:PATTERN with a group. A file takes a map of kind, pattern, choices, keys, max_tokens and samples as well.", "KIND", 0},
 		"sample_prompts":          {groupReport, "File of prompts, or a number of validation rows: eight at most are answered at the start and at each evaluation, in 48 tokens each.", "FILE", 0},
 		"profile":                 {groupReport, "Say where the time of a step goes.", "", 0},
-		"report_to":               {groupReport, "none, or tensorboard: events beside metrics.jsonl, for tensorboard --logdir.", "WORD", 0},
+		"report_to":               {groupReport, "none, or tensorboard: events for TensorBoard beside metrics.jsonl.", "WORD", 0},
 		"progress":                {groupReport, "auto (bar on a terminal, log elsewhere), bar, log or none.", "WORD", 0},
 	}
 }
