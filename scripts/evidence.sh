@@ -5,6 +5,7 @@
 #   scripts/evidence.sh tiny STEPS [TASK…]     every method (tasks stories, questions, pig)
 #   scripts/evidence.sh smollm2 STEPS [TASK…]  the default, and AdamW from LoRA's and LoRA-One's starts (tasks gsm8k, equations)
 #   scripts/evidence.sh rates STEPS [TASK…]    the default optimizer over ranks, alphas and targets, on stories260K
+#   scripts/evidence.sh settings STEPS [TASK…] the default with one setting changed at a time, on stories260K
 #
 # EVIDENCE names the folder of data and runs (default: evidence in the cache); SEEDS, JOBS and FINETUNE (a program to
 # use in place of this checkout's) can be set as well. What is there is not run again. The tables go to
@@ -21,7 +22,7 @@ seeds=${SEEDS:-1, 2, 3} jobs=${JOBS:-2} dir=${EVIDENCE:-$cache/evidence}
 mkdir -p "$dir"
 finetune=${FINETUNE:-$dir/finetune}
 [ -n "${FINETUNE:-}" ] || go build -o "$finetune" ./cmd/finetune
-python3 scripts/evidence/tasks.py "$shared/data/gsm8k" ${DEMO:-cmd/finetune/demo/data} "$dir/tasks" >&2
+python3 scripts/evidence/tasks.py "$shared/data/gsm8k" cmd/finetune/demo/data "$dir/tasks" >&2
 
 adamw='learning_rate: [0.0025, 0.005, 0.01, 0.02]'
 case $kind in
@@ -33,7 +34,7 @@ tiny)
   loraone-scaled: {optimizer: scaled-adamw, learning_rate: [0.00125, 0.0025, 0.005, 0.01]}
   lora: {init: lora, optimizer: adamw, $adamw}
   lora-preconditioned: {init: lora, learning_rate: [0.01235, 0.0247, 0.0494, 0.0988]}
-  rslora: {init: lora, optimizer: adamw, use_rslora: true, $adamw}
+  lora-alpha-r: {init: lora, optimizer: adamw, use_rslora: false, $adamw}
   loraplus: {init: loraplus, learning_rate: [0.000625, 0.00125, 0.0025, 0.005]}
   pissa: {init: pissa, optimizer: adamw, $adamw}
   olora: {init: olora, optimizer: adamw, $adamw}
@@ -58,7 +59,21 @@ rates)
   all-r4: {target_modules: all-linear, lora_r: 4, lora_alpha: [8, 64], learning_rate: [0.0066, 0.0132, 0.0264]}
   all-r16: {target_modules: all-linear, lora_r: 16, lora_alpha: [8, 64], learning_rate: [0.0066, 0.0132, 0.0264]}'
 	;;
-*) die "$kind: want tiny, smollm2 or rates" ;;
+settings)
+	model=$PWD/cmd/finetune/demo/model base='' tasks=${*:-questions pig}
+	rates='learning_rate: [0.01235, 0.0247, 0.0494]'
+	variants="
+  default: {$rates}
+  beta1-0.7: {adam_beta1: 0.7, $rates}
+  beta1-0.9: {adam_beta1: 0.9, $rates}
+  warmup-0: {warmup_steps: 0, $rates}
+  warmup-0.1: {warmup_steps: 0.1, $rates}
+  samples-32: {init_samples: 32, $rates}
+  samples-128: {init_samples: 128, $rates}
+  lora-start: {init: lora, $rates}
+  cosine: {lr_scheduler_type: cosine, $rates}"
+	;;
+*) die "$kind: want tiny, smollm2, rates or settings" ;;
 esac
 
 for task in $tasks; do
