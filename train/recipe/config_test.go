@@ -283,11 +283,11 @@ func TestMethodsDecideWhatIsNotSet(t *testing.T) {
 	}{
 		{"loraone", "preconditioned-adamw", 0.0247, 0, 128},
 		{"lora", "preconditioned-adamw", 0.0247, 0, 0},
-		{"loraplus", "adamw", 2.5e-4, 16, 0},
+		{"loraplus", "adamw", 5e-4, 16, 0},
 		{"pissa", "preconditioned-adamw", 0.0247, 0, 0},
 		{"olora", "preconditioned-adamw", 0.0247, 0, 0},
 		{"loraga", "preconditioned-adamw", 0.0247, 0, 64},
-		{"lorasb", "adamw", 5e-3, 0, 0},
+		{"lorasb", "adamw", 2e-2, 0, 0},
 		{"gora", "preconditioned-adamw", 0.0247, 0, 0},
 		{"adarankgrad", "adarankgrad", 5e-4, 0, 0},
 	} {
