@@ -106,7 +106,9 @@ func (e *Engine) blockBackward(l int, k *kept, x, dx simd.View, lowest bool) {
 	if lowest && !inAttention && !e.adapted(b.GateUp...) {
 		dact.Data = nil
 	}
-	e.gateForward(act, gu)
+	if e.adapted(b.Down) { // nothing else reads a projection's input
+		e.gateForward(act, gu)
+	}
 	e.projectBackward(MLP, dact, e.outBackward(dx, k.down, b.MLPPostNorm), act, b.Down) // y = mid + down(act)
 	if dact.Data == nil {
 		return
@@ -116,7 +118,7 @@ func (e *Engine) blockBackward(l int, k *kept, x, dx simd.View, lowest bool) {
 	if lowest && !inAttention {
 		dnorm.Data = nil
 	}
-	e.projectBackward(MLP, dnorm, gu, e.normed(mid, b.MLPNorm), b.GateUp...)
+	e.projectBackward(MLP, dnorm, gu, e.normedAgain(mid, b.MLPNorm, b.GateUp...), b.GateUp...)
 	if dnorm.Data == nil {
 		return
 	}
@@ -147,7 +149,7 @@ func (e *Engine) attentionHalfBackward(l int, k *kept, x, dx simd.View, lowest b
 	if lowest {
 		dnorm.Data = nil
 	}
-	e.projectBackward(QKV, dnorm, dqkv, e.normed(x, b.InputNorm), b.QKV...)
+	e.projectBackward(QKV, dnorm, dqkv, e.normedAgain(x, b.InputNorm, b.QKV...), b.QKV...)
 	if dnorm.Data != nil {
 		e.normBackward(dx, dnorm, x, b.InputNorm)
 	}
@@ -171,6 +173,15 @@ func (e *Engine) normed(x simd.View, w []float32) simd.View {
 	y := e.rows(&e.scratch.norm, x.Rows, x.Cols)
 	e.normForward(y, x, w)
 	return y
+}
+
+// normedAgain returns normed for the backward pass of ls, whose adapters alone read it:
+// no rows where there are none.
+func (e *Engine) normedAgain(x simd.View, w []float32, ls ...*Linear) simd.View {
+	if !e.adapted(ls...) {
+		return simd.View{}
+	}
+	return e.normed(x, w)
 }
 
 // normForward sets each row of y to the RMS norm of the row of x.

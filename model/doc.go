@@ -49,8 +49,8 @@
 //
 // Per block: its input, the input of its MLP half, q, k and v after rotation,
 // the attention output with the maxima and sums of its softmax, gate and up.
-// Norms, SiLU products and attention probabilities are computed again. No gradient
-// goes below the lowest adapted projection. lm_head runs only for tokens that are
+// Attention probabilities are computed again, and so are norms and SiLU products
+// where an adapter reads them. No gradient goes below the lowest adapted projection. lm_head runs only for tokens that are
 // trained, some hundred at a time: T×V logits never exist. A [Layout] can trade
 // time for memory: smaller micro-batches, and blocks computed again from their
 // inputs. No bit changes.

@@ -50,6 +50,13 @@ func (c *Config) FitLayout(budget int64, longest, threads int) (Layout, bool) {
 	return l, false
 }
 
+// QuantisedBytes returns what products in int8 allocate besides, for sequences of at most
+// longest tokens: the widest input of a product, or the gradients of the logits.
+func (c *Config) QuantisedBytes(longest int) int64 {
+	widest := max(c.HiddenSize, c.qkvWidth(), 2*c.IntermediateSize)
+	return max(simd.QuantisedBytes(max(MostTokens, longest), widest), simd.QuantisedBytes(c.DefaultLayout().Logits, c.VocabSize))
+}
+
 // TrainingBytes returns what an Engine with layout l allocates for forward and
 // backward passes over sequences of at most longest tokens, every block being
 // adapted.

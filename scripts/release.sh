@@ -22,8 +22,10 @@ version=${1#v}
 if $twice; then
 	work=$(mktemp -d)
 	trap 'rm -rf "$work"' EXIT
-	for copy in one two; do # of different names, so that no path shows
-		git clone --quiet . "$work/$copy/$copy-finetune"
+	commit=$(git rev-parse HEAD) # which may move on meanwhile
+	for copy in one two; do      # of different names, so that no path shows
+		git clone --quiet --no-checkout . "$work/$copy/$copy-finetune"
+		git -C "$work/$copy/$copy-finetune" checkout --quiet --detach "$commit"
 		(cd "$work/$copy/$copy-finetune" && bash scripts/release.sh "$version" "$work/$copy/dist" >"$work/$copy/log")
 	done
 	cat "$work/one/log"

@@ -98,11 +98,14 @@ func pitched(rows, cols int) View {
 // CPU has kernels for.
 func BenchmarkWeights(b *testing.B) {
 	rng := rand.New(rand.NewPCG(1, 1))
-	for _, c := range []Compute{ComputeF32, ComputeBF16} {
+	for _, c := range []Compute{ComputeF32, ComputeBF16, ComputeInt8} {
 		if c.Supported() != nil {
 			continue
 		}
 		top := peak(c == ComputeBF16)
+		if c == ComputeInt8 {
+			top *= 4
+		}
 		for _, threads := range []int{1, 2} {
 			p := NewPool(threads)
 			defer p.Close()
@@ -168,7 +171,7 @@ func BenchmarkDType(b *testing.B) {
 	defer p.Close()
 	const tokens, n = 64, 576
 	x, y := Dense(make([]float32, tokens*n), tokens, n), Dense(make([]float32, tokens*n), tokens, n)
-	for _, c := range []Compute{ComputeF32, ComputeBF16} {
+	for _, c := range []Compute{ComputeF32, ComputeBF16, ComputeInt8} {
 		if c.Supported() != nil {
 			continue
 		}

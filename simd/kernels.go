@@ -66,6 +66,9 @@ type kernelSet struct {
 
 	// Products in bf16 (bf16.go), nil where the CPU has no instruction for them.
 	pairs *pairKernels
+
+	// Products in int8 (int8.go), nil likewise.
+	quads *quadKernels
 }
 
 // A pairKernels is the part of a kernelSet for pairs of bf16.

@@ -8,12 +8,18 @@ func init() {
 	if !cpu.X86.HasAVX2 || !cpu.X86.HasFMA || !cpu.X86.HasF16C {
 		return
 	}
+	if cpu.X86.HasAVXVNNI {
+		avx2.quads = &avxVNNI
+	}
 	offer(&avx2)
 	if !cpu.X86.HasAVX512F || !cpu.X86.HasAVX512BW || !cpu.X86.HasAVX512VL || !cpu.X86.HasAVX512DQ {
 		return
 	}
 	if cpu.X86.HasAVX512BF16 {
 		avx512.pairs = &avx512BF16
+	}
+	if cpu.X86.HasAVX512VNNI {
+		avx512.quads = &avx512VNNI
 	}
 	offer(&avx512)
 }
@@ -101,6 +107,22 @@ var avx512BF16 = pairKernels{
 	round: roundBlockAVX512,
 	pack:  [dtypeCount]packKernel{F32: packPairsF32AVX512, BF16: packPairsBF16AVX512},
 	gemv:  gemv{gemvDotAVX512, groupsAVX512},
+}
+
+var avxVNNI = quadKernels{
+	tile:     tileQuadsAVX2,
+	quantize: quantizeBlockAVX2,
+	packNT:   [dtypeCount]packKernel{F32: packQuadsNTF32AVX2, BF16: packQuadsNTBF16AVX2},
+	packNN:   [dtypeCount]packKernel{F32: packQuadsNNF32AVX2, BF16: packQuadsNNBF16AVX2},
+	rows:     8,
+}
+
+var avx512VNNI = quadKernels{
+	tile:     tileQuadsAVX512,
+	quantize: quantizeBlockAVX512,
+	packNT:   [dtypeCount]packKernel{F32: packQuadsNTF32AVX512, BF16: packQuadsNTBF16AVX512},
+	packNN:   [dtypeCount]packKernel{F32: packQuadsNNF32AVX512, BF16: packQuadsNNBF16AVX512},
+	rows:     16,
 }
 
 // The rows of W in a group, for 1 to 4 rows of A, as simd/_asm/gemv_avx.go has them.

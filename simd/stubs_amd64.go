@@ -144,6 +144,78 @@ func packPairsBF16AVX512(n int, w unsafe.Pointer, ws int, dst unsafe.Pointer, ds
 //go:noescape
 func packPairsF32AVX512(n int, w unsafe.Pointer, ws int, dst unsafe.Pointer, ds int)
 
+// tileQuadsAVX512 sets C = A·B (rows×cols) or adds to it. A is addressed by byte
+// strides of rows and of k, B and C by byte strides of rows.
+//
+//go:noescape
+func tileQuadsAVX512(rows, cols, k int, a unsafe.Pointer, rsa, csa int, b unsafe.Pointer, rsb int, c unsafe.Pointer, ldc int, add bool)
+
+// tileQuadsAVX2 sets C = A·B (rows×cols) or adds to it. A is addressed by byte
+// strides of rows and of k, B and C by byte strides of rows.
+//
+//go:noescape
+func tileQuadsAVX2(rows, cols, k int, a unsafe.Pointer, rsa, csa int, b unsafe.Pointer, rsb int, c unsafe.Pointer, ldc int, add bool)
+
+// quantizeBlockAVX512 makes quads and scales of rows of n groups of 64 values.
+// The strides ds and ss are in bytes.
+//
+//go:noescape
+func quantizeBlockAVX512(rows, n int, dst unsafe.Pointer, ds int, src unsafe.Pointer, ss int)
+
+// quantizeBlockAVX2 makes quads and scales of rows of n groups of 64 values.
+// The strides ds and ss are in bytes.
+//
+//go:noescape
+func quantizeBlockAVX2(rows, n int, dst unsafe.Pointer, ds int, src unsafe.Pointer, ss int)
+
+// packQuadsNTBF16AVX2 makes quads of 8 rows of W, n groups of 64 values, as columns of a panel.
+// The strides ws and ds are in bytes.
+//
+//go:noescape
+func packQuadsNTBF16AVX2(n int, w unsafe.Pointer, ws int, dst unsafe.Pointer, ds int)
+
+// packQuadsNTF32AVX2 makes quads of 8 rows of W, n groups of 64 values, as columns of a panel.
+// The strides ws and ds are in bytes.
+//
+//go:noescape
+func packQuadsNTF32AVX2(n int, w unsafe.Pointer, ws int, dst unsafe.Pointer, ds int)
+
+// packQuadsNNBF16AVX2 makes quads of n groups of 64 rows of W, 16 values of each.
+// The strides ws and ds are in bytes.
+//
+//go:noescape
+func packQuadsNNBF16AVX2(n int, w unsafe.Pointer, ws int, dst unsafe.Pointer, ds int)
+
+// packQuadsNNF32AVX2 makes quads of n groups of 64 rows of W, 16 values of each.
+// The strides ws and ds are in bytes.
+//
+//go:noescape
+func packQuadsNNF32AVX2(n int, w unsafe.Pointer, ws int, dst unsafe.Pointer, ds int)
+
+// packQuadsNTBF16AVX512 makes quads of 16 rows of W, n groups of 64 values, as columns of a panel.
+// The strides ws and ds are in bytes.
+//
+//go:noescape
+func packQuadsNTBF16AVX512(n int, w unsafe.Pointer, ws int, dst unsafe.Pointer, ds int)
+
+// packQuadsNTF32AVX512 makes quads of 16 rows of W, n groups of 64 values, as columns of a panel.
+// The strides ws and ds are in bytes.
+//
+//go:noescape
+func packQuadsNTF32AVX512(n int, w unsafe.Pointer, ws int, dst unsafe.Pointer, ds int)
+
+// packQuadsNNBF16AVX512 makes quads of n groups of 64 rows of W, 32 values of each.
+// The strides ws and ds are in bytes.
+//
+//go:noescape
+func packQuadsNNBF16AVX512(n int, w unsafe.Pointer, ws int, dst unsafe.Pointer, ds int)
+
+// packQuadsNNF32AVX512 makes quads of n groups of 64 rows of W, 32 values of each.
+// The strides ws and ds are in bytes.
+//
+//go:noescape
+func packQuadsNNF32AVX512(n int, w unsafe.Pointer, ws int, dst unsafe.Pointer, ds int)
+
 // maxAVX512 raises the lanes to the values of x.
 //
 //go:noescape

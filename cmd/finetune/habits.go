@@ -74,7 +74,7 @@ func parseError(err error, args []string, parse reader) error {
 	if s, ok := strangers[word]; ok && command == "" {
 		text = "there is no command " + word
 		if s.say != "" {
-			return hint.New(hint.Usagef("%s", text), s.say)
+			return hint.New(hint.Usagef("%s", text), withAdapter(s.say, args))
 		}
 		near = ""
 	}
@@ -90,6 +90,23 @@ func parseError(err error, args []string, parse reader) error {
 		advice = "did you mean " + near
 	}
 	return hint.New(hint.Usagef("%s", text), advice)
+}
+
+// withAdapter has a hint name the adapter of the command line, if that has one.
+func withAdapter(say string, args []string) string {
+	for i, arg := range args {
+		name, value, given := strings.Cut(arg, "=")
+		if !slices.Contains([]string{"--adapter", "--adapter-path", "--adapter-name-or-path"}, name) {
+			continue
+		}
+		if !given && i+1 < len(args) {
+			value = args[i+1]
+		}
+		if value != "" {
+			return strings.ReplaceAll(say, "--adapter adapter", "--adapter "+quote(value))
+		}
+	}
+	return say
 }
 
 // told returns what an error of kong's says, and the flag or command that it proposes.

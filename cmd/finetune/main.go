@@ -51,7 +51,8 @@ type commandLine struct {
 	Version  versionCommand  `cmd:"" help:"Name the version, the Go version and the kernels in use."`
 
 	Quiet    bool   `short:"q" help:"Say nothing on standard error but errors."`
-	Fetch    bool   `name:"download" aliases:"yes" short:"y" help:"Fetch a model that --model names by its Hub id and the cache lacks, without asking."`
+	Fetch    bool   `name:"download" help:"Fetch a model that --model names by its Hub id and the cache lacks, without asking."`
+	Yes      bool   `short:"y" help:"Say yes to whatever a command would ask: to fetch a model, to make more than 500 runs, to take a sweep's folder though its file had another name, to run an engine's tasks without locks."`
 	LogLevel string `placeholder:"LEVEL" enum:"error,warn,info,debug" default:"info" help:"How much to say: error, warn, info or debug (default info)."`
 }
 
@@ -124,7 +125,7 @@ func dispatch(args []string, u *ui) error {
 		})
 	}
 	u.set(cli.Quiet, cli.LogLevel)
-	u.fetch = cli.Fetch
+	u.fetch, u.yes = cli.Fetch || cli.Yes, cli.Yes
 	return ctx.Run()
 }
 

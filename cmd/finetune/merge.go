@@ -72,8 +72,9 @@ func (c *mergeCommand) Run(u *ui) error {
 func printMerge(u *ui, dir string, r *merge.Report) error {
 	return u.printf("%s: %s, %d with the adapter in them\n"+
 		"logits    differ from base + adapter by at most %.2g; the adapter moves them by up to %.2g, the largest is %.2g\n"+
-		"rounding  left %.1f %% of the adapted weights as they were\n",
-		dir, many(r.Tensors, "tensor"), r.Merged, r.Difference, r.Moved, r.Largest, 100*float64(r.Unchanged)/float64(r.Weights))
+		"rounding  left %.1f %% of the adapted weights as they were\n"+
+		"try it    %s chat --model %s\n",
+		dir, many(r.Tensors, "tensor"), r.Merged, r.Difference, r.Moved, r.Largest, 100*float64(r.Unchanged)/float64(r.Weights), program(), quote(dir))
 }
 
 // parseDType takes the names of this program, of safetensors and of PyTorch.

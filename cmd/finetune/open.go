@@ -13,7 +13,7 @@ import (
 type modelFlags struct {
 	Model   path   `short:"m" aliases:"model-name-or-path" placeholder:"DIR" help:"Folder of the model, or its id on the Hub (see --download) (default: the adapter's base)."`
 	Adapter path   `aliases:"adapter-path,adapter-name-or-path" placeholder:"DIR" help:"Folder of an adapter; without it the model is used alone."`
-	Compute string `placeholder:"WORD" default:"f32" help:"f32, or bf16 for products of bfloat16 numbers where the CPU has them (default f32)."`
+	Compute string `placeholder:"WORD" default:"f32" help:"f32, or bf16 or int8 for products of such numbers where the CPU has them (default f32)."`
 	Threads int    `placeholder:"N" help:"Threads (0: all cores). The result does not depend on it."`
 }
 

@@ -24,7 +24,6 @@ type sweepCommand struct {
 
 	Jobs  int  `short:"j" default:"1" placeholder:"N" help:"Runs at a time (default ${default}). Threads and the budget of memory are divided; no result depends on it."`
 	Retry bool `help:"Run failed ones again as well."`
-	Yes   bool `kong:"-"` // the program's own --yes, which its --download has taken
 
 	List   bool `xor:"what" help:"Show every run with its plan, and run nothing."`
 	Status bool `xor:"what" help:"Show how far every run is, whatever runs them."`
@@ -39,8 +38,7 @@ type sweepCommand struct {
 
 func (sweepCommand) Help() string {
 	return `Runs every combination that a file names, each in a folder of its own, and compares them. Typed again it does what is missing: ` +
-		`a run that was interrupted, or killed, is resumed to the same bits. A run that fails does not end the others. ` +
-		`--yes says that more than 500 runs are meant, that the folder is this sweep's though its file had another name, or that an engine's tasks go without locks.
+		`a run that was interrupted, or killed, is resumed to the same bits. A run that fails does not end the others.
 
 For example, a file sweep.yaml of 18 runs:
 
@@ -62,7 +60,6 @@ For example, a file sweep.yaml of 18 runs:
 
 // Run reads the file, checks every run, and starts what is missing.
 func (c *sweepCommand) Run(u *ui) error {
-	c.Yes = u.fetch
 	if c.Jobs < 1 || c.PerTask < 1 || c.Threads < 0 {
 		return hint.Usagef("--jobs, --per-task and --threads want counts")
 	}
@@ -71,7 +68,7 @@ func (c *sweepCommand) Run(u *ui) error {
 		return err
 	}
 	tellNotes(u, &f.Base)
-	if n := f.Count(); n > sweep.MostUnasked && !c.Yes {
+	if n := f.Count(); n > sweep.MostUnasked && !u.yes {
 		return hint.New(hint.Usagef("%s: %s: is that meant?", c.File, many(n, "run")), "--yes runs them")
 	}
 	runs, err := f.Runs()
@@ -89,7 +86,7 @@ func (c *sweepCommand) Run(u *ui) error {
 	if c.List {
 		return c.list(u, runs, plans)
 	}
-	s, err := sweep.Open(f, runs, today(), c.Yes)
+	s, err := sweep.Open(f, runs, today(), u.yes)
 	if err != nil {
 		return err
 	}
@@ -141,11 +138,11 @@ func (c *sweepCommand) one(u *ui, f *sweep.File, runs []*sweep.Run) error {
 		return hint.Usagef("--index is %d, the sweep has %s, from 0", i, many(len(runs), "run"))
 	}
 	c.share(runs, 1)
-	s, err := sweep.Open(f, runs, today(), c.Yes)
+	s, err := sweep.Open(f, runs, today(), u.yes)
 	if err != nil {
 		return err
 	}
-	if err := c.checkLocks(s); err != nil {
+	if err := checkLocks(u, s); err != nil {
 		return err
 	}
 	ctx, done := stopSignals(u)
@@ -160,9 +157,9 @@ func (c *sweepCommand) one(u *ui, f *sweep.File, runs []*sweep.Run) error {
 
 // checkLocks refuses a folder in which nothing would keep two tasks out of one run: engines
 // start a task again whose machine they have lost, though it may be at work.
-func (c *sweepCommand) checkLocks(s *sweep.Sweep) error {
+func checkLocks(u *ui, s *sweep.Sweep) error {
 	ok, err := rundir.Locks(s.OutputDir)
-	if err != nil || ok || c.Yes {
+	if err != nil || ok || u.yes {
 		return err
 	}
 	return hint.New(fmt.Errorf("output_dir: the file system of %s has no locks: nothing would keep two tasks out of one run", s.OutputDir),

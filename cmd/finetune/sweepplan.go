@@ -127,7 +127,7 @@ func (c *sweepCommand) submit(u *ui, s *sweep.Sweep, plans *sweepPlans) error {
 	if s.Stop != nil {
 		return hint.New(hint.Usagef("%s: stop needs one place that judges, which engines are not", s.Path), "take stop out, or run the sweep on one machine")
 	}
-	if err := c.checkLocks(s); err != nil {
+	if err := checkLocks(u, s); err != nil {
 		return err
 	}
 	t, err := c.task(u, s, plans)
@@ -183,7 +183,7 @@ func (c *sweepCommand) task(u *ui, s *sweep.Sweep, plans *sweepPlans) (sweep.Tas
 	if err != nil {
 		return sweep.Task{}, err
 	}
-	t := sweep.Task{Program: exe, File: c.File, Dir: dir, Of: len(s.Runs), PerTask: c.PerTask, Yes: c.Yes}
+	t := sweep.Task{Program: exe, File: c.File, Dir: dir, Of: len(s.Runs), PerTask: c.PerTask, Yes: u.yes}
 	if c.Jobs > 1 {
 		t.Jobs = c.Jobs
 	}

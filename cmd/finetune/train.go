@@ -139,7 +139,7 @@ func (j *job) session(report func(event any)) (*train.Session, error) {
 		return nil, err
 	}
 	return train.NewSession(c, train.Inputs{
-		Version: version(), Base: j.Ref, ChatTemplate: j.Template != nil,
+		Version: version(), Base: j.Ref, ChatTemplate: j.Template != nil, Tokenizer: j.Tokenizer, Template: j.Template,
 		Model: j.Weights, Pool: j.Pool, Data: j.data, Plan: j.plan, Report: report,
 	})
 }
@@ -200,6 +200,11 @@ func printLosses(u *ui, r *train.Result) error {
 	for _, row := range rows {
 		line := fmt.Sprintf("%-15s  %-6.4f  %-10s  %s", row.what, row.loss, perplexityText(row.loss), row.note)
 		b.WriteString(strings.TrimRight(line, " ") + "\n")
+	}
+	if a := r.Answers; a != nil {
+		fmt.Fprintf(&b, "\nanswers          right, of %s by %s\n", many(a.Asked, "row"), a.Score)
+		fmt.Fprintf(&b, "%-15s  %.1f %%\n%-15s  %.1f %%  %+.1f %%, 95 %% interval %+.1f to %+.1f\n",
+			"base", 100*a.Base, "after training", 100*a.Adapter, 100*a.Difference, 100*a.Low, 100*a.High)
 	}
 	return u.printf("%s\n", b.String())
 }

@@ -138,7 +138,7 @@ func textForList(name string, v jsontree.Value) string {
 	read := "json.loads"
 	if list, err := jsontree.Parse(text); err != nil || list.Kind() != jsontree.List {
 		if read = "ast.literal_eval"; !strings.HasPrefix(strings.TrimSpace(text), "[{'") {
-			return fmt.Sprintf("--map text=%s learns such a text as it is", name)
+			return fmt.Sprintf("--map text=%s trains on such a text as it is", name)
 		}
 	}
 	return fmt.Sprintf(`the list is spelled out in a text; pandas reads it: df[%[1]q] = df[%[1]q].map(%s), and then df.to_json("rows.jsonl", orient="records", lines=True)`, name, read)

@@ -112,7 +112,7 @@ func TestReadNamesMistakes(t *testing.T) {
 func TestReadNamesMistakesOfMessages(t *testing.T) {
 	refuse(t, []mistake{
 		{`{"messages": []}`, `train.jsonl:1: "messages" is empty`, ""},
-		{`{"messages": "a"}`, `train.jsonl:1: "messages" is a string, want a list of messages`, "--map text=messages learns such a text as it is"},
+		{`{"messages": "a"}`, `train.jsonl:1: "messages" is a string, want a list of messages`, "--map text=messages trains on such a text as it is"},
 		{
 			`{"messages": "[{\"role\": \"user\"}]"}`, `train.jsonl:1: "messages" is a string, want a list of messages`,
 			`the list is spelled out in a text; pandas reads it: df["messages"] = df["messages"].map(json.loads), and then df.to_json("rows.jsonl", orient="records", lines=True)`,

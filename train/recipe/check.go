@@ -5,6 +5,7 @@ import (
 	"encoding"
 	"math"
 	"reflect"
+	"strconv"
 	"time"
 
 	"example.com/finetune/internal/hint"
@@ -193,6 +194,9 @@ func checkCompute(c *Config) error {
 }
 
 func checkMachine(c *Config) error {
+	if n, err := strconv.Atoi(c.SamplePrompts); err == nil && n < 1 {
+		return usage("", "sample_prompts is %d, want a number of rows of at least 1, or a file", n)
+	}
 	if c.Memory < 0 {
 		return usage("", "memory is %d, want a number of bytes", c.Memory)
 	}

@@ -3,6 +3,7 @@ package recipe
 import (
 	"cmp"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"example.com/finetune/loraone"
@@ -87,6 +88,9 @@ type Machine struct {
 	Profile        bool     `json:"profile"`
 	Progress       Progress `json:"progress"`
 	ReportTo       ReportTo `json:"report_to"`
+
+	Score         Score  `json:"score"`          // of answers to the validation rows, at the end
+	SamplePrompts string `json:"sample_prompts"` // a file, or a number of validation rows; "" for none
 }
 
 // Start says what one start does. It is never written to run.yaml.
@@ -210,6 +214,9 @@ func (r *Resolved) Absolute(base hub.Ref) (*Resolved, error) {
 	}
 	if d.ResumeFrom != "" {
 		paths = append(paths, &d.ResumeFrom)
+	}
+	if _, err := strconv.Atoi(d.SamplePrompts); err != nil && d.SamplePrompts != "" {
+		paths = append(paths, &d.SamplePrompts)
 	}
 	if d.Adapter != "" {
 		paths = append(paths, (*string)(&d.Adapter))

@@ -101,6 +101,9 @@ func (c *Config) setNode(key string, n ast.Node) error {
 		}
 		return c.set(key, list)
 	case *ast.MappingNode, *ast.MappingValueNode:
+		if Name(key) == "score" {
+			return c.setScore(n)
+		}
 		m := map[string]string{}
 		for _, e := range mapping(n) {
 			field, err := scalar(e.Key)
@@ -118,6 +121,14 @@ func (c *Config) setNode(key string, n ast.Node) error {
 		return c.set(key, n)
 	}
 	return c.set(key, text)
+}
+
+// setScore sets the score to a map.
+func (c *Config) setScore(n ast.Node) error {
+	if err := c.Score.setEntries(mapping(n)); err != nil {
+		return hint.New(hint.Usagef("score: %w", err), hint.Of(err))
+	}
+	return nil
 }
 
 // scalar returns the text of a node that is neither list nor map.

@@ -55,8 +55,11 @@ func (m *Metric) events(started time.Time) []byte {
 		tag   string
 		value *float64
 	}{
-		{"train/loss", m.Loss}, {"train/learning_rate", m.LearningRate}, {"train/grad_norm", m.GradNorm},
-		{"eval/loss", m.EvalLoss}, {"eval/base_loss", m.BaseEvalLoss},
+		{"train/loss", m.Loss},
+		{"train/learning_rate", m.LearningRate},
+		{"train/grad_norm", m.GradNorm},
+		{"eval/loss", m.EvalLoss},
+		{"eval/base_loss", m.BaseEvalLoss},
 	} {
 		if v.value != nil {
 			summary = bytesField(summary, fieldValue, scalar(v.tag, *v.value))

@@ -24,6 +24,13 @@ type Metric struct {
 	Tokens          int      `json:"tokens"` // seen so far
 	TokensPerSecond float64  `json:"tokens_per_second,omitempty"`
 	Seconds         float64  `json:"seconds"`
+	Samples         []Sample `json:"samples,omitempty"` // of an evaluation
+}
+
+// A Sample is a prompt and what the adapter of the step answers.
+type Sample struct {
+	Prompt string `json:"prompt"`
+	Answer string `json:"answer"`
 }
 
 // metrics appends to metrics.jsonl.

@@ -32,7 +32,25 @@ type Summary struct {
 	Tokens       int     `json:"tokens"`
 	Seconds      float64 `json:"seconds"`
 
+	Answers *Answers `json:"answers,omitempty"` // scored; nil where nothing was asked
+
 	AllocatedBytes int64 `json:"allocated_bytes,omitempty"` // at the highest, as planned, beside the mapped weights
+}
+
+// Answers are how the base and the saved adapter answered validation rows: accuracies, and
+// their difference with a 95 % interval.
+type Answers struct {
+	Score      string  `json:"score"`
+	MaxTokens  int     `json:"max_tokens"`
+	Asked      int     `json:"asked"`
+	LeftOut    int     `json:"left_out"`
+	Base       float64 `json:"base"`
+	Adapter    float64 `json:"adapter"`
+	Difference float64 `json:"difference"`
+	Low        float64 `json:"low"`
+	High       float64 `json:"high"`
+
+	Rows map[int]Verdict `json:"-"` // by validation row: heldout.jsonl has them
 }
 
 // A FileHash is a file's name and SHA-256, which for a weight file of the Hub is the
@@ -85,6 +103,9 @@ type Provenance struct {
 	} `json:"data"`
 
 	Recipe recipe.Recipe `json:"settings"`
+
+	// Share of Σ‖ΔW‖² that the file holds, where the method trains more than its rank.
+	Share float64 `json:"share_held,omitempty"`
 
 	Adapter  *Begun `json:"adapter,omitempty"`  // that the run began from
 	Extended []int  `json:"extended,omitempty"` // steps at whose end the run was given more
