@@ -68,10 +68,8 @@ func (d *Decoder) Append(ids []int32) []float32 {
 		panic(fmt.Sprintf("model: Append of %d tokens to %d, capacity %d", len(ids), d.n, d.capacity))
 	}
 	e := d.e
-	e.lay([]Sequence{{IDs: ids}})
-	for t := range e.positions {
-		e.positions[t] += d.n
-	}
+	e.layText(ids, d.n)
+	e.laid.askFor(len(ids) - 1)
 	x := e.embed(&d.x)
 	for l := range e.m.Blocks {
 		e.blockForward(l, &d.work, x, x, func(l int, _ *kept, out, qkv simd.View) {
@@ -80,7 +78,7 @@ func (d *Decoder) Append(ids []int32) []float32 {
 		})
 	}
 	d.n += len(ids)
-	last := x.Slice(len(ids)-1, len(ids))
+	last := x.Slice(0, 1)
 	e.normForward(last, last, e.m.Norm)
 	logits := simd.Dense(grown(&e.scratch.head.logits, e.m.Config.VocabSize), 1, e.m.Config.VocabSize)
 	e.products.MulNT(logits, last, e.m.LMHead)
@@ -99,7 +97,7 @@ func (d *Decoder) remember(l int, qkv simd.View) {
 	}
 }
 
-// attend sets out (T×H·D) for the new queries over all keys so far.
+// attend sets out (N×H·D) for the new queries, or the last N of them, over all keys so far.
 func (d *Decoder) attend(l int, out, qkv simd.View) {
 	a, keys := d.e.attention.of(d.e.m.Config.Layers[l]), d.n+qkv.Rows
 	kt := simd.Dense(d.keys[l], d.e.kvWidth, paddedTokens(d.capacity))
@@ -108,9 +106,9 @@ func (d *Decoder) attend(l int, out, qkv simd.View) {
 		out, q := a.column(out, h), a.column(qkv, h)
 		kv := a.kvOf(h)
 		kt, v := kt.Slice(kv*a.d, (kv+1)*a.d), a.column(vs, kv)
-		for lo := 0; lo < q.Rows; lo += queryBlock {
-			hi := min(q.Rows, lo+queryBlock)
-			a.attend(&a.workers[worker], out.Slice(lo, hi), q.Slice(lo, hi), kt, v, d.n+lo)
+		for lo := 0; lo < out.Rows; lo += queryBlock {
+			hi := min(out.Rows, lo+queryBlock)
+			a.attend(&a.workers[worker], out.Slice(lo, hi), q.Slice(lo, hi), kt, v, keys-out.Rows+lo)
 		}
 	})
 }
