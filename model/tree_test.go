@@ -18,8 +18,11 @@ func TestPrefixTree(t *testing.T) {
 		{"too short a beginning", []string{"abcX", "abcY", "abcZ"}, "0[0,4) 1[0,4) 2[0,4) "},
 		{"a beginning of three", []string{a + "xX", a + "yX", a + "zzX"}, "0[20,22) 1[20,22) 2[20,23) 0[0,20)+ "},
 		{"too few tokens saved", []string{a + "xX", a + "yX"}, "0[0,22) 1[0,22) "},
-		{"two groups in turn", []string{a + a + "xX", b + b + "xX", a + a + "yX", b + b + "yX"},
-			"0[40,42) 2[40,42) 0[0,40)+ 1[40,42) 3[40,42) 1[0,40)+ "},
+		{
+			"two groups in turn",
+			[]string{a + a + "xX", b + b + "xX", a + a + "yX", b + b + "yX"},
+			"0[40,42) 2[40,42) 0[0,40)+ 1[40,42) 3[40,42) 1[0,40)+ ",
+		},
 		{"others keep their order", []string{"xabX", a + a + "xX", "xacX", a + a + "yX"}, "0[0,4) 1[40,42) 3[40,42) 1[0,40)+ 2[0,4) "},
 		{"nested", []string{a + b + b + "xX", a + b + b + "yX", a + "xX", a + "yX"}, "0[60,62) 1[60,62) 0[20,60)+ 2[20,22) 3[20,22) 0[0,20)+ "},
 		{"one is the beginning of the other", []string{a + a + "X", a + a + "XyZ"}, "0[39,41) 1[39,43) 0[0,39)+ "},
