@@ -42,11 +42,16 @@ func (c Config) Scale(r int) float64 {
 }
 
 // Targets returns the leaf names that TargetModules means, but for those that
-// ExcludeModules names, in the order of a layer that has the given ones.
+// ExcludeModules names, in the order of a layer that has the given ones. Where projections
+// are fused, one of them means the whole that holds it: PEFT's q_proj and v_proj of LLaMA
+// are its qkv_proj of Phi-3.
 func (c Config) Targets(leaves []string) ([]string, error) {
 	all := slices.Equal(c.TargetModules, []string{allLinear})
+	var meant []string
 	for _, t := range c.TargetModules {
-		if !all && !slices.Contains(leaves, t) {
+		whole := model.Whole(t, leaves)
+		meant = append(meant, whole)
+		if !all && whole == "" {
 			return nil, fmt.Errorf("target module %q not found in the model; it has %s, or all-linear for all of them", t, strings.Join(leaves, ", "))
 		}
 	}
@@ -54,7 +59,7 @@ func (c Config) Targets(leaves []string) ([]string, error) {
 		return nil, errors.New("no target modules")
 	}
 	targets := slices.DeleteFunc(slices.Clone(leaves), func(leaf string) bool {
-		return !all && !slices.Contains(c.TargetModules, leaf) || slices.Contains(c.ExcludeModules, leaf)
+		return !all && !slices.Contains(meant, leaf) || slices.Contains(c.ExcludeModules, leaf)
 	})
 	if len(targets) == 0 {
 		return nil, fmt.Errorf("exclude_modules leaves nothing of %s", strings.Join(c.TargetModules, ", "))

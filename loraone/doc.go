@@ -17,7 +17,7 @@
 // LoRA-One (arXiv 2502.01235) is one row. The others are its neighbours, as their authors'
 // code has them: each file names its source, and what differs from it. Some start where
 // the base is, because B is zero ([LoRA], [LoRAPlus]) or because the start is subtracted
-// ([PiSSA], [OLoRA], [LoRAGA]). The others move the model ([LoRAOne], [LoRASB], [GoRA]),
+// ([PiSSA], [OLoRA], [LoRAGA]), or because ΔW is ([AdaRankGrad]). The others move the model ([LoRAOne], [LoRASB], [GoRA]),
 // and such a start must not be worse than the base on the sequences that it came from: it
 // is halved until it is not.
 //
@@ -29,7 +29,8 @@
 // arrays: [Param]. Optimizers and checkpoints go by these names and groups, and nowhere by
 // "A and B". Every module has a rank and a scale of its own. Files get its [LowRank] form,
 // exactly s·B·A: a method that subtracts its start, so that the model begins where the
-// base is, keeps it as a frozen offset and has twice the rank there.
+// base is, keeps it as a frozen offset and has twice the rank there. [AdaRankGrad] alone
+// trains more than a low rank holds, and says what its file leaves out: [Truncator].
 //
 // Modules belong to no model: [Adapters.Attach] gives them to an engine, and one mapped
 // model serves any number of engines.

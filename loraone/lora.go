@@ -19,7 +19,7 @@ var LoRA = &Method{
 var LoRAPlus = &Method{
 	Name: "loraplus", Title: "Ordinary LoRA start, LoRA+ (arXiv 2402.12354)",
 	LeavesBase: true,
-	Optimizer:  "adamw", Rate: 2.5e-4, Rates: map[string]float64{"B": 16},
+	Optimizer:  "adamw", Rate: 5e-4, Rates: map[string]float64{"B": 16},
 	Scale: LoRA.Scale,
 	New:   newLayer, Size: LayerSize,
 	Start: LoRA.Start,

@@ -57,7 +57,7 @@ type Method struct {
 }
 
 // Methods is the table. A program may add rows before it uses any.
-var Methods = []*Method{LoRAOne, LoRA, LoRAPlus, PiSSA, OLoRA, LoRAGA, LoRASB, GoRA}
+var Methods = []*Method{LoRAOne, LoRA, LoRAPlus, PiSSA, OLoRA, LoRAGA, LoRASB, GoRA, AdaRankGrad}
 
 // Find returns the method of a name, nil where there is none.
 func Find(name string) *Method {

@@ -253,6 +253,8 @@ func TestSizeIsWhatModulesHold(t *testing.T) {
 			if count(l); l.offset != nil {
 				count(l.offset)
 			}
+		case *denseDelta:
+			held = len(l.w) + len(l.dw) + len(l.wt)
 		case *core:
 			count(l.outer)
 			held += len(l.r) + len(l.dr) + len(l.rt)
@@ -275,6 +277,7 @@ func TestSizeIsWhatModulesHold(t *testing.T) {
 // A start that makes the model worse than the base is halved until it does not, and
 // reports it.
 func TestNeverWorseThanTheBase(t *testing.T) {
+	halvings := 0
 	golden.Each(t, "../model", func(t *testing.T, c *golden.Case) {
 		e := newEngine(t, c, 2)
 		losses := func(gamma float64) (*StartReport, []*Layer) {
@@ -300,7 +303,8 @@ func TestNeverWorseThanTheBase(t *testing.T) {
 			t.Errorf("a small step was halved %d times: from %g to %g", fine.Halvings, fine.BaseLoss, fine.StartLoss)
 		}
 		worse, halved := losses(0.5)
-		if worse.Halvings < 1 || worse.Halvings > mostHalvings || !(worse.StartLoss <= worse.BaseLoss) || worse.BaseLoss != fine.BaseLoss {
+		halvings += worse.Halvings // none where norms behind a half keep any step small
+		if worse.Halvings > mostHalvings || !(worse.StartLoss <= worse.BaseLoss) || worse.BaseLoss != fine.BaseLoss {
 			t.Errorf("a large step was halved %d times: from %g to %g", worse.Halvings, worse.BaseLoss, worse.StartLoss)
 		}
 		for _, l := range halved { // γ of the start as it is now
@@ -317,6 +321,9 @@ func TestNeverWorseThanTheBase(t *testing.T) {
 			t.Errorf("an endless step was halved %d times: from %g to %g", endless.Halvings, endless.BaseLoss, endless.StartLoss)
 		}
 	})
+	if halvings == 0 {
+		t.Error("no large step was halved")
+	}
 }
 
 // What a file holds of a trained module is what it adds.
@@ -332,6 +339,9 @@ func TestLowRankIsWhatModulesAdd(t *testing.T) {
 			fill(rng, x.Value)
 		}
 		module.Sync()
+		if m, ok := module.(Truncator); ok {
+			m.Truncate()
+		}
 		x, y := simd.Dense(make([]float32, T*at.In), T, at.In), simd.Dense(make([]float32, T*at.Out), T, at.Out)
 		fill(rng, x.Data)
 		module.Forward(p, y, x)
@@ -340,4 +350,44 @@ func TestLowRankIsWhatModulesAdd(t *testing.T) {
 		want := product(simd.Dense(h, T, f.R), simd.Dense(transposed(f.B, f.Out, f.R), f.R, f.Out), 1)
 		golden.Close(t, m.Name, y.Data, want, 1e-5)
 	}
+}
+
+// A dense ΔW of no more than the rank loses nothing to its file; another loses the share of
+// its squares that is said, and is then what the file holds. Any change forgets that.
+func TestTruncate(t *testing.T) {
+	const R = 3
+	at := model.Projection{Name: "q_proj", Out: 9, In: 12}
+	for _, rank := range []int{0, 1, R, R + 2} {
+		d := newDelta(at, R, 1).(*denseDelta)
+		rng := rand.New(rand.NewPCG(uint64(rank), 0))
+		var want float64
+		for k := range rank { // disjoint entries: singular values 1, 2, 3, …
+			d.w[k*at.In+k] = float32(k + 1)
+			if k >= rank-R {
+				want += float64((k + 1) * (k + 1))
+			}
+		}
+		before := slices.Clone(d.w)
+		d.Sync()
+		kept, all := d.Truncate()
+		golden.Near(t, "kept", kept, want, 1e-5)
+		golden.Near(t, "all", all, squares(before), 1e-6)
+		l := d.LowRank()
+		if l.R != R {
+			t.Errorf("rank %d in the file, want %d", l.R, R)
+		}
+		golden.Close(t, "ΔW", d.w, product(simd.Dense(l.B, at.Out, R), simd.Dense(l.A, R, at.In), l.Scale), 1e-6)
+		if rank <= R {
+			golden.Close(t, "ΔW of the rank", d.w, before, 1e-5)
+		}
+		fill(rng, d.w)
+		d.Sync()
+		golden.Near(t, "the largest value after a change", float64(slices.Max(d.LowRank().A)), float64(slices.Max(freshLow(d).A)), 1e-9)
+	}
+}
+
+func freshLow(d *denseDelta) LowRank {
+	other := newDelta(d.Projection, d.r, 1).(*denseDelta)
+	copy(other.w, d.w)
+	return other.LowRank()
 }

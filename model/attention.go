@@ -1,6 +1,7 @@
 package model
 
 import (
+	"cmp"
 	"iter"
 	"math"
 
@@ -26,6 +27,7 @@ type attention struct {
 	heads, kvHeads, d int
 	window            int // of the layer at hand: a position sees this many, itself included; 0: all before it
 	scale             float32
+	limit             float32 // a score s becomes limit·tanh(s/limit); 0: s
 	workers           []attentionScratch
 
 	most   int // keys that are packed together, if not those of a single piece
@@ -54,6 +56,7 @@ type copied struct {
 // attentionScratch belongs to one worker.
 type attentionScratch struct {
 	scores, dscores []float32 // queryBlock×keyBlock
+	capped          []float32 // likewise, with a limit
 	dout            []float32 // queryBlock×D
 	max, sum        []float32 // queryBlock
 }
@@ -78,7 +81,8 @@ type softmax struct{ max, rcp float32 }
 func newAttention(c *Config, threads int) *attention {
 	return &attention{
 		heads: c.NumAttentionHeads, kvHeads: c.NumKeyValueHeads, d: c.HeadDim,
-		scale:   float32(1 / math.Sqrt(float64(c.HeadDim))),
+		scale:   float32(cmp.Or(c.AttentionScale, 1/math.Sqrt(float64(c.HeadDim)))),
+		limit:   float32(c.AttentionCap),
 		most:    packedBatches * MostTokens,
 		workers: make([]attentionScratch, threads),
 	}
@@ -183,10 +187,8 @@ func (a *attention) forward(p *simd.Pool, out simd.View, stats []softmax, qkv, p
 		to = a.pack(p, qkv, prefix, x.pieces, from)
 		a.spans = a.spans[:0]
 		for ; len(rest) > 0 && rest[0].piece < to; rest = rest[1:] {
-			for q := rest[0]; q.lo < q.hi; q.lo, q.first = q.lo+queryBlock, q.first+queryBlock {
-				some := q
-				some.hi = min(q.hi, q.lo+queryBlock)
-				a.spans = append(a.spans, span{some, a.packed.bases[q.piece-from]})
+			for q := range rest[0].blocks() {
+				a.spans = append(a.spans, span{q, a.packed.bases[q.piece-from]})
 			}
 		}
 		a.forwardSpans(p, out, stats, qkv)
@@ -210,31 +212,51 @@ func (a *attention) forwardSpans(p *simd.Pool, out simd.View, stats []softmax, q
 // attend sets out = softmax(q·kt)·v for at most queryBlock queries from position
 // first on, and w.max and w.sum to their maxima and sums.
 func (a *attention) attend(w *attentionScratch, out, q, kt, v simd.View, first int) {
-	top, sum := grown(&w.max, q.Rows), grown(&w.sum, q.Rows)
-	for i := range q.Rows {
+	a.open(w, out)
+	for b := range a.blocks(first, q.Rows) {
+		a.attendBlock(w, b, out, q, kt, v)
+	}
+	a.close(w, out)
+}
+
+// open makes out, w.max and w.sum those of queries that have seen no key.
+func (a *attention) open(w *attentionScratch, out simd.View) {
+	top, sum := grown(&w.max, out.Rows), grown(&w.sum, out.Rows)
+	for i := range out.Rows {
 		top[i], sum[i] = none, 0
 	}
 	out.Clear()
-	for b := range a.blocks(first, q.Rows) {
-		probs := b.view(&w.scores)
-		b.mulQueries(probs, q, kt)
-		for i := range q.Rows {
-			lo, hi := a.seen(b, i)
-			x := framed(probs.Row(i), lo, hi, none)
-			if m := simd.Max(x); m > top[i] {
-				if sum[i] > 0 { // some keys came before
-					f := exp(top[i] - m)
-					sum[i] = float32(sum[i] * f) // rounded, not fused with what is added
-					simd.Scale(out.Row(i), f)
-				}
-				top[i] = m
-			}
-			sum[i] += simd.ExpSum(x, x, top[i])
-		}
-		b.addMulKeys(out, probs, v)
-	}
+}
+
+// attendBlock adds a block of keys to what queries have seen, the blocks before it
+// among it.
+func (a *attention) attendBlock(w *attentionScratch, b block, out, q, kt, v simd.View) {
+	top, sum := w.max, w.sum
+	probs := b.view(&w.scores)
+	b.mulQueries(probs, q, kt)
 	for i := range q.Rows {
-		simd.Scale(out.Row(i), 1/sum[i])
+		lo, hi := a.seen(b, i)
+		if a.limit != 0 {
+			simd.SoftCap(probs.Row(i)[lo:hi], a.limit)
+		}
+		x := framed(probs.Row(i), lo, hi, none)
+		if m := simd.Max(x); m > top[i] {
+			if sum[i] > 0 { // some keys came before
+				f := exp(top[i] - m)
+				sum[i] = float32(sum[i] * f) // rounded, not fused with what is added
+				simd.Scale(out.Row(i), f)
+			}
+			top[i] = m
+		}
+		sum[i] += simd.ExpSum(x, x, top[i])
+	}
+	b.addMulKeys(out, probs, v)
+}
+
+// close divides what queries have seen by their sums.
+func (a *attention) close(w *attentionScratch, out simd.View) {
+	for i := range out.Rows {
+		simd.Scale(out.Row(i), 1/w.sum[i])
 	}
 }
 
@@ -246,6 +268,9 @@ func exp(x float32) float32 {
 
 // A block is rows queries from position first on, and keys [key,end).
 type block struct{ first, rows, key, end int }
+
+// within returns the block among the keys from key on.
+func (b block) within(key int) block { return block{b.first - key, b.rows, b.key - key, b.end - key} }
 
 // blocks returns the blocks of some queries with all keys that any of them sees,
 // in ascending order.

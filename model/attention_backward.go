@@ -160,8 +160,16 @@ func (g *headBackward) queries(lo, hi, first int) {
 	for b := range g.blocks(first, n) {
 		probs, ds := b.view(&g.w.scores), b.view(&g.w.dscores)
 		b.mulQueries(probs, q, g.kt)
+		var capped simd.View
+		if g.limit != 0 {
+			capped = b.view(&g.w.capped)
+		}
 		for i := range n {
 			from, to := g.seen(b, i)
+			if g.limit != 0 {
+				simd.SoftCap(probs.Row(i)[from:to], g.limit)
+				copy(capped.Row(i)[from:to], probs.Row(i)[from:to])
+			}
 			x := framed(probs.Row(i), from, to, none)
 			simd.ExpSum(x, x, g.stat(lo+i).max)
 		}
@@ -176,6 +184,9 @@ func (g *headBackward) queries(lo, hi, first int) {
 			x := framed(ds.Row(i), from, to, 0)
 			simd.AddNumber(x, -delta[i])
 			simd.MulBy(x, probs.Row(i)[from:][:len(x)])
+			if g.limit != 0 {
+				simd.SoftCapBackward(ds.Row(i)[from:to], capped.Row(i)[from:to], g.limit)
+			}
 		}
 		b.addMulKeys(dq, ds, g.k) // scores = q·(scale·k)ᵀ
 		b.addMulQueries(g.dk, ds, q)

@@ -1,6 +1,10 @@
 package model
 
-import "example.com/finetune/simd"
+import (
+	"slices"
+
+	"example.com/finetune/simd"
+)
 
 // kept is what a block's backward pass needs of its forward pass besides its input.
 type kept struct {
@@ -8,8 +12,10 @@ type kept struct {
 	qkv     []float32 // T×(H+2KV)·D, rotated
 	out     []float32 // T×H·D, attention output
 	softmax []softmax // T×H, attention's
+	o       []float32 // T×C, o's output, with a norm behind it only
 	mid     []float32 // T×C, input of the MLP half
 	gu      []float32 // T×2F, gate and up
+	down    []float32 // T×C, down's output, with a norm behind it only
 }
 
 // rowGrain is the number of rows an elementwise task takes.
@@ -27,12 +33,10 @@ type attend func(l int, k *kept, out, qkv simd.View)
 // x itself, whose values are then gone.
 func (e *Engine) blockForward(l int, k *kept, x, y simd.View, f attend) {
 	e.blockInner(l, k, x, f)
-	c, s, N := e.m.Config, &e.scratch, e.queriesOf(l, x.Rows)
-	act := e.rows(&s.act, N, c.IntermediateSize)
-	sum := e.rows(&s.sum, N, c.HiddenSize)
-	e.siluForward(act, matrix(k.gu, N, 2*c.IntermediateSize))
-	e.project(MLP, sum, act, e.m.Blocks[l].Down)
-	e.addForward(y.Slice(0, N), matrix(k.mid, N, c.HiddenSize), sum)
+	N := e.queriesOf(l, x.Rows)
+	sum := e.rows(&e.scratch.sum, N, x.Cols)
+	e.mlpOut(l, k, sum)
+	e.addForward(y.Slice(0, N), matrix(k.mid, N, x.Cols), sum)
 }
 
 // top reports whether block l is the last, and asked for some of T rows only.
@@ -70,21 +74,19 @@ func (e *Engine) spread(x simd.View) {
 	x.Slice(0, end).Clear()
 }
 
-// blockInner is blockForward up to k.
+// blockInner is blockForward up to gate and up.
 func (e *Engine) blockInner(l int, k *kept, x simd.View, f attend) {
 	b, c, s, T := &e.m.Blocks[l], e.m.Config, &e.scratch, x.Rows
 	N := e.queriesOf(l, T)
-	norm := e.rows(&s.norm, T, c.HiddenSize)
 	sum := e.rows(&s.sum, N, c.HiddenSize)
 	qkv := e.rows(&k.qkv, T, e.qkvWidth)
 	out := e.rows(&k.out, N, e.qWidth)
 	mid := e.rows(&k.mid, N, c.HiddenSize)
 	gu := e.rows(&k.gu, N, 2*c.IntermediateSize)
 
-	e.normForward(norm, x, b.InputNorm)
+	norm := e.normed(x, b.InputNorm)
 	if e.top(l, T) {
-		e.project(QKV, qkv.Columns(e.qWidth, e.qkvWidth), norm, b.QKV[1:]...)
-		e.project(QKV, qkv.Slice(0, N).Columns(0, e.qWidth), e.pick(&s.act, norm), b.QKV[0])
+		e.askedForward(qkv, norm, b.QKV)
 		x = e.pick(&k.mid, x)
 	} else {
 		e.project(QKV, qkv, norm, b.QKV...)
@@ -92,11 +94,54 @@ func (e *Engine) blockInner(l int, k *kept, x simd.View, f attend) {
 	e.rotateForward(l, k, qkv)
 	e.Profile.At(Attention)
 	f(l, k, out, qkv)
-	e.project(Output, sum, out, b.O)
+	e.outForward(Output, sum, out, b.O, &k.o, b.PostNorm)
 	e.addForward(mid, x, sum)
-	norm = norm.Slice(0, N)
-	e.normForward(norm, mid, b.MLPNorm)
-	e.project(MLP, gu, norm, b.GateUp...)
+	e.project(MLP, gu, e.normed(mid, b.MLPNorm), b.GateUp...)
+}
+
+// mlpOut sets sum to what block l's MLP adds, from k's gate and up.
+func (e *Engine) mlpOut(l int, k *kept, sum simd.View) {
+	b, F, T := &e.m.Blocks[l], e.m.Config.IntermediateSize, sum.Rows
+	act := e.rows(&e.scratch.act, T, F)
+	e.gateForward(act, matrix(k.gu, T, 2*F))
+	e.outForward(MLP, sum, act, b.Down, &k.down, b.MLPPostNorm)
+}
+
+// outForward sets sum to what a half of a block adds: the norm of its last projection of
+// x, where there is one, times the family's scale. keep is for the norm's backward pass.
+func (e *Engine) outForward(part Part, sum, x simd.View, l *Linear, keep *[]float32, norm []float32) {
+	if norm == nil {
+		e.project(part, sum, x, l)
+	} else {
+		y := e.rows(keep, sum.Rows, sum.Cols)
+		e.project(part, y, x, l)
+		e.normForward(sum, y, norm)
+	}
+	if s := e.m.Config.ResidualScale; s != 0 {
+		e.eachRow(sum.Rows, func(t int) { simd.Scale(sum.Row(t), float32(s)) })
+	}
+}
+
+// outBackward returns the gradient of the last projection of a half, given dsum, that of
+// outForward's sum: dsum itself, or other rows where there is a norm or a scale.
+func (e *Engine) outBackward(dsum simd.View, keep, norm []float32) simd.View {
+	s := e.m.Config.ResidualScale
+	if norm == nil && s == 0 {
+		return dsum
+	}
+	d, y := e.rows(&e.scratch.sum, dsum.Rows, dsum.Cols), matrix(keep, dsum.Rows, dsum.Cols)
+	e.eachRow(d.Rows, func(t int) {
+		if norm == nil {
+			copy(d.Row(t), dsum.Row(t))
+		} else {
+			clear(d.Row(t))
+			simd.RMSNormBackward(d.Row(t), dsum.Row(t), y.Row(t), norm, simd.RMSNormScale(y.Row(t), e.m.Config.RMSNormEps))
+		}
+		if s != 0 {
+			simd.Scale(d.Row(t), float32(s))
+		}
+	})
+	return d
 }
 
 // blockBackward turns dx (T×C) from the gradient of the block's output, in its first N rows,
@@ -106,8 +151,6 @@ func (e *Engine) blockBackward(l int, k *kept, x, dx simd.View, lowest bool) {
 	b, c, s, N := &e.m.Blocks[l], e.m.Config, &e.scratch, e.queriesOf(l, dx.Rows)
 	F, dy := c.IntermediateSize, dx.Slice(0, N)
 	mid, gu := matrix(k.mid, N, c.HiddenSize), matrix(k.gu, N, 2*F)
-	norm := e.rows(&s.norm, N, c.HiddenSize)
-	dnorm := e.rows(&s.sum, N, c.HiddenSize)
 	act := e.rows(&s.act, N, F)
 	dact := e.rows(&s.dact, N, F)
 
@@ -115,17 +158,19 @@ func (e *Engine) blockBackward(l int, k *kept, x, dx simd.View, lowest bool) {
 	if lowest && !inAttention && !e.adapted(b.GateUp...) {
 		dact.Data = nil
 	}
-	e.siluForward(act, gu)
-	e.projectBackward(MLP, dact, dy, act, b.Down) // y = mid + down(act)
+	if e.adapted(b.Down) { // nothing else reads a projection's input
+		e.gateForward(act, gu)
+	}
+	e.projectBackward(MLP, dact, e.outBackward(dy, k.down, b.MLPPostNorm), act, b.Down) // y = mid + down(act)
 	if dact.Data == nil {
 		return
 	}
-	e.siluBackward(gu, dact) // act = silu(gate)·up; gu is its own gradient from here on
+	e.gateBackward(gu, dact) // gu is its own gradient from here on
+	dnorm := e.rows(&s.sum, N, c.HiddenSize)
 	if lowest && !inAttention {
 		dnorm.Data = nil
 	}
-	e.normForward(norm, mid, b.MLPNorm)
-	e.projectBackward(MLP, dnorm, gu, norm, b.GateUp...)
+	e.projectBackward(MLP, dnorm, gu, e.normedAgain(mid, b.MLPNorm, b.GateUp...), b.GateUp...)
 	if dnorm.Data == nil {
 		return
 	}
@@ -138,14 +183,12 @@ func (e *Engine) attentionHalfBackward(l int, k *kept, x, dx simd.View, lowest b
 	b, c, s, T := &e.m.Blocks[l], e.m.Config, &e.scratch, dx.Rows
 	N := e.queriesOf(l, T)
 	qkv, out := matrix(k.qkv, T, e.qkvWidth), matrix(k.out, N, e.qWidth)
-	norm := e.rows(&s.norm, T, c.HiddenSize)
-	dnorm := e.rows(&s.sum, T, c.HiddenSize)
 	dout := e.rows(&s.dout, N, e.qWidth)
 
 	if lowest && !e.adapted(b.QKV...) {
 		dout.Data = nil
 	}
-	e.projectBackward(Output, dout, dx.Slice(0, N), out, b.O)
+	e.projectBackward(Output, dout, e.outBackward(dx.Slice(0, N), k.o, b.PostNorm), out, b.O)
 	if dout.Data == nil {
 		return
 	}
@@ -155,10 +198,11 @@ func (e *Engine) attentionHalfBackward(l int, k *kept, x, dx simd.View, lowest b
 	e.Profile.count(Attention, 4*a.multiplications(texts.queries)) // dv, dp, dq and dk
 	a.backward(e.pool, dqkv, dout, out, k.softmax, qkv, e.prefix.keys(l), e.prefix.gradients(l), texts)
 	e.rotateBackward(l, k, dqkv)
+	dnorm := e.rows(&s.sum, T, c.HiddenSize)
 	if lowest {
 		dnorm.Data = nil
 	}
-	e.normForward(norm, x, b.InputNorm)
+	norm := e.normedAgain(x, b.InputNorm, b.QKV...)
 	if e.top(l, T) {
 		e.spread(dx)
 		e.askedBackward(dnorm, dqkv, norm, b.QKV)
@@ -170,10 +214,29 @@ func (e *Engine) attentionHalfBackward(l int, k *kept, x, dx simd.View, lowest b
 	}
 }
 
+// askedForward is project of q, k and v where some rows alone have queries.
+func (e *Engine) askedForward(qkv, x simd.View, ls []*Linear) {
+	q := qkv.Columns(0, e.qWidth)
+	if len(ls) == 1 { // they are one projection
+		e.project(QKV, qkv, x, ls...)
+		for i, row := range e.laid.asked {
+			copy(q.Row(i), q.Row(row))
+		}
+		return
+	}
+	e.project(QKV, qkv.Columns(e.qWidth, e.qkvWidth), x, ls[1:]...)
+	e.project(QKV, q.Slice(0, len(e.laid.asked)), e.pick(&e.scratch.act, x), ls[0])
+}
+
 // askedBackward is projectBackward of q, k and v where some rows alone have queries. Every
 // element of dx adds up in the same order as there.
 func (e *Engine) askedBackward(dx, dqkv, x simd.View, ls []*Linear) {
 	s, N := &e.scratch, len(e.laid.asked)
+	if len(ls) == 1 {
+		e.spread(dqkv.Columns(0, e.qWidth))
+		e.projectBackward(QKV, dx, dqkv, x, ls...)
+		return
+	}
 	dq, dkv := dqkv.Slice(0, N).Columns(0, e.qWidth), dqkv.Columns(e.qWidth, e.qkvWidth)
 	if dx.Data != nil {
 		e.productBackward(QKV, dx.Slice(0, N), dq, false, ls[:1])
@@ -193,47 +256,72 @@ func (e *Engine) askedBackward(dx, dqkv, x simd.View, ls []*Linear) {
 	e.adaptersBackward(dx, dkv, x, ls[1:])
 }
 
-// normForward sets each row of y to the RMS norm of the row of x.
-func (e *Engine) normForward(y, x simd.View, w []float32) {
+// eachRow calls f for rows 0 to n-1 of an elementwise operation.
+func (e *Engine) eachRow(n int, f func(t int)) {
 	e.Profile.At(Elementwise)
-	e.pool.Range(x.Rows, rowGrain, func(_, lo, hi int) {
+	e.pool.Range(n, rowGrain, func(_, lo, hi int) {
 		for t := lo; t < hi; t++ {
-			simd.RMSNorm(y.Row(t), x.Row(t), w, e.m.Config.RMSNormEps)
+			f(t)
 		}
 	})
 }
 
-// normBackward adds to dx the gradient of y = norm(x), given dy, which it uses up.
+// normed returns the RMS norm of x in scratch rows; x itself where there is no norm.
+func (e *Engine) normed(x simd.View, w []float32) simd.View {
+	if w == nil {
+		return x
+	}
+	y := e.rows(&e.scratch.norm, x.Rows, x.Cols)
+	e.normForward(y, x, w)
+	return y
+}
+
+// normedAgain returns normed for the backward pass of ls, whose adapters alone read it:
+// no rows where there are none.
+func (e *Engine) normedAgain(x simd.View, w []float32, ls ...*Linear) simd.View {
+	if !e.adapted(ls...) {
+		return simd.View{}
+	}
+	return e.normed(x, w)
+}
+
+// normForward sets each row of y to the RMS norm of the row of x.
+func (e *Engine) normForward(y, x simd.View, w []float32) {
+	e.eachRow(x.Rows, func(t int) { simd.RMSNorm(y.Row(t), x.Row(t), w, e.m.Config.RMSNormEps) })
+}
+
+// normBackward adds to dx the gradient of y = norm(x), given dy; without a norm dy itself.
 func (e *Engine) normBackward(dx, dy, x simd.View, w []float32) {
-	e.Profile.At(Elementwise)
-	e.pool.Range(x.Rows, rowGrain, func(_, lo, hi int) {
-		for t := lo; t < hi; t++ {
-			rstd := simd.RMSNormScale(x.Row(t), e.m.Config.RMSNormEps)
-			simd.RMSNormBackward(dx.Row(t), dy.Row(t), x.Row(t), w, rstd)
+	e.eachRow(x.Rows, func(t int) {
+		if w == nil {
+			simd.Add(dx.Row(t), dy.Row(t))
+			return
 		}
+		rstd := simd.RMSNormScale(x.Row(t), e.m.Config.RMSNormEps)
+		simd.RMSNormBackward(dx.Row(t), dy.Row(t), x.Row(t), w, rstd)
 	})
 }
 
 // rotateForward norms, where the block has norms for them, and rotates the q and k
-// heads of qkv in place.
+// heads of qkv in place. As many values are normed together as a norm has weights.
 func (e *Engine) rotateForward(l int, k *kept, qkv simd.View) {
-	e.eachHeads(l, k, qkv, func(x, qk simd.View, w []float32, positions []int) {
+	e.eachHeads(l, k, qkv, func(x, qk simd.View, w []float32, positions []position) {
 		for t := range x.Rows {
 			row := x.Row(t)
 			if w != nil {
 				copy(qk.Row(t), row)
-				for d := len(w); len(row) > 0; row = row[d:] {
-					simd.RMSNorm(row[:d], row[:d], w, e.m.Config.RMSNormEps)
+				for part := range slices.Chunk(row, len(w)) {
+					simd.RMSNorm(part, part, w, e.m.Config.RMSNormEps)
 				}
 			}
-			e.rotaries[l].rotate(x.Row(t), positions[t])
+			e.rotaries[l].rotate(row, positions[t])
 		}
 	})
 }
 
 // rotateBackward replaces the q and k gradients in dqkv by those before rotateForward.
 func (e *Engine) rotateBackward(l int, k *kept, dqkv simd.View) {
-	e.eachHeads(l, k, dqkv, func(dx, qk simd.View, w []float32, positions []int) {
+	e.eachHeads(l, k, dqkv, func(dx, qk simd.View, w []float32, positions []position) {
 		dy := make([]float32, len(w))
 		for t := range dx.Rows {
 			e.rotaries[l].rotateBackward(dx.Row(t), positions[t])
@@ -249,14 +337,14 @@ func (e *Engine) rotateBackward(l int, k *kept, dqkv simd.View) {
 
 // eachHeads calls f with rows of the q heads of qkv (N rows), and of its k heads (T rows),
 // their rows in k.qk and weights where the block norms them, and their positions.
-func (e *Engine) eachHeads(l int, k *kept, qkv simd.View, f func(x, qk simd.View, w []float32, positions []int)) {
+func (e *Engine) eachHeads(l int, k *kept, qkv simd.View, f func(x, qk simd.View, w []float32, positions []position)) {
 	e.Profile.At(Elementwise)
 	b, T, end := &e.m.Blocks[l], qkv.Rows, e.qkvWidth-e.kvWidth
 	var qk simd.View
 	if b.QNorm != nil {
 		qk = e.rows(&k.qk, T, end)
 	}
-	heads := func(lo, hi, first, last int, w []float32, positions []int) {
+	heads := func(lo, hi, first, last int, w []float32, positions []position) {
 		if hi = min(hi, len(positions)); lo >= hi {
 			return
 		}
@@ -276,36 +364,31 @@ func (e *Engine) eachHeads(l int, k *kept, qkv simd.View, f func(x, qk simd.View
 	})
 }
 
-// siluForward sets act = silu(gate)·up.
-func (e *Engine) siluForward(act, gu simd.View) {
-	e.Profile.At(Elementwise)
-	F := act.Cols
-	e.pool.Range(act.Rows, rowGrain, func(_, lo, hi int) {
-		for t := lo; t < hi; t++ {
-			simd.SiLUMul(act.Row(t), gu.Row(t)[:F], gu.Row(t)[F:])
-		}
-	})
+// gateForward sets act = a(gate)·up.
+func (e *Engine) gateForward(act, gu simd.View) {
+	F, f := act.Cols, simd.SiLUMul
+	if e.m.Config.Activation == GELUTanh {
+		f = simd.GELUMul
+	}
+	e.eachRow(act.Rows, func(t int) { f(act.Row(t), gu.Row(t)[:F], gu.Row(t)[F:]) })
 }
 
-// siluBackward replaces gate and up by their gradients, given dact.
-func (e *Engine) siluBackward(gu, dact simd.View) {
-	e.Profile.At(Elementwise)
-	F := dact.Cols
-	e.pool.Range(dact.Rows, rowGrain, func(_, lo, hi int) {
-		for t := lo; t < hi; t++ {
-			gate, up := gu.Row(t)[:F], gu.Row(t)[F:]
-			simd.SiLUMulBackward(gate, up, dact.Row(t), gate, up)
-		}
+// gateBackward replaces gate and up by their gradients, given dact.
+func (e *Engine) gateBackward(gu, dact simd.View) {
+	F, f := dact.Cols, simd.SiLUMulBackward
+	if e.m.Config.Activation == GELUTanh {
+		f = simd.GELUMulBackward
+	}
+	e.eachRow(dact.Rows, func(t int) {
+		gate, up := gu.Row(t)[:F], gu.Row(t)[F:]
+		f(gate, up, dact.Row(t), gate, up)
 	})
 }
 
 // addForward sets y = x + f.
 func (e *Engine) addForward(y, x, f simd.View) {
-	e.Profile.At(Elementwise)
-	e.pool.Range(y.Rows, rowGrain, func(_, lo, hi int) {
-		for t := lo; t < hi; t++ {
-			copy(y.Row(t), x.Row(t))
-			simd.Add(y.Row(t), f.Row(t))
-		}
+	e.eachRow(y.Rows, func(t int) {
+		copy(y.Row(t), x.Row(t))
+		simd.Add(y.Row(t), f.Row(t))
 	})
 }

@@ -22,20 +22,27 @@ var offKeys = [][2]string{
 	{"is_encoder_decoder", "false"},
 	{"add_cross_attention", "false"},
 	{"use_qk_norm", "false"},
+	{"lm_head_bias", "false"},
+	{"use_bidirectional_attention", "false"},
 	{"attn_logit_softcapping", "null"},
 	{"final_logit_softcapping", "null"},
 	{"clip_qkv", "null"},
 	{"query_pre_attn_scalar", "null"},
 	{"no_rope_layers", "null"},
 	{"embedding_multiplier", "1"},
+	{"attention_multiplier", "null"},
 	{"residual_multiplier", "1"},
 	{"logits_scaling", "1"},
 }
 
 // refuseUnknown notes settings that change the mathematics and are not understood.
 func refuseUnknown(f *jsontree.Fields, family family) {
-	if f.Text("hidden_act", "silu") != "silu" {
-		f.Wrong("hidden_act", `"silu"`)
+	key, act := "hidden_act", "silu"
+	if family.base.Activation == GELUTanh {
+		key, act = "hidden_activation", "gelu_pytorch_tanh"
+	}
+	if f.Text(key, act) != act {
+		f.Wrong(key, `"`+act+`"`)
 	}
 	for _, k := range []string{"quantization_config", "quantization"} { // the second is mlx's
 		if f.Has(k) {
@@ -52,9 +59,6 @@ func refuseUnknown(f *jsontree.Fields, family family) {
 		if f.Has(k[0]) && !slices.Contains(family.understands, k[0]) && raw != k[1] && raw != k[1]+".0" {
 			f.Wrong(k[0], k[1])
 		}
-	}
-	if f.Float("partial_rotary_factor", 1) != 1 {
-		f.Wrong("partial_rotary_factor", "1: all of a head is rotated")
 	}
 	for _, a := range f.Texts("architectures") {
 		if !strings.EqualFold(a, family.architecture) { // LLaMAForCausalLM in old conversions

@@ -73,12 +73,132 @@ func TestConfigValues(t *testing.T) {
 	}
 }
 
+// What each family makes of the smallest config.json, where it is not what LLaMA does.
+func TestFamilies(t *testing.T) {
+	type m = map[string]any
+	smollm3 := make([]LayerConfig, 5)
+	for i := range smollm3 {
+		smollm3[i].Rope = Rope{Type: "default", Theta: 2000000}
+	}
+	smollm3[3] = LayerConfig{Window: 7}
+	plain, local := Rope{Type: "default", Theta: 10000}, Rope{Type: "default", Theta: 10000}
+	global := Rope{Type: "linear", Theta: 1000000, Factor: 8}
+	long := LongRope{Short: []float64{1}, Long: []float64{2}}
+	for _, test := range []struct {
+		changes m
+		want    func(c *Config)
+	}{
+		{m{"model_type": "smollm3", "num_hidden_layers": 5, "use_sliding_window": true, "sliding_window": 7, "tie_word_embeddings": drop{}}, func(c *Config) {
+			c.TieWordEmbeddings, c.NumHiddenLayers, c.Layers = true, 5, smollm3
+		}},
+		{m{"model_type": "smollm3", "no_rope_layers": []int{0, 1}}, func(c *Config) {
+			c.Layers = []LayerConfig{{}, smollm3[0]}
+		}},
+		{m{"model_type": "olmo2", "rms_norm_eps": drop{}}, func(c *Config) {
+			c.NormPlaces, c.QKNorm, c.QKNormAcross = NormsAfter, true, true
+		}},
+		{m{"model_type": "granite", "embedding_multiplier": 12, "attention_multiplier": 0.5, "residual_multiplier": 0.25, "logits_scaling": 8}, func(c *Config) {
+			c.EmbeddingScale, c.AttentionScale, c.ResidualScale, c.LogitsDivisor = 12, 0.5, 0.25, 8
+		}},
+		{m{"model_type": "qwen2", "use_sliding_window": true, "sliding_window": 5, "max_window_layers": 1}, func(c *Config) {
+			c.QKVBias, c.Layers = true, []LayerConfig{{Rope: plain}, {Window: 5, Rope: plain}}
+		}},
+		{m{"model_type": "ministral", "sliding_window": 5, "layer_types": []string{"full_attention", "sliding_attention"}}, func(c *Config) {
+			c.Layers = []LayerConfig{{Rope: plain}, {Window: 5, Rope: plain}}
+		}},
+		{m{"model_type": "gemma2", "head_dim": 4, "hidden_act": drop{}, "tie_word_embeddings": drop{}}, func(c *Config) {
+			gemmaFacts(c)
+			c.AttentionCap, c.LogitsCap = 50, 30
+			c.Layers = []LayerConfig{{Window: 4096, Rope: plain}, {Rope: plain}}
+		}},
+		{m{"model_type": "gemma2", "head_dim": 4, "attn_logit_softcapping": nil, "final_logit_softcapping": 2, "sliding_window": nil, "tie_word_embeddings": drop{}}, func(c *Config) {
+			gemmaFacts(c)
+			c.LogitsCap = 2
+		}},
+		{m{"model_type": "gemma3_text", "head_dim": 4, "rope_scaling": m{"rope_type": "linear", "factor": 8}, "sliding_window": 3, "sliding_window_pattern": 2, "tie_word_embeddings": drop{}}, func(c *Config) {
+			gemmaFacts(c)
+			c.QKNorm, c.Layers = true, []LayerConfig{{Window: 3, Rope: local}, {Rope: global}}
+		}},
+		{m{"model_type": "gemma3_text", "head_dim": 4, "rope_parameters": m{"full_attention": m{"rope_type": "linear", "factor": 8}}, "sliding_window": 3, "layer_types": []string{"sliding_attention", "full_attention"}, "tie_word_embeddings": drop{}}, func(c *Config) {
+			gemmaFacts(c)
+			c.QKNorm, c.Layers = true, []LayerConfig{{Window: 3, Rope: local}, {Rope: global}}
+		}},
+		{m{"model_type": "phi3", "partial_rotary_factor": 0.5, "original_max_position_embeddings": 4, "rope_scaling": m{"type": "su", "short_factor": []int{1}, "long_factor": []int{2}}}, func(c *Config) {
+			c.Fused = true
+			r := Rope{Type: "longrope", Theta: 10000, Partial: 0.5, Factor: 16, AttentionFactor: math.Sqrt(3), OriginalMaxPositionEmbeddings: 4, Long: &long}
+			c.Layers = []LayerConfig{{Rope: r}, {Rope: r}}
+		}},
+	} {
+		c, err := parsed(t, test.changes)
+		if err != nil {
+			t.Errorf("%v: %v", test.changes, err)
+			continue
+		}
+		want, err := parsed(t, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want.ModelType = c.ModelType
+		test.want(want)
+		if !reflect.DeepEqual(c, want) {
+			t.Errorf("%v:\n%+v, want\n%+v", test.changes, c, want)
+		}
+	}
+}
+
+// TestTextPart: the text part of a gemma3 has its own settings, names of its own, and end
+// tokens of the whole.
+func TestTextPart(t *testing.T) {
+	type m = map[string]any
+	text := m{"hidden_size": 2560, "intermediate_size": 10240, "model_type": "gemma3_text", "num_hidden_layers": 34, "rope_scaling": m{"factor": 8.0, "rope_type": "linear"}, "sliding_window": 1024}
+	read := func(config m) (*Config, error) {
+		data, err := json.Marshal(config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, err := jsontree.ParseFields("config.json", string(data))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return parseConfig(f)
+	}
+	whole := m{"model_type": "gemma3", "architectures": []string{"Gemma3ForConditionalGeneration"}, "eos_token_id": []int{1, 106}, "text_config": text, "torch_dtype": "bfloat16", "vision_config": m{"hidden_size": 1152}}
+	c, err := read(whole)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p := c.Linears()[7]; p.Name != "model.language_model.layers.1.self_attn.q_proj" || p.Stored != "language_model.model.layers.1.self_attn.q_proj" {
+		t.Errorf("the second layer's first projection is %s, stored as %s", p.Name, p.Stored)
+	}
+	if c.ModelType != "gemma3" || !c.TieWordEmbeddings || !slices.Equal(c.EOS, []int{1, 106}) || c.VocabSize != 262208 || c.Layers[5].Window != 0 || c.Layers[6].Window != 1024 || c.DType != "bfloat16" {
+		t.Errorf("got %+v", c)
+	}
+	delete(whole, "text_config")
+	if _, err := read(whole); err == nil || !strings.Contains(err.Error(), "text_config is missing") {
+		t.Errorf("without text_config: %v", err)
+	}
+	whole["text_config"] = m{"model_type": "gemma2"}
+	if _, err := read(whole); err == nil || !strings.Contains(err.Error(), `text_config.model_type is "gemma2", want "gemma3_text"`) {
+		t.Errorf("another text: %v", err)
+	}
+	text["use_bidirectional_attention"], whole["text_config"] = true, text
+	if _, err := read(whole); err == nil || !strings.Contains(err.Error(), "text_config.use_bidirectional_attention is true") {
+		t.Errorf("a setting that changes what is computed: %v", err)
+	}
+}
+
+// gemmaFacts are what TestFamilies' Gemmas share.
+func gemmaFacts(c *Config) {
+	c.HeadDim, c.TieWordEmbeddings, c.NormPlaces, c.NormsPlusOne, c.Activation = 4, true, NormsAround, true, GELUTanh
+	c.EmbeddingScale, c.AttentionScale = math.Sqrt(12), 1/math.Sqrt(256)
+}
+
 // The other spellings and settings that are taken: changes to the base, and what
 // they must lead to.
 func TestConfigTaken(t *testing.T) {
 	type m = map[string]any
 	llama3 := m{"rope_type": "llama3", "factor": 8, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 32}
-	want3 := Rope{"llama3", 500000, 8, 1, 4, 32}
+	want3 := Rope{Type: "llama3", Theta: 500000, Factor: 8, LowFreqFactor: 1, HighFreqFactor: 4, OriginalMaxPositionEmbeddings: 32}
 	both := maps.Clone(llama3)
 	both["rope_theta"] = 500000.0
 	rope := func(want Rope) func(*Config) bool {
@@ -153,7 +273,7 @@ func TestConfigRefused(t *testing.T) {
 		changes m
 		want    string
 	}{
-		{m{"model_type": "gemma2"}, `model_type is "gemma2", want one of llama, mistral, qwen2, qwen3`},
+		{m{"model_type": "mamba"}, `model_type is "mamba", want one of gemma`},
 		{m{"model_type": drop{}}, `model_type is null, want one of`},
 		{m{"model_type": 3}, `model_type is 3, want a string`},
 		{m{"hidden_act": "gelu"}, `hidden_act is "gelu", want "silu"`},
@@ -222,16 +342,33 @@ func TestConfigRefused(t *testing.T) {
 
 		{m{"model_type": "mistral", "attention_bias": true}, `attention_bias is true, want false for model_type mistral`},
 		{m{"model_type": "qwen2", "attention_bias": true}, `attention_bias is true, want false for model_type qwen2`},
-		{m{"model_type": "qwen2", "use_sliding_window": true}, `use_sliding_window is true, want false`},
+		{m{"use_sliding_window": true}, `use_sliding_window is true, want false`},
+		{m{"model_type": "qwen2", "use_sliding_window": true, "sliding_window": nil, "max_window_layers": 0, "layer_types": []string{"full_attention", "sliding_attention"}}, `layer_types[1] is "sliding_attention", but the model has no sliding_window`},
 		{m{"sliding_window": 4096}, `sliding_window is 4096, want null for model_type llama`},
 		{m{"model_type": "mistral", "sliding_window": 0}, `sliding_window is 0, want an integer from 1`},
-		{m{"model_type": "qwen3", "layer_types": []string{"full_attention", "sliding_attention"}}, `layer_types[1] is "sliding_attention", want "full_attention"`},
-		{m{"model_type": "mistral", "sliding_window": 8, "layer_types": []string{"sliding_attention", "full_attention"}}, `layer_types[1] is "full_attention", want "sliding_attention"`},
+		{m{"model_type": "qwen3", "layer_types": []string{"full_attention", "sliding_attention"}}, `layer_types[1] is "sliding_attention", but the model has no sliding_window`},
+		{m{"model_type": "mistral", "sliding_window": 8, "layer_types": []string{"sliding_attention", "chunked_attention"}}, `layer_types[1] is "chunked_attention", want full_attention or sliding_attention`},
 		{m{"layer_types": []string{"full_attention"}}, `layer_types has 1 entries, want num_hidden_layers (2)`},
 		{m{"layer_types": 2}, `layer_types is 2, want a list of strings`},
 
-		{m{"rope_scaling": m{"type": "dynamic", "factor": 2}}, `the rope type is "dynamic", want one of default, linear, llama3`},
-		{m{"rope_scaling": m{"rope_type": "yarn", "factor": 2}}, `the rope type is "yarn"`},
+		{m{"rope_scaling": m{"type": "proportional", "factor": 2}}, `the rope type is "proportional", want one of default, dynamic, linear, llama3, longrope, yarn`},
+		{m{"rope_scaling": m{"rope_type": "yarn", "mscale": "x"}}, `rope_scaling.factor is missing`},
+		{m{"model_type": "phi3", "rope_scaling": m{"rope_type": "longrope", "short_factor": []int{1, 1}, "long_factor": []int{1, 2}}}, `original_max_position_embeddings is missing`},
+		{m{"model_type": "phi3", "partial_rotary_factor": 0.3}, `leaves 1 of 4 values of a head to rotate`},
+		{m{"model_type": "phi3", "attention_bias": true}, `attention_bias is true, want false for model_type phi3`},
+		{m{"model_type": "gemma2", "hidden_activation": "gelu"}, `hidden_activation is "gelu", want "gelu_pytorch_tanh"`},
+		{m{"model_type": "gemma2", "final_logit_softcapping": -1}, `final_logit_softcapping is -1, want a number above 0`},
+		{m{"model_type": "gemma3_text", "attn_logit_softcapping": 50}, `attn_logit_softcapping is 50, want null`},
+		{m{"model_type": "gemma3_text", "use_bidirectional_attention": true}, `use_bidirectional_attention is true, want false`},
+		{m{"model_type": "gemma3_text", "rope_parameters": m{"rope_theta": 5}}, `rope_parameters.rope_theta is 5, want full_attention and sliding_attention alone`},
+		{m{"model_type": "granite", "residual_multiplier": 0}, `residual_multiplier is 0, want a number above 0`},
+		{m{"model_type": "smollm3", "no_rope_layers": []int{1}}, `no_rope_layers has 1 entries, want num_hidden_layers (2)`},
+		{m{"model_type": "smollm3", "no_rope_layers": []int{1, 2}}, `no_rope_layers is [1,2], want an integer from 0 to 1`},
+		{m{"attention_multiplier": 0.5}, `attention_multiplier is 0.5, want null`},
+		{m{"lm_head_bias": true}, `lm_head_bias is true, want false`},
+		{m{"rope_scaling": m{"rope_type": "longrope", "long_factor": []int{1, 2}}}, `rope_scaling.short_factor is missing`},
+		{m{"rope_scaling": m{"rope_type": "longrope", "short_factor": []int{1, 1}, "long_factor": []int{1, 2, 3}}}, `long_factor has 3 numbers, want 2`},
+		{m{"rope_scaling": m{"rope_type": "longrope", "short_factor": []int{1, 0}, "long_factor": []int{1, 2}}}, `rope_scaling.short_factor is [1,0], want numbers above 0`},
 		{m{"rope_scaling": m{"factor": 2}}, `the rope type is ""`},
 		{m{"rope_scaling": "linear"}, `rope_scaling is "linear", want an object`},
 		{m{"rope_scaling": m{"type": "linear"}}, `rope_scaling.factor is missing`},
@@ -241,7 +378,7 @@ func TestConfigRefused(t *testing.T) {
 		{linear("rope_type", "default"), `rope_scaling.type is "linear", want the same as rope_type`},
 		{linear("beta_fast", 32), `rope_scaling.beta_fast is 32, want no such key`},
 		{linear("rope_theta", 6), `rope_theta is 5, and another one is 6`},
-		{linear("partial_rotary_factor", 0.5), `rope_scaling.partial_rotary_factor is 0.5, want 1`},
+		{linear("partial_rotary_factor", 0.5), `partial_rotary_factor is 0.5, want 1`},
 		{llama3("factor", drop{}), `rope_scaling.factor is missing`},
 		{llama3("low_freq_factor", drop{}), `rope_scaling.low_freq_factor is missing`},
 		{llama3("high_freq_factor", drop{}), `rope_scaling.high_freq_factor is missing`},

@@ -16,10 +16,26 @@
 // [Config.Linears] is the one list of projections and their shapes, which the
 // loader, adapters and plans of memory share.
 //
-// A new family is a reader and a row, as family_test.go shows. The reader sets
-// HeadDim, Layers (one [LayerConfig] for each of num_hidden_layers) and the facts;
-// what it takes in that others refuse stands in the row's understands. A setting
-// that changes the mathematics and that no reader understands is an error.
+// To add a family:
+//
+//  1. Read transformers' configuration_X.py for the settings and their defaults, and
+//     modeling_X.py for what each of them does.
+//  2. Add a row to families in families.go, under its model_type: transformers' class
+//     as architecture; in base the facts of all its models (see Config) and the defaults
+//     that are not LLaMA's, as config.json leaves out what is a default; and a reader.
+//  3. Take a reader that is there (readLlama for one without windows) or write one of a
+//     few lines from the pieces below it: readHeadDim, readBias or refuseBias, readRope
+//     with the family's θ, and layers or sameLayers, which read layer_types.
+//  4. Name in understands what it takes in and others refuse (offKeys in
+//     config_refuse.go). What it does not understand stays an error: a setting of its own
+//     that changes the mathematics and that no list has yet goes into offKeys.
+//  5. Only where transformers computes what no Config says: a new fact there, whose zero
+//     is LLaMA's, read in block.go or attention.go, forward and backward side by side, and
+//     counted in TrainingBytes if it keeps anything.
+//  6. Add a case with odd sizes to CASES of scripts/golden_families.py, run
+//     scripts/golden.sh and scripts/families.sh CASE, and copy the case to testdata/golden.
+//
+// family_test.go does steps 2 to 4 for a toy, whose layers all differ.
 //
 // # Ragged micro-batches
 //
@@ -35,7 +51,8 @@
 // [Pass] computes each node of it once. The nodes below attend to its keys and values, whose
 // gradients are the sums over them. A token from which several sequences train is not
 // shared, so that every row has one target at most; nor is a beginning that saves some
-// dozen tokens only. Both follow from the tokens alone.
+// dozen tokens only. Both follow from the tokens alone. A sequence longer than those whose
+// rotary angles are the same at all lengths (longrope, dynamic) shares nothing.
 //
 // Nodes are laid in one order: children before their parent, in the order of the sequences.
 // Gradients add up in it, wherever micro-batches end, and sequences that share nothing have
@@ -51,8 +68,8 @@
 //
 // Per block: its input, the input of its MLP half, q, k and v after rotation,
 // the attention output with the maxima and sums of its softmax, gate and up.
-// Norms, SiLU products and attention probabilities are computed again. No gradient
-// goes below the lowest adapted projection. lm_head runs only for tokens that are
+// Attention probabilities are computed again, and so are norms and SiLU products
+// where an adapter reads them. No gradient goes below the lowest adapted projection. lm_head runs only for tokens that are
 // trained, some hundred at a time: T×V logits never exist. A [Layout] can trade
 // time for memory: smaller micro-batches, and blocks computed again from their
 // inputs. No bit changes.

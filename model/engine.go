@@ -2,6 +2,7 @@ package model
 
 import (
 	"fmt"
+	"slices"
 
 	"example.com/finetune/simd"
 )
@@ -66,20 +67,30 @@ func (e *Engine) keeper(l, lowest int) *kept {
 
 // Logits returns the T×V logits of one short text.
 func (e *Engine) Logits(ids []int32) simd.View {
-	e.layText(ids, 0)
+	e.layText(ids)
 	y := e.forward(len(e.m.Blocks))
 	logits := simd.Dense(make([]float32, y.Rows*e.m.Config.VocabSize), y.Rows, e.m.Config.VocabSize)
 	e.normForward(y, y, e.m.Norm)
-	e.products.MulNT(logits, y, e.m.LMHead)
+	e.lmHead(logits, y)
 	return logits
 }
 
-// layText lays one text from a position on and asks for all of it.
-func (e *Engine) layText(ids []int32, first int) {
+// layText lays one text and asks for all of it.
+func (e *Engine) layText(ids []int32) {
 	e.prefix.n = 0
-	e.laid.reset()
-	e.layPiece(ids, piece{first: first, parent: -1})
+	e.layNothing()
+	e.layPiece(ids, piece{parent: -1, length: len(ids)})
 	e.laid.askAll()
+}
+
+// layNothing empties the micro-batch.
+func (e *Engine) layNothing() {
+	e.laid.reset()
+	for _, r := range e.rotaries {
+		if r != nil {
+			r.forget()
+		}
+	}
 }
 
 // layPiece adds a piece to the micro-batch.
@@ -90,16 +101,16 @@ func (e *Engine) layPiece(ids []int32, p piece) {
 		}
 	}
 	e.laid.lay(ids, p)
-	e.growRotaries(p.first + len(ids))
-}
-
-// growRotaries makes the tables of angles cover n positions.
-func (e *Engine) growRotaries(n int) {
 	for _, r := range e.rotaries {
 		if r != nil {
-			r.grow(n)
+			r.prepare(p.length)
 		}
 	}
+}
+
+// sameAngles reports whether sequences of two lengths are rotated alike.
+func (e *Engine) sameAngles(a, b int) bool {
+	return !slices.ContainsFunc(e.rotaries, func(r *rotary) bool { return r != nil && r.variant(a) != r.variant(b) })
 }
 
 // rows returns a T×width matrix in *buf, which is made for a full micro-batch: what a
@@ -122,6 +133,9 @@ func (e *Engine) embed(buf *[]float32) simd.View {
 	x := e.rows(buf, T, C)
 	for t, id := range e.laid.ids {
 		e.m.EmbedTokens.Row(x.Row(t), int(id))
+		if s := e.m.Config.EmbeddingScale; s != 0 {
+			simd.Scale(x.Row(t), float32(s))
+		}
 	}
 	return x
 }

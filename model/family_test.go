@@ -20,14 +20,16 @@ import (
 // from each other as those of SmolLM3 and Gemma do: windows in some, rotary bases of
 // their own, and one that does not rotate at all.
 func init() {
-	families["toy"] = family{architecture: "ToyForCausalLM", understands: []string{"no_rope_layers"}, read: readToy}
+	families["toy"] = family{
+		architecture: "ToyForCausalLM", understands: []string{"no_rope_layers"},
+		base: Config{HeadDim: 6, OBias: true, QKNorm: true}, read: readToy,
+	}
 }
 
 func readToy(c *Config, f *jsontree.Fields) {
-	c.HeadDim = headDim(f, 6)
-	c.OBias, c.QKNorm = true, true
+	c.readHeadDim(f)
 	near := Rope{Type: "linear", Theta: 100, Factor: 2}
-	c.Layers = []LayerConfig{{Window: 3, Rope: near}, {Rope: readRope(f)}, {Window: 2}, {Window: 3, Rope: near}}
+	c.Layers = []LayerConfig{{Window: 3, Rope: near}, {Rope: c.readRope(f, 10000)}, {Window: 2}, {Window: 3, Rope: near}}
 	if f.Raw("no_rope_layers") != "[2]" {
 		f.Wrong("no_rope_layers", "[2]")
 	}
@@ -255,9 +257,9 @@ func TestToyFamilyMatchesTheTextbook(t *testing.T) {
 
 	want := n.logits(long)
 	got := e.Logits(long)
-	d := NewDecoder(e, len(long))
+	text := new(Text)
 	for at := range long {
-		decoded := d.Append(long[at : at+1])
+		decoded := e.Extend([]Portion{{text, long[at : at+1], true}}).Row(0)
 		for i, w := range want[at] {
 			if !near(float64(got.Row(at)[i]), w, 2e-5) || !near(float64(decoded[i]), w, 2e-5) { // of values up to 5
 				t.Fatalf("position %d, logit %d: %g at once, %g token by token, want %g", at, i, got.Row(at)[i], decoded[i], w)

@@ -1,6 +1,7 @@
 package model_test
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 
@@ -38,17 +39,47 @@ func TestLogitsAndLossesMatchPyTorch(t *testing.T) {
 	})
 }
 
-func TestDecoderMatchesPyTorch(t *testing.T) {
+func TestDecodingMatchesPyTorch(t *testing.T) {
 	golden.Each(t, ".", func(t *testing.T, c *golden.Case) {
 		e := engine(t, c.Load(t), 2)
-		d := model.NewDecoder(e, len(c.Greedy.Prompt)+len(c.Greedy.Tokens))
+		text := new(model.Text)
 		var got []int32
 		var s model.Sampler
 		for next := c.Greedy.Prompt; len(got) < len(c.Greedy.Tokens); next = got[len(got)-1:] {
-			got = append(got, s.Next(d.Append(next)))
+			got = append(got, s.Next(e.Extend([]model.Portion{{Text: text, IDs: next, Ask: true}}).Row(0)))
 		}
 		if !slices.Equal(got, c.Greedy.Tokens) {
 			t.Errorf("greedy tokens %v, want %v", got, c.Greedy.Tokens)
 		}
+	})
+}
+
+// A text that grows past what its rope was made for, or shrinks again, is as if it had
+// been read at once.
+func TestDecodingWithARopeThatDependsOnTheLength(t *testing.T) {
+	golden.Each(t, ".", func(t *testing.T, c *golden.Case) {
+		if c.Name != "phi3" {
+			t.Skip("another rope")
+		}
+		e := engine(t, c.Load(t), 2)
+		ids := c.Sequences[0].IDs[:21]
+		text := new(model.Text)
+		extend := func(ids []int32) []float32 {
+			return e.Extend([]model.Portion{{Text: text, IDs: ids, Ask: true}}).Row(0)
+		}
+		same := func(n int, got []float32) {
+			t.Helper()
+			got = slices.Clone(got)
+			golden.Close(t, fmt.Sprintf("%d tokens", n), got, e.Logits(ids[:n]).Row(n-1), 1e-6)
+		}
+		for n := 1; n <= len(ids); n++ {
+			same(n, extend(ids[n-1:n]))
+		}
+		fork := text.Fork(4)
+		text.Truncate(4)
+		same(9, extend(ids[4:9]))
+		same(21, extend(ids[9:]))
+		text = fork
+		same(9, extend(ids[4:9]))
 	})
 }

@@ -29,14 +29,14 @@ func (m *Model) weightAt(address uintptr) string {
 	}
 	for _, l := range m.Linears() {
 		if safetensors.Within(l.W.Data, address) {
-			return path + ": tensor " + l.Name + ".weight"
+			return path + ": tensor " + l.Stored + ".weight"
 		}
 	}
 	if safetensors.Within(m.EmbedTokens.Data, address) {
-		return path + ": tensor " + embedName
+		return path + ": tensor " + m.Config.embedName()
 	}
 	if safetensors.Within(m.LMHead.Data, address) {
-		return path + ": tensor " + headName
+		return path + ": tensor " + m.Config.headName()
 	}
 	return path
 }

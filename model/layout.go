@@ -50,6 +50,13 @@ func (c *Config) FitLayout(budget int64, longest, shared, threads int) (Layout, 
 	return l, false
 }
 
+// QuantisedBytes returns what products in int8 allocate besides, for sequences of at most
+// longest tokens: the widest input of a product, or the gradients of the logits.
+func (c *Config) QuantisedBytes(longest int) int64 {
+	widest := max(c.HiddenSize, c.qkvWidth(), 2*c.IntermediateSize)
+	return max(simd.QuantisedBytes(max(MostTokens, longest), widest), simd.QuantisedBytes(c.DefaultLayout().Logits, c.VocabSize))
+}
+
 // TrainingBytes returns what an Engine with layout l allocates for forward and
 // backward passes over sequences of at most longest tokens, every block being
 // adapted, of which the first shared ones at most may be those of others as well.
@@ -60,6 +67,13 @@ func (c *Config) TrainingBytes(l Layout, longest, shared, threads int) int64 {
 	inner := qkv + q + 2*c.NumAttentionHeads + C + gu // of one token: see kept
 	if c.QKNorm {
 		inner += qk
+	}
+	if c.NormPlaces != NormsBefore {
+		inner += 2 * C
+	}
+	tiles := 2
+	if c.AttentionCap != 0 {
+		tiles = 3
 	}
 	kept := c.NumHiddenLayers - l.Recompute // one of them in turn for those computed again
 	token := (c.NumHiddenLayers+1)*C + kept*inner +
@@ -73,6 +87,6 @@ func (c *Config) TrainingBytes(l Layout, longest, shared, threads int) int64 {
 		int64(keys)*int64(4*kv+2*keyParts(c.NumKeyValueHeads)*kv) + 2*int64(kv*(paddedTokens(keys)-keys)) + // see attention
 		int64(shared)*int64(c.NumHiddenLayers*4*kv) + // see prefix
 		int64(l.Logits)*int64(3*C+simd.Pitch(c.VocabSize)) +
-		int64(threads)*int64(2*queryBlock*(keyBlock+headPad)+queryBlock*(c.HeadDim+2)) // see attentionScratch
+		int64(threads)*int64(tiles*queryBlock*(keyBlock+headPad)+queryBlock*(c.HeadDim+2)) // see attentionScratch
 	return 4 * floats
 }

@@ -34,6 +34,11 @@ func TestTrainingBytes(t *testing.T) {
 	if got, want := qwen.TrainingBytes(l, 512, 0, 2)-smol.TrainingBytes(l, 512, 0, 2), int64(4*512*30*(768+16)); got != want {
 		t.Errorf("q and k norms keep %d bytes, want %d", got, want)
 	}
+	around := *smol
+	around.NormPlaces, around.AttentionCap = NormsAround, 50
+	if got, want := around.TrainingBytes(l, 512, 0, 2)-smol.TrainingBytes(l, 512, 0, 2), int64(4*(512*30*2*576+2*96*272)); got != want {
+		t.Errorf("norms behind the halves and a cap take %d bytes, want %d", got, want)
+	}
 }
 
 func TestFitLayout(t *testing.T) {

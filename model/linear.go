@@ -95,7 +95,8 @@ func setBias(row []float32, ls []*Linear) {
 }
 
 // projectBackward sets dx = dy·[W₀;W₁;…] and lets the adapters add to it and to
-// their gradients. Without dx.Data only the adapters' gradients are wanted.
+// their gradients, for which alone x is read. Without dx.Data only the adapters'
+// gradients are wanted.
 func (e *Engine) projectBackward(part Part, dx, dy, x simd.View, ls ...*Linear) {
 	if dx.Data != nil {
 		e.productBackward(part, dx, dy, false, ls)

@@ -44,11 +44,11 @@ func (l *loader) mistake(format string, args ...any) {
 
 func (l *loader) fill(m *Model) {
 	c := m.Config
-	m.EmbedTokens = l.matrix(embedName, c.VocabSize, c.HiddenSize)
+	m.EmbedTokens = l.matrix(c.embedName(), c.VocabSize, c.HiddenSize)
 	m.Blocks = make([]Block, c.NumHiddenLayers)
 	for i := range m.Blocks {
 		for _, n := range c.norms() {
-			*n.of(&m.Blocks[i]) = l.vector(layerPrefix(i)+n.name+".weight", n.width)
+			*n.of(&m.Blocks[i]) = l.norm(c, c.stored()+layerPrefix(i)+n.name+".weight", n.width)
 		}
 	}
 	for _, p := range c.Linears() {
@@ -56,15 +56,20 @@ func (l *loader) fill(m *Model) {
 		m.linears = append(m.linears, linear)
 		m.Blocks[p.Layer].add(linear)
 	}
-	m.Norm = l.vector(normName, c.HiddenSize)
+	m.Norm = l.norm(c, c.normName(), c.HiddenSize)
+	if c.LogitsDivisor != 0 { // lm_head is linear: what it is given may be divided as well
+		for i := range m.Norm {
+			m.Norm[i] /= float32(c.LogitsDivisor)
+		}
+	}
 	m.LMHead = m.EmbedTokens
-	if _, present := l.set.Info(headName); present || !c.TieWordEmbeddings {
-		m.LMHead = l.matrix(headName, c.VocabSize, c.HiddenSize)
+	if _, present := l.set.Info(c.headName()); present || !c.TieWordEmbeddings {
+		m.LMHead = l.matrix(c.headName(), c.VocabSize, c.HiddenSize)
 		if c.TieWordEmbeddings {
 			l.tie(m)
 		}
 	}
-	l.unexpected()
+	l.unexpected(c)
 }
 
 // tie checks a head that is stored although it is the embedding.
@@ -80,9 +85,9 @@ func (l *loader) tie(m *Model) {
 }
 
 func (l *loader) linear(p Projection) *Linear {
-	linear := &Linear{Projection: p, W: l.matrix(p.Name+".weight", p.Out, p.In)}
+	linear := &Linear{Projection: p, W: l.matrix(p.Stored+".weight", p.Out, p.In)}
 	if p.Biased {
-		linear.Bias = l.vector(p.Name+".bias", p.Out)
+		linear.Bias = l.vector(p.Stored+".bias", p.Out)
 	}
 	return linear
 }
@@ -102,6 +107,17 @@ func (l *loader) vector(name string, n int) []float32 {
 	v := make([]float32, n)
 	simd.Convert(v, data, dtype)
 	return v
+}
+
+// norm returns what a norm multiplies by.
+func (l *loader) norm(c *Config, name string, width int) []float32 {
+	w := l.vector(name, width)
+	if c.NormsPlusOne {
+		for i := range w {
+			w[i]++
+		}
+	}
+	return w
 }
 
 // tensor returns a tensor of the given shape; nil data where it is not there like
@@ -128,10 +144,10 @@ func (l *loader) tensor(name string, shape ...int) ([]byte, simd.DType) {
 }
 
 // unexpected notes tensors that the configuration has no place for. Old files hold
-// the rotary frequencies, which follow from it.
-func (l *loader) unexpected() {
+// the rotary frequencies, which follow from it. Other parts of a larger model are left alone.
+func (l *loader) unexpected(c *Config) {
 	for _, n := range l.set.Names() {
-		if !l.wanted[n] && !strings.HasSuffix(n, ".rotary_emb.inv_freq") {
+		if strings.HasPrefix(n, c.Part) && !l.wanted[n] && !strings.HasSuffix(n, ".rotary_emb.inv_freq") {
 			t, _ := l.set.Info(n)
 			l.mistake("tensor %s (%s %v) is unexpected", n, t.DType, t.Shape)
 		}

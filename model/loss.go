@@ -42,14 +42,18 @@ func (e *Engine) chunk(part []target, x simd.View, weights []float32, dx simd.Vi
 	e.normForward(norm, x, e.m.Norm)
 	e.Profile.At(Head)
 	e.Profile.count(Head, n*C*V)
-	e.products.MulNT(logits, norm, e.m.LMHead)
+	e.lmHead(logits, norm)
 	logps := make([]float64, n)
 	e.pool.Run(n, func(_, i int) {
 		w := float32(0)
 		if weights != nil {
 			w = weights[part[i].seq]
 		}
-		logps[i] = crossEntropy(logits.Row(i), part[i].id, w)
+		if c := e.m.Config.LogitsCap; c == 0 {
+			logps[i] = crossEntropy(logits.Row(i), part[i].id, w)
+		} else {
+			logps[i] = cappedCrossEntropy(logits.Row(i), part[i].id, w, float32(c))
+		}
 	})
 	if weights == nil {
 		return logps
@@ -76,4 +80,35 @@ func crossEntropy(logits []float32, id int, weight float32) float64 {
 		logits[id] -= weight
 	}
 	return float64(z) - float64(top) - math.Log(float64(sum))
+}
+
+// cappedCrossEntropy is crossEntropy of logits that lmHead has capped; their gradient
+// becomes that before the cap, whose slope is only known from the capped ones.
+func cappedCrossEntropy(logits []float32, id int, weight, limit float32) float64 {
+	var part [512]float32
+	top, z := simd.Max(logits), logits[id]
+	sum := float32(0)
+	for row := range slices.Chunk(logits, len(part)) {
+		sum += simd.ExpSum(part[:len(row)], row, top)
+	}
+	for row := range slices.Chunk(logits, len(part)) {
+		p := part[:len(row)]
+		simd.ExpSum(p, row, top)
+		simd.Scale(p, weight/sum)
+		if id >= 0 && id < len(row) {
+			p[id] -= weight
+		}
+		id -= len(row)
+		simd.SoftCapBackward(p, row, limit)
+		copy(row, p)
+	}
+	return float64(z) - float64(top) - math.Log(float64(sum))
+}
+
+// lmHead sets logits (rows×V) from normed rows of the last block's output.
+func (e *Engine) lmHead(logits, norm simd.View) {
+	e.products.MulNT(logits, norm, e.m.LMHead)
+	if c := e.m.Config.LogitsCap; c != 0 {
+		e.pool.Run(logits.Rows, func(_, i int) { simd.SoftCap(logits.Row(i), float32(c)) })
+	}
 }

@@ -1,17 +1,23 @@
 package model
 
+import "iter"
+
 // A microBatch is tokens laid end to end: what one pass through the blocks computes.
 type microBatch struct {
 	ids       []int32
-	positions []int // of each token in its text
+	positions []position // of each token
 	texts
 	targets []target
 	asked   []int // the rows whose output is asked for, ascending
 	ahead   bool  // the last piece is tokens of the prefix
 
-	askedPositions []int
+	askedPositions []position
 	askedTexts     texts // the same pieces, and the queries that are asked for
 }
+
+// A position is what the rotation of a token depends on: its index t in its text, and with some
+// ropes the text's length.
+type position struct{ t, length int }
 
 // texts are pieces and the queries in them.
 type texts struct {
@@ -24,6 +30,7 @@ type texts struct {
 // before that one, or the engine's prefix.
 type piece struct {
 	lo, hi, first int
+	length        int  // of the text, or of one of those that share the piece
 	parent        int  // -1: what lies before it is the prefix's
 	shared        bool // other pieces have it before them
 	carried       bool // it was part of the prefix, which has gradients of its keys and values
@@ -38,6 +45,18 @@ type queries struct{ piece, lo, hi, first int }
 
 func (q queries) end() int { return q.first + q.hi - q.lo }
 
+// blocks returns the queries in blocks of queryBlock.
+func (q queries) blocks() iter.Seq[queries] {
+	return func(yield func(queries) bool) {
+		for some := q; some.lo < q.hi; some.lo, some.first = some.lo+queryBlock, some.first+queryBlock {
+			some.hi = min(q.hi, some.lo+queryBlock)
+			if !yield(some) {
+				return
+			}
+		}
+	}
+}
+
 // reset empties m.
 func (m *microBatch) reset() {
 	m.ids, m.positions, m.targets = m.ids[:0], m.positions[:0], m.targets[:0]
@@ -51,7 +70,7 @@ func (m *microBatch) lay(ids []int32, p piece) {
 	m.pieces = append(m.pieces, p)
 	for i, id := range ids {
 		m.ids = append(m.ids, id)
-		m.positions = append(m.positions, p.first+i)
+		m.positions = append(m.positions, position{p.first + i, p.length})
 	}
 }
 
@@ -70,12 +89,6 @@ func (m *microBatch) askAll() {
 	for row := range m.ids {
 		m.ask(row)
 	}
-}
-
-// askFor asks for the output of a row alone.
-func (m *microBatch) askFor(row int) {
-	m.begin()
-	m.ask(row)
 }
 
 // askTargets asks for the output of the rows that predict a target.
@@ -105,7 +118,7 @@ func (m *microBatch) ask(row int) {
 	if last := len(list) - 1; last >= 0 && list[last].piece == at && m.asked[n-1] == row-1 {
 		list[last].hi++
 	} else {
-		list = append(list, queries{at, n, n + 1, m.positions[row]})
+		list = append(list, queries{at, n, n + 1, m.positions[row].t})
 	}
 	m.askedTexts.queries = list
 	m.asked = append(m.asked, row)

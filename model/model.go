@@ -21,12 +21,13 @@ type Model struct {
 
 // A Block is one decoder layer.
 type Block struct {
-	InputNorm, MLPNorm []float32 // C; transformers' post_attention_layernorm is MLPNorm
-	QNorm, KNorm       []float32 // D, or nil
-	QKV                []*Linear // (H+2KV)·D×C together: q, k and v
-	O                  *Linear   // C×H·D
-	GateUp             []*Linear // 2F×C together
-	Down               *Linear   // C×F
+	InputNorm, MLPNorm    []float32 // C, before each half, or nil
+	PostNorm, MLPPostNorm []float32 // C, behind each half, or nil
+	QNorm, KNorm          []float32 // D, or all heads' H·D and KV·D, or nil
+	QKV                   []*Linear // (H+2KV)·D×C together: q, k and v
+	O                     *Linear   // C×H·D
+	GateUp                []*Linear // 2F×C together
+	Down                  *Linear   // C×F
 }
 
 // add puts a linear in its place.

@@ -27,7 +27,7 @@ type Pass struct {
 func (e *Engine) Forward(seqs []Sequence) *Pass {
 	e.prefix.n = 0
 	e.attention.most = packedBatches * e.Layout.MicroBatch
-	return &Pass{Losses: make([]Loss, len(seqs)), engine: e, seqs: seqs, lowest: len(e.m.Blocks), tree: prefixTree(seqs)}
+	return &Pass{Losses: make([]Loss, len(seqs)), engine: e, seqs: seqs, lowest: len(e.m.Blocks), tree: e.m.Config.prefixTree(seqs)}
 }
 
 // Backward returns a pass that also adds Σ weightᵢ·∂(Loss.Sum)ᵢ to the adapters' gradients.
@@ -179,7 +179,7 @@ func (p *Pass) ahead() []int32 {
 	}
 	e.Profile.again(p.weights != nil)
 	for ; len(ids) > 0; ids = ids[min(len(ids), e.Layout.MicroBatch):] {
-		e.laid.reset()
+		e.layNothing()
 		e.layAhead(ids[:min(len(ids), e.Layout.MicroBatch)], from)
 		e.laid.askTargets()
 		e.forward(len(e.m.Blocks))
@@ -193,13 +193,14 @@ func (p *Pass) ahead() []int32 {
 // computed with it.
 func (p *Pass) lay(ahead []int32) {
 	e, m := p.engine, &p.engine.laid
-	m.reset()
+	e.layNothing()
 	for i, n := range p.tree[p.from:p.at] {
 		row, parent := len(m.ids), -1
 		if n.parent < p.at {
 			parent = max(n.parent-p.from, -1)
 		}
-		e.layPiece(p.seqs[n.seq].IDs[n.from:n.to], piece{first: n.from, parent: parent, shared: n.shared, carried: p.holds(p.from + i)})
+		ids := p.seqs[n.seq].IDs
+		e.layPiece(ids[n.from:n.to], piece{first: n.from, length: len(ids), parent: parent, shared: n.shared, carried: p.holds(p.from + i)})
 		for _, t := range n.targets {
 			t.row += row
 			m.targets = append(m.targets, t)
@@ -213,7 +214,7 @@ func (p *Pass) lay(ahead []int32) {
 
 // layAhead lays tokens of the prefix, from a position on.
 func (e *Engine) layAhead(ids []int32, first int) {
-	e.layPiece(ids, piece{first: first, parent: -1})
+	e.layPiece(ids, piece{first: first, length: first + len(ids), parent: -1})
 	e.laid.ahead = true
 }
 
@@ -231,6 +232,9 @@ func (p *Pass) backward(y simd.View) {
 		if l < e.Layout.Recompute { // that of the block above them still lies in spare
 			e.Profile.again(true)
 			e.blockInner(l, k, x, e.attend)
+			if e.m.Blocks[l].MLPPostNorm != nil { // whose backward pass needs what it was given
+				e.mlpOut(l, k, e.rows(&e.scratch.sum, x.Rows, x.Cols))
+			}
 			e.Profile.again(false)
 		}
 		e.blockBackward(l, k, x, dx, l == p.lowest)

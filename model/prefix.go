@@ -19,15 +19,15 @@ func newPrefix(c *Config) prefix {
 // grow makes the prefix n tokens long. The gradients of new ones are zero.
 func (p *prefix) grow(n int) {
 	for l := range p.kv {
-		p.kv[l] = longer(p.kv[l], p.n*p.width, n*p.width)
-		p.dkv[l] = longer(p.dkv[l], p.n*p.width, n*p.width)
+		p.kv[l] = extended(p.kv[l], p.n*p.width, n*p.width)
+		p.dkv[l] = extended(p.dkv[l], p.n*p.width, n*p.width)
 		clear(p.dkv[l][p.n*p.width:])
 	}
 	p.n = n
 }
 
-// longer returns n values of which the first kept are those of x.
-func longer(x []float32, kept, n int) []float32 {
+// extended returns n values of which the first kept are those of x.
+func extended(x []float32, kept, n int) []float32 {
 	if cap(x) >= n {
 		return x[:n]
 	}

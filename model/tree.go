@@ -28,14 +28,23 @@ type target struct {
 
 // prefixTree returns the nodes of seqs: children before their parent, and those beside each
 // other in the order of their first sequences. No token from which more than one sequence
-// trains is shared.
-func prefixTree(seqs []Sequence) []node {
-	all := make([]int, len(seqs))
-	for i := range all {
-		all[i] = i
-	}
+// trains is shared, nor any of a sequence whose rotations depend on its length.
+func (c *Config) prefixTree(seqs []Sequence) []node {
 	t := planter{seqs: seqs}
-	for _, b := range t.grow(all, 0, 0) {
+	var usual []int
+	var list []branch
+	for i, s := range seqs {
+		if len(s.IDs) <= c.usualLength() {
+			usual = append(usual, i)
+		} else {
+			list = append(list, t.grow([]int{i}, 0, 0)...)
+		}
+	}
+	if len(usual) > 0 {
+		list = append(list, t.grow(usual, 0, 0)...)
+	}
+	inOrder(list)
+	for _, b := range list {
 		t.plant(b)
 	}
 	return t.nodes
@@ -43,8 +52,8 @@ func prefixTree(seqs []Sequence) []node {
 
 // SharedTokens returns how many tokens of seqs are left where those that they share are
 // counted once, and how many the longest shared beginning has.
-func SharedTokens(seqs []Sequence) (computed, longest int) {
-	for _, n := range prefixTree(seqs) {
+func (c *Config) SharedTokens(seqs []Sequence) (computed, longest int) {
+	for _, n := range c.prefixTree(seqs) {
 		computed += n.len()
 		if n.shared {
 			longest = max(longest, n.to)
@@ -86,11 +95,16 @@ func (t *planter) grow(rows []int, from, at int) []branch {
 	for _, g := range t.split(rows, at) {
 		b.children = append(b.children, t.grow(g, from, at)...)
 	}
-	slices.SortFunc(b.children, func(x, y branch) int { return x.rows[0] - y.rows[0] })
+	inOrder(b.children)
 	if share {
 		return []branch{b}
 	}
 	return b.children
+}
+
+// inOrder sorts branches by their first sequences.
+func inOrder(list []branch) {
+	slices.SortFunc(list, func(x, y branch) int { return x.rows[0] - y.rows[0] })
 }
 
 // together reports whether rows have the same token at a position, and one of them at most

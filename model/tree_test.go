@@ -39,7 +39,7 @@ func TestPrefixTree(t *testing.T) {
 			seqs = append(seqs, s)
 		}
 		got, tokens := "", 0
-		for _, n := range prefixTree(seqs) {
+		for _, n := range smol.prefixTree(seqs) {
 			got += fmt.Sprintf("%d[%d,%d)", n.seq, n.from, n.to)
 			if n.shared {
 				got += "+"
@@ -50,8 +50,21 @@ func TestPrefixTree(t *testing.T) {
 		if got != c.want {
 			t.Errorf("%s: got %s, want %s", c.name, got, c.want)
 		}
-		if computed, _ := SharedTokens(seqs); computed != tokens {
+		if computed, _ := smol.SharedTokens(seqs); computed != tokens {
 			t.Errorf("%s: %d tokens computed, want %d", c.name, computed, tokens)
 		}
+	}
+}
+
+// Rows whose rotations depend on their lengths share nothing, those beside them do.
+func TestPrefixTreeOfLengths(t *testing.T) {
+	c := *smol
+	c.Layers = []LayerConfig{{}, {Rope: Rope{Type: "longrope", OriginalMaxPositionEmbeddings: 50}}}
+	var seqs []Sequence
+	for _, n := range []int{45, 51, 50, 60} {
+		seqs = append(seqs, Sequence{IDs: make([]int32, n), Mask: append(make([]bool, n-1), true)})
+	}
+	if computed, longest := c.SharedTokens(seqs); computed != 50+51+60 || longest != 45 {
+		t.Errorf("%d tokens computed, %d shared, want 161 and 45", computed, longest)
 	}
 }

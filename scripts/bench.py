@@ -12,9 +12,10 @@ LENGTH, DENSE, GSM8K = 512, 4, 8  # tokens of a dense row; rows of a step
 class Job:
     def __init__(self, name):
         self.name, (self.kind, *options) = name, name.split("-")
-        if self.kind not in ("dense", "gsm8k", "prompt", "start") or set(options) - {"all", "bf16", "avx2", "1", "memory"}:
+        if self.kind not in ("dense", "gsm8k", "prompt", "start") or set(options) - {"all", "bf16", "int8", "avx2", "1", "memory"}:
             sys.exit(f"bench.sh: unknown job {name}")
-        self.all, self.memory, self.bf16 = "all" in options, "memory" in options, "bf16" in options
+        self.all, self.memory = "all" in options, "memory" in options
+        self.bf16, self.int8 = "bf16" in options, "int8" in options
         self.budget = None  # of --memory, MiB
         self.threads = 1 if "1" in options else os.cpu_count()
         self.environment = os.environ | (AVX2 if "avx2" in options else {})
@@ -32,6 +33,7 @@ class Job:
                  "--batch-size", 1 if start else DENSE if self.kind == "dense" else GSM8K, "--max-steps", 1 if start else steps + 1]
         flags += ["--data", chat(self.kind), "--map", "prompt=question,completion=answer"] if self.kind in ("gsm8k", "prompt") else ["--data", dense(), "--max-length", LENGTH]
         flags += ["--compute", "bf16"] if self.bf16 else []
+        flags += ["--compute", "int8"] if self.int8 else []
         flags += ["--memory", f"{self.budget:.0f}MiB"] if self.memory else []
         began, first = time.time(), []
         child = subprocess.Popen([str(x) for x in [work / "finetune", "train", "--model", model, *flags]], stdout=subprocess.DEVNULL, env=self.environment)

@@ -9,6 +9,7 @@
 # (LoRA-One's start from 8 rows of 512 tokens, against that of the method's authors), followed by any of
 #   -all     every projection, rank 16, in place of q and v, rank 8
 #   -bf16    products in bfloat16
+#   -int8    ours in 8-bit integers, the peer in float32
 #   -avx2    both without AVX-512
 #   -1       one thread
 #   -memory  finetune with half the memory it takes otherwise (--memory)

@@ -2,7 +2,7 @@
 # The golden tests on fresh models: draws the cases that no testdata holds (and, with more
 # seeds, all of them), computes their numbers with PyTorch, and runs the tests on them.
 #
-#   scripts/golden.sh                qwen3, llama-linear and odd, seed 7
+#   scripts/golden.sh                qwen3, llama-linear, odd, and the families' cases that no testdata holds, seed 7
 #   scripts/golden.sh 12 15          every case at seeds 12 and 15
 #
 # GOLDEN_DIR keeps what was computed; a case that is there already is not computed again.
@@ -19,11 +19,16 @@ need_peer
 dir=${GOLDEN_DIR:-$(mktemp -d)}
 [ -n "${GOLDEN_DIR:-}" ] || trap 'rm -rf "$dir"' EXIT
 
+families=$("$python" -W ignore scripts/golden_families.py "$shared/tools/golden.py" list)
+
 golden() { # CASE SEED
-	local out=$dir/$2/$1
+	local out=$dir/$2/$1 by=("$shared/tools/golden.py")
 	[ -f "$out/expected.json" ] && return
-	"$python" -W ignore "$shared/tools/golden.py" "$1" "$out.part" --seed "$2" >"$out.log" 2>&1 ||
-		{ cat "$out.log" >&2; die "golden.py $1 --seed $2"; }
+	if grep -qx -- "$1" <<<"$families"; then
+		by=(scripts/golden_families.py "$shared/tools/golden.py")
+	fi
+	"$python" -W ignore "${by[@]}" "$1" "$out.part" --seed "$2" >"$out.log" 2>&1 ||
+		{ cat "$out.log" >&2; die "$1 --seed $2"; }
 	"$python" -W ignore scripts/golden_preconditioned.py "$shared/tools/golden.py" "$out.part" >"$out.log" 2>&1 ||
 		{ cat "$out.log" >&2; die "golden_preconditioned.py $1 --seed $2"; }
 	mv "$out.part" "$out"
@@ -33,7 +38,10 @@ folders=
 for seed in "${@:-7}"; do
 	mkdir -p "$dir/$seed"
 	cases="qwen3 llama-linear odd"
-	[ $# -eq 0 ] || cases=$("$python" "$shared/tools/golden.py" list -)
+	for case in $families; do
+		[ -d "model/testdata/golden/$case" ] || cases="$cases $case"
+	done
+	[ $# -eq 0 ] || cases="$("$python" "$shared/tools/golden.py" list -) $families"
 	for case in $cases; do
 		golden "$case" "$seed"
 		echo "computed: $case, seed $seed"

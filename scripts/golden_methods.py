@@ -11,6 +11,7 @@ For two shapes, tall and wide, OUT holds W and G (random, float32 values) and
   gora.A, gora.B            GoRA's grad_compress_init for this A, with the sign that descends; alpha 8, scale alpha/sqrt(r)
 and for all shapes together
   gora.ranks                GoRA's get_allocated_rank (union_mean, moderate), bounds r/2 and 4r, of [tall, wide, wide with G/8]
+  adarankgrad.*             eight steps of AdaRankGrad on a wide dense W, a new subspace every third, in float64
   loraplus.*                three steps of PEFT's LoRA+ optimizer with torch's AdamW, in float64
 """
 import math, sys
@@ -88,6 +89,33 @@ def loraplus(w, generator):
     return out
 
 
+def adarankgrad(matrix, every=3, eta=0.1, lr=1e-2, wd=0.1, b1=0.9, b2=0.999, eps=1e-8):
+    """Adam in the fewest left singular directions that hold 1-eta of the gradient's energy, R at most."""
+    out, q, ranks = {}, None, []
+    w = matrix(1.0, 0.8).double()
+    out["adarankgrad.before"] = w.clone()
+    for t in range(8):
+        g = matrix(0.02, (0.8, 0.45, 0.3)[t // every % 3]).double()
+        out[f"adarankgrad.{t}.dW"] = g.clone()
+        if t % every == 0:
+            u, s, _ = torch.linalg.svd(g)
+            energy = torch.cumsum(s ** 2, 0) / (s ** 2).sum()
+            rank = min(int((energy < 1 - eta).sum()) + 1, R)
+            new = u[:, :rank].T
+            if q is None:
+                m = v = torch.zeros(rank, g.shape[1], dtype=torch.float64)
+            else:
+                r = new @ q.T
+                m, v = r @ m, r ** 2 @ v
+            q = new
+            ranks.append(rank)
+        p = q @ g
+        m, v = b1 * m + (1 - b1) * p, b2 * v + (1 - b2) * p ** 2
+        w = w * (1 - lr * wd) - lr * q.T @ ((m / (1 - b1 ** (t + 1))) / ((v / (1 - b2 ** (t + 1))).sqrt() + eps))
+    out["adarankgrad.after"], out["adarankgrad.ranks"] = w, torch.tensor(ranks)
+    return out
+
+
 def main():
     generator = torch.Generator().manual_seed(11)
     torch.manual_seed(11)
@@ -112,6 +140,12 @@ def main():
     pairs.append((pairs[1][0], pairs[1][1] / 8))
     out["gora.ranks"] = torch.tensor(ranks(pairs))
     out.update(loraplus(pairs[0][0], generator))
+
+    def falling(norm, ratio):
+        u, _ = torch.linalg.qr(torch.randn(24, 24, generator=generator, dtype=torch.float64))
+        v, _ = torch.linalg.qr(torch.randn(40, 40, generator=generator, dtype=torch.float64))
+        return (norm * u * ratio ** torch.arange(24) @ v[:24]).float()
+    out.update(adarankgrad(falling))
     save_file({k: x.detach().float().contiguous().clone() for k, x in out.items()}, sys.argv[1])
 
 

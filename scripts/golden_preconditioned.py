@@ -8,10 +8,12 @@ have them: from the LoRA-One start, two sequences a step, warm-up of three, clip
 
 The optimizer is written from the equations of the package train/optim, with torch.linalg alone.
 """
-import importlib.util, json, math, sys
+import json, math, sys
 from pathlib import Path
 
 import torch
+
+import golden_families
 
 BETA1, BETA2, KAPPA, EPS_P, EPS_C = 0.8, 0.99, 10.0, 1e-6, 1e-10
 RATE, WARMUP, CLIP, WD = 0.02, 3, 1.0, 0.01
@@ -75,9 +77,8 @@ def run(golden, folder, js):
 
 
 def main():
-    spec = importlib.util.spec_from_file_location("golden", sys.argv[1])
-    golden = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(golden)
+    golden = golden_families.module(sys.argv[1])
+    golden_families.patch(golden)
     torch.set_num_threads(2)
     for argument in sys.argv[2:]:
         folder, _, model = argument.partition("=")

@@ -50,6 +50,15 @@ if [ "$native" = avx512 ]; then
 	path "AVX-512 off" avx2 env GODEBUG=cpu.avx512f=off ./native
 fi
 path "plain Go" go ./purego
+if [ "$native" = avx512 ] && ./native train --model finetune-demo/model --data finetune-demo/data --output-dir out --max-steps 1 --compute int8 --quiet >/dev/null 2>&1; then
+	flags='--max-steps 4 --compute int8'
+	want=$(adapter ./native)
+	echo "and in int8:"
+	path "one thread" avx512 env GOMAXPROCS=1 ./native
+	if grep -qw avx_vnni /proc/cpuinfo 2>/dev/null; then
+		path "AVX-512 off" avx2 env GODEBUG=cpu.avx512f=off ./native
+	fi
+fi
 # The singular vectors come from gonum, whose bits are the architecture's own: between architectures, a start without them.
 if [ "$(go env GOOS)" = linux ] && command -v qemu-aarch64-static >/dev/null; then
 	flags='--init lora --max-steps 2 --batch-size 4'

@@ -98,11 +98,14 @@ func pitched(rows, cols int) View {
 // CPU has kernels for.
 func BenchmarkWeights(b *testing.B) {
 	rng := rand.New(rand.NewPCG(1, 1))
-	for _, c := range []Compute{ComputeF32, ComputeBF16} {
+	for _, c := range []Compute{ComputeF32, ComputeBF16, ComputeInt8} {
 		if c.Supported() != nil {
 			continue
 		}
 		top := peak(c == ComputeBF16)
+		if c == ComputeInt8 {
+			top *= 4
+		}
 		for _, threads := range []int{1, 2} {
 			p := NewPool(threads)
 			defer p.Close()
@@ -168,7 +171,7 @@ func BenchmarkDType(b *testing.B) {
 	defer p.Close()
 	const tokens, n = 64, 576
 	x, y := Dense(make([]float32, tokens*n), tokens, n), Dense(make([]float32, tokens*n), tokens, n)
-	for _, c := range []Compute{ComputeF32, ComputeBF16} {
+	for _, c := range []Compute{ComputeF32, ComputeBF16, ComputeInt8} {
 		if c.Supported() != nil {
 			continue
 		}
@@ -242,6 +245,9 @@ func BenchmarkVectors(b *testing.B) {
 		{"Softmax", func(x [][]float32) { softmax(x[0]) }},
 		{"SiLUMul", func(x [][]float32) { SiLUMul(x[0], x[1], x[2]) }},
 		{"SiLUMulBackward", func(x [][]float32) { SiLUMulBackward(x[0], x[1], x[2], x[3], x[5]) }},
+		{"GELUMul", func(x [][]float32) { GELUMul(x[0], x[1], x[2]) }},
+		{"GELUMulBackward", func(x [][]float32) { GELUMulBackward(x[0], x[1], x[2], x[3], x[5]) }},
+		{"SoftCap", func(x [][]float32) { SoftCap(x[0], 1e6) }},
 		{"RMSNorm", func(x [][]float32) { RMSNorm(x[0], x[1], x[2], 1e-5) }},
 		{"RMSNormBackward", func(x [][]float32) { RMSNormBackward(x[0], x[4], x[2], x[3], 0.7) }},
 		{"Rotate", func(x [][]float32) {

@@ -14,24 +14,34 @@ const (
 	ComputeF32 Compute = iota
 	// ComputeBF16 rounds both factors to bf16 and adds up in float32; see doc.go.
 	ComputeBF16
+	// ComputeInt8 rounds both factors to integers of 8 bits, with a scale for 64 along the
+	// summed dimension; see doc.go.
+	ComputeInt8
 )
 
-func (c Compute) String() string { return [...]string{"f32", "bf16"}[c] }
+func (c Compute) String() string { return [...]string{"f32", "bf16", "int8"}[c] }
 
-// ParseCompute reads f32 or bf16. What this CPU has no kernels for is an error.
+// ParseCompute reads f32, bf16 or int8. What this CPU has no kernels for is an error.
 func ParseCompute(s string) (Compute, error) {
-	for _, c := range []Compute{ComputeF32, ComputeBF16} {
+	for _, c := range []Compute{ComputeF32, ComputeBF16, ComputeInt8} {
 		if s == c.String() {
 			return c, c.Supported()
 		}
 	}
-	return ComputeF32, fmt.Errorf("%q, want f32 or bf16", s)
+	return ComputeF32, fmt.Errorf("%q, want f32, bf16 or int8", s)
 }
 
 // Supported returns nil where this CPU has kernels for c, or what is missing.
 func (c Compute) Supported() error {
-	if c == ComputeBF16 && active.pairs == nil {
-		return errors.New("avx512_bf16 is missing (the kernels of this CPU: " + Kernels() + ")")
+	missing := ""
+	switch {
+	case c == ComputeBF16 && active.pairs == nil:
+		missing = "avx512_bf16 is missing"
+	case c == ComputeInt8 && active.quads == nil:
+		missing = "avx512_vnni or avx_vnni is missing"
+	}
+	if missing != "" {
+		return errors.New(missing + " (the kernels of this CPU: " + Kernels() + ")")
 	}
 	return nil
 }

@@ -334,8 +334,15 @@ func TestComputeSupported(t *testing.T) {
 		if err != nil && !strings.Contains(err.Error(), "avx512_bf16 is missing") {
 			t.Errorf("bf16: %v", err)
 		}
+		err = ComputeInt8.Supported()
+		if (active.quads != nil) != (err == nil) {
+			t.Fatalf("int8: %v, with kernels: %v", err, active.quads != nil)
+		}
+		if err != nil && !strings.Contains(err.Error(), "avx512_vnni or avx_vnni is missing") {
+			t.Errorf("int8: %v", err)
+		}
 	})
-	if f, b := ComputeF32.String(), ComputeBF16.String(); f != "f32" || b != "bf16" {
-		t.Errorf("called %s and %s", f, b)
+	if f, b, i := ComputeF32.String(), ComputeBF16.String(), ComputeInt8.String(); f != "f32" || b != "bf16" || i != "int8" {
+		t.Errorf("called %s, %s and %s", f, b, i)
 	}
 }

@@ -9,9 +9,11 @@
 //	matrix.go    Matrix (a stored weight), View (strided float32), Transpose
 //	product.go   products on a Pool, and how they are split into tasks
 //	gemm.go      a product of many rows: blocks, panels, tiles
+//	gram.go      products of rows with each other, in float64
 //	pack.go      stored weights become panels
 //	gemv.go      a product of few rows, as in decoding
 //	bf16.go      products in bf16
+//	int8.go      products in int8
 //	parallel.go  Pool: the goroutines that compute
 //	kernels.go   the table of kernels: who computes Dot on this CPU
 //	twins.go     every kernel in plain Go
@@ -37,7 +39,8 @@
 //     its k terms in ascending order, one fused multiply-add each, in one
 //     accumulator. Blocks of k continue from C, so no border of a block shows.
 //   - Reductions: sixteen lanes, element i in lane i mod 16, the tail padded with
-//     +0 (-Inf for Max); then lanes l and l+8, l+4, l+2, l+1 are combined.
+//     +0 (-Inf for Max); then lanes l and l+8, l+4, l+2, l+1 are combined. Gram has
+//     eight lanes of float64.
 //   - Elementwise: the same operations in the same order, each rounded once, as the
 //     twins spell them out. exp below -87.3 is exactly 0.
 //
@@ -68,6 +71,18 @@
 // instruction, and so Zen 4 computes it. Weights multiplied as a stack equal the same
 // multiplied one by one in MulNN only if all but the last have an even number of rows,
 // because a pair may be of two matrices.
+//
+// # int8
+//
+// A pool made by With(ComputeInt8) rounds both factors of a product with stored weights
+// to integers of at most 127, with a scale for each 64 of k: a row of A, or a column of B,
+// and group has the scale amax/127. VPDPBUSD, of AVX512_VNNI or AVX-VNNI, adds up the
+// products of a group in 32 bits, which is exact, so that every path has the same bits;
+// the sums are scaled and added to C in float32, group after group. A group of values
+// below 2⁻¹⁰⁰ is zeros, one that is not finite gives NaNs. Weights are rounded while they
+// are packed, in each direction by groups of its own, A once for a product. Weights
+// multiplied as a stack equal the same multiplied one by one in MulNN only if all but the
+// last have a multiple of 64 rows.
 //
 // # Workers
 //

@@ -6,7 +6,8 @@ package simd
 // of a row are the same whether it is multiplied alone or among many.
 
 const (
-	gemvRows  = 4       // most rows of A
+	gemvRows  = 4       // most rows of A that a kernel takes
+	fewRows   = 12      // most rows of A: with more of them, packing W costs less
 	gemvMost  = 32      // a multiple of every gemv.group
 	gemvBlock = 16      // bytes of a row of W that a kernel takes at once
 	gemvTask  = 1 << 17 // bytes of W that are worth a task, about 5 µs
@@ -16,7 +17,7 @@ const (
 
 // isFew reports whether gemvColumns computes the product with w.
 func (g *product) isFew(w []Matrix) bool {
-	if !g.nt || g.c.Rows > gemvRows {
+	if !g.nt || g.quads || g.c.Rows > fewRows {
 		return false
 	}
 	for _, m := range w {
@@ -68,9 +69,12 @@ func (p *Pool) gemvColumns(worker, col, end int) {
 		m, row := locate(g.w, col)
 		n := min(end-col, m.Rows-row)
 		k := g.gemv(m.DType)
-		group := k.group[a.Rows]
-		whole := n / group * group
-		g.gemvGroups(k.run, buf[spare:], a, m, row, whole, group, col)
+		unit := k.group[min(a.Rows, gemvRows)]
+		if a.Rows%gemvRows > 0 {
+			unit = max(unit, k.group[a.Rows%gemvRows])
+		}
+		whole := n / unit * unit
+		g.gemvGroups(k, buf[spare:], a, m, row, whole, unit, col)
 		if whole < n {
 			g.weightColumns(buf[spare:], col+whole, col+n, 0, g.c.Rows)
 		}
@@ -78,24 +82,37 @@ func (p *Pool) gemvColumns(worker, col, end int) {
 	}
 }
 
-// gemvGroups multiplies A with n rows of m, whole groups, which gives columns col… of
-// C. The kernel prefetches the next group while it computes one; the first is touched
-// here. Rows a multiple of 2 KB apart share two sets of the L1 cache: they are copied
-// to buf a chunk of each at a time, and the kernel continues its sums in C.
-func (g *product) gemvGroups(run gemvKernel, buf []float32, a View, m Matrix, row, n, group, col int) {
+// gemvGroups multiplies A with n rows of m, whole units of them, which gives columns
+// col… of C. The kernel prefetches the next group while it computes one; the first is
+// touched here. Rows a multiple of 2 KB apart share two sets of the L1 cache: they are
+// copied to buf a chunk of each at a time, and the kernel continues its sums in C.
+func (g *product) gemvGroups(k gemv, buf []float32, a View, m Matrix, row, n, unit, col int) {
 	stride := m.Cols * m.DType.Size()
 	each := stride / a.Cols // bytes of W for an element of A
-	touch(m.Data[row*stride:][:min(group, n)*stride])
-	for i := 0; i < n; i += group {
-		w, c := m.Data[(row+i)*stride:], g.c.Data[col+i:]
+	touch(m.Data[row*stride:][:min(unit, n)*stride])
+	for i := 0; i < n; i += unit {
+		w, c := m.Data[(row+i)*stride:], g.c.Columns(col+i, col+i+unit)
 		if stride%gemvChunk != 0 {
-			run(a.Rows, stride/gemvBlock, at(w), stride, at(a.Data), 4*a.RowStride, at(c), 4*g.c.RowStride, g.add)
+			k.multiply(c, a, w, stride, stride, g.add)
 			continue
 		}
 		for lo := 0; lo < stride; lo += gemvChunk {
 			size := min(gemvChunk, stride-lo)
-			active.copyBlock(group, size/4, at(buf), gemvPitch, at(w[lo:]), stride)
-			run(a.Rows, size/gemvBlock, at(buf), gemvPitch, at(a.Data[lo/each:]), 4*a.RowStride, at(c), 4*g.c.RowStride, g.add || lo > 0)
+			active.copyBlock(unit, size/4, at(buf), gemvPitch, at(w[lo:]), stride)
+			k.multiply(c, a.Columns(lo/each, a.Cols), bytesOf(buf), size, gemvPitch, g.add || lo > 0)
+		}
+	}
+}
+
+// multiply sets c = A·Wᵀ or adds to it, for size bytes of rows of W that lie stride bytes
+// apart. It takes as many rows of A at a time as the kernel does: these rows of W are in
+// a cache from the second time on.
+func (k gemv) multiply(c, a View, w []byte, size, stride int, add bool) {
+	for r := 0; r < a.Rows; r += gemvRows {
+		rows := min(gemvRows, a.Rows-r)
+		group := k.group[rows]
+		for j := 0; j < c.Cols; j += group {
+			k.run(rows, size/gemvBlock, at(w[j*stride:]), stride, at(a.Data[r*a.RowStride:]), 4*a.RowStride, at(c.Data[r*c.RowStride+j:]), 4*c.RowStride, add)
 		}
 	}
 }

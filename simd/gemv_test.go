@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// TestFewRows holds the products of decoding, for 1 to 4 rows, against the
+// TestFewRows holds the products of decoding, for 1 to fewRows+1 rows, against the
 // oracles: whole groups of rows of W and what is left of them, stacked, adding or
 // not, on 1 to 3 threads, with ordinary and wild numbers.
 func TestFewRows(t *testing.T) {
@@ -27,7 +27,7 @@ func TestFewRows(t *testing.T) {
 			list = append(list, stack{[]int{n}, 8 + n/3*8, 0})
 		}
 		for i, s := range list {
-			for rows := 1; rows <= gemvRows; rows++ {
+			for rows := 1; rows <= fewRows+1; rows++ {
 				for _, d := range dtypes {
 					make, fill := randomMatrix, normal(rng)
 					if i%2 == 1 {
@@ -79,7 +79,7 @@ func TestFewIsMany(t *testing.T) {
 				x := guardedView(many, k, 0, false, normal(rng))
 				want, got := make([]float32, many*n), make([]float32, many*n)
 				q.MulNT(Dense(want, many, n), x.View, w)
-				for rows := 1; rows <= gemvRows; rows++ {
+				for rows := 1; rows <= fewRows+1; rows++ {
 					for i := 0; i < many; i += rows {
 						end := min(many, i+rows)
 						q.MulNT(Dense(got, many, n).Slice(i, end), x.Slice(i, end), w)
@@ -103,18 +103,18 @@ func TestFewRowsTaken(t *testing.T) {
 		for _, d := range dtypes {
 			w[d] = []Matrix{randomMatrix(rng, d, 3, 24), randomMatrix(rng, d, 40, 24)}
 		}
-		c := Dense(make([]float32, 5*43), 5, 43)
+		c := Dense(make([]float32, (fewRows+1)*43), fewRows+1, 43)
 		for _, s := range []struct {
 			what string
 			g    product
 			w    []Matrix
 			want bool
 		}{
-			{"bf16", product{c: c.Slice(0, 4), nt: true}, w[BF16], true},
+			{"bf16", product{c: c.Slice(0, fewRows), nt: true}, w[BF16], true},
 			{"f32", product{c: c.Slice(0, 1), nt: true}, w[F32], true},
 			{"f16", product{c: c.Slice(0, 2), nt: true}, w[F16], true},
 			{"one f16", product{c: c.Slice(0, 1), nt: true}, []Matrix{w[BF16][0], w[F16][1]}, true},
-			{"five rows", product{c: c, nt: true}, w[BF16], false},
+			{"a row more", product{c: c, nt: true}, w[BF16], false},
 			{"backward", product{c: c.Slice(0, 1)}, w[BF16], false},
 			{"pairs", product{c: c.Slice(0, 1), nt: true, pairs: true}, w[BF16], active.pairs != nil},
 			{"f32 in pairs", product{c: c.Slice(0, 1), nt: true, pairs: true}, w[F32], false},

@@ -21,6 +21,10 @@ type kernelSet struct {
 	expSum          func(n int, x, dst, lanes unsafe.Pointer, shift float32)
 	siluMul         func(n int, y, g, u unsafe.Pointer)
 	siluMulBackward func(n int, dg, du, dy, g, u unsafe.Pointer)
+	geluMul         func(n int, y, g, u unsafe.Pointer)
+	geluMulBackward func(n int, dg, du, dy, g, u unsafe.Pointer)
+	softCap         func(n int, x unsafe.Pointer, limit, rcp float32)
+	softCapBackward func(n int, dx, y unsafe.Pointer, rcp float32)
 	scaleMul        func(n int, y, x, w unsafe.Pointer, s float32)
 	rmsNormBackward func(n int, dx, dy, x, w unsafe.Pointer, rstd, k float32)
 	rotate          func(n int, a, b, cos, sin unsafe.Pointer)
@@ -46,6 +50,10 @@ type kernelSet struct {
 	masks        bool
 	copyBlock    blockKernel // copies a block of A
 
+	// gram sets gramSide² times eight lanes of float64 to products of rows (gram.go).
+	gram     func(n int, x unsafe.Pointer, xs int, y unsafe.Pointer, ys int, lanes unsafe.Pointer)
+	gramSide int
+
 	// Packing (pack.go). packNT transposes packRows rows of W, n times packBytes bytes
 	// of each, from F32 or BF16. packNN converts n rows of W, as many values of each as
 	// a wide tile has columns, from F16 or BF16.
@@ -58,6 +66,9 @@ type kernelSet struct {
 
 	// Products in bf16 (bf16.go), nil where the CPU has no instruction for them.
 	pairs *pairKernels
+
+	// Products in int8 (int8.go), nil likewise.
+	quads *quadKernels
 }
 
 // A pairKernels is the part of a kernelSet for pairs of bf16.

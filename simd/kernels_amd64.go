@@ -8,12 +8,18 @@ func init() {
 	if !cpu.X86.HasAVX2 || !cpu.X86.HasFMA || !cpu.X86.HasF16C {
 		return
 	}
+	if cpu.X86.HasAVXVNNI {
+		avx2.quads = &avxVNNI
+	}
 	offer(&avx2)
 	if !cpu.X86.HasAVX512F || !cpu.X86.HasAVX512BW || !cpu.X86.HasAVX512VL || !cpu.X86.HasAVX512DQ {
 		return
 	}
 	if cpu.X86.HasAVX512BF16 {
 		avx512.pairs = &avx512BF16
+	}
+	if cpu.X86.HasAVX512VNNI {
+		avx512.quads = &avx512VNNI
 	}
 	offer(&avx512)
 }
@@ -27,6 +33,10 @@ var avx2 = kernelSet{
 	expSum:          expSumAVX2,
 	siluMul:         siluMulAVX2,
 	siluMulBackward: siluMulBackwardAVX2,
+	geluMul:         geluMulAVX2,
+	geluMulBackward: geluMulBackwardAVX2,
+	softCap:         softCapAVX2,
+	softCapBackward: softCapBackwardAVX2,
 	scaleMul:        scaleMulAVX2,
 	rmsNormBackward: rmsNormBackwardAVX2,
 	rotate:          rotateAVX2,
@@ -39,6 +49,8 @@ var avx2 = kernelSet{
 	narrow:    tileSize{8, 12},
 	wide:      tileSize{16, 6},
 	copyBlock: copyBlockAVX2,
+	gram:      gramAVX2,
+	gramSide:  2,
 	packNT:    [dtypeCount]packKernel{F32: packNTF32AVX2, BF16: packNTBF16AVX2},
 	packRows:  8,
 	packBytes: 32,
@@ -60,6 +72,10 @@ var avx512 = kernelSet{
 	expSum:          expSumAVX512,
 	siluMul:         siluMulAVX512,
 	siluMulBackward: siluMulBackwardAVX512,
+	geluMul:         geluMulAVX512,
+	geluMulBackward: geluMulBackwardAVX512,
+	softCap:         softCapAVX512,
+	softCapBackward: softCapBackwardAVX512,
 	scaleMul:        scaleMulAVX512,
 	rmsNormBackward: rmsNormBackwardAVX512,
 	rotate:          rotateAVX512,
@@ -73,6 +89,8 @@ var avx512 = kernelSet{
 	wide:      tileSize{32, 14},
 	masks:     true,
 	copyBlock: copyBlockAVX2,
+	gram:      gramAVX512,
+	gramSide:  4,
 	packNT:    [dtypeCount]packKernel{F32: packNTF32AVX512, BF16: packNTBF16AVX512},
 	packRows:  16,
 	packBytes: 64,
@@ -89,6 +107,22 @@ var avx512BF16 = pairKernels{
 	round: roundBlockAVX512,
 	pack:  [dtypeCount]packKernel{F32: packPairsF32AVX512, BF16: packPairsBF16AVX512},
 	gemv:  gemv{gemvDotAVX512, groupsAVX512},
+}
+
+var avxVNNI = quadKernels{
+	tile:     tileQuadsAVX2,
+	quantize: quantizeBlockAVX2,
+	packNT:   [dtypeCount]packKernel{F32: packQuadsNTF32AVX2, BF16: packQuadsNTBF16AVX2},
+	packNN:   [dtypeCount]packKernel{F32: packQuadsNNF32AVX2, BF16: packQuadsNNBF16AVX2},
+	rows:     8,
+}
+
+var avx512VNNI = quadKernels{
+	tile:     tileQuadsAVX512,
+	quantize: quantizeBlockAVX512,
+	packNT:   [dtypeCount]packKernel{F32: packQuadsNTF32AVX512, BF16: packQuadsNTBF16AVX512},
+	packNN:   [dtypeCount]packKernel{F32: packQuadsNNF32AVX512, BF16: packQuadsNNBF16AVX512},
+	rows:     16,
 }
 
 // The rows of W in a group, for 1 to 4 rows of A, as simd/_asm/gemv_avx.go has them.

@@ -44,6 +44,8 @@ func TestKernelSets(t *testing.T) {
 		}
 		for name, missing := range map[string]bool{
 			"max": k.max == nil, "dot": k.dot == nil, "dot3": k.dot3 == nil, "expSum": k.expSum == nil,
+			"geluMul": k.geluMul == nil, "geluMulBackward": k.geluMulBackward == nil,
+			"softCap": k.softCap == nil, "softCapBackward": k.softCapBackward == nil,
 			"siluMul": k.siluMul == nil, "siluMulBackward": k.siluMulBackward == nil, "scaleMul": k.scaleMul == nil,
 			"rmsNormBackward": k.rmsNormBackward == nil, "rotate": k.rotate == nil, "adamW": k.adamW == nil,
 			"convert": k.convert[F16] == nil || k.convert[BF16] == nil,
@@ -57,6 +59,9 @@ func TestKernelSets(t *testing.T) {
 		}
 		if k.wide.cols > 32 || k.packRows > 16 || k.packBytes%4 != 0 || k.wide.cols%(k.packBytes/4) != 0 {
 			t.Errorf("packs %d rows, %d bytes of each, to %d columns", k.packRows, k.packBytes, k.wide.cols)
+		}
+		if k.gram != nil && (k.gramSide < 1 || k.gramSide > gramSide) {
+			t.Errorf("gram takes %d rows", k.gramSide)
 		}
 		if !k.masks && (k.wide.cols > maxTileCols || k.wide.cols*k.wide.rows > maxTile || k.narrow.cols*k.narrow.rows > maxTile) {
 			t.Errorf("tiles of %v and %v need larger buffers", k.narrow, k.wide)

@@ -17,7 +17,7 @@ type Pool struct {
 	product *product        // the running one
 
 	// p.views and p.weights, bound once so that a product allocates nothing.
-	viewsTask, weightsTask func(worker, task int)
+	viewsTask, weightsTask, quantizeTask func(worker, task int)
 }
 
 // A job is n tasks, handed out by the counter next. A worker that was called joins it
@@ -57,6 +57,7 @@ func NewPool(threads int) *Pool {
 	}
 	p.job.state.Store(shut)
 	p.viewsTask, p.weightsTask = p.views, p.weights
+	p.quantizeTask = p.quantize
 	for i := range p.calls {
 		p.calls[i] = make(chan struct{}, 1)
 		go p.serve(i+1, p.calls[i])

@@ -90,11 +90,14 @@ func (p *Pool) mulWeights(g product, w []Matrix) {
 	if g.a.Cols == 0 || g.c.Rows == 0 || g.c.Cols == 0 {
 		return
 	}
-	g.pairs = p.compute == ComputeBF16
+	g.pairs, g.quads = p.compute == ComputeBF16, p.compute == ComputeInt8
 	if g.few = g.isFew(w); g.few {
 		g.splitFew(w, p.threads)
 	} else {
 		g.splitWeights(p.threads)
+	}
+	if g.quads {
+		p.quantizeA(&g)
 	}
 	p.start(g, w, p.weightsTask)
 }
@@ -108,9 +111,11 @@ type product struct {
 	w        []Matrix // stacked weights: B = [W₀;W₁;…], or with nt its transpose
 	nt       bool
 	add      bool
-	pairs    bool // A and the weights are rounded to pairs of bf16
-	few      bool // A has few rows: gemvColumns computes it
-	partCols int  // columns of a part, of a product with weights
+	pairs    bool      // A and the weights are rounded to pairs of bf16
+	quads    bool      // A and the weights are rounded to quads of int8
+	ints     []float32 // A in quads, see quantizeA
+	few      bool      // A has few rows: gemvColumns computes it
+	partCols int       // columns of a part, of a product with weights
 	colParts int
 	rowParts int
 }
@@ -118,12 +123,12 @@ type product struct {
 // start runs the tasks of g, and lets go of the operands when they are done. It
 // copies the list of weights, so that the caller's stays on the stack.
 func (p *Pool) start(g product, w []Matrix, task func(worker, task int)) {
-	kept := append(p.product.w[:0], w...)
+	kept, ints := append(p.product.w[:0], w...), p.product.ints
 	*p.product = g
-	p.product.w = kept
+	p.product.w, p.product.ints = kept, ints
 	p.Run(g.colParts*g.rowParts, task)
 	clear(kept)
-	*p.product = product{w: kept[:0]}
+	*p.product = product{w: kept[:0], ints: p.product.ints}
 }
 
 // weights is the task of a product with weights.
@@ -132,9 +137,12 @@ func (p *Pool) weights(worker, task int) {
 	r0, r1 := share(g.c.Rows, g.rowParts, task%g.rowParts)
 	col := task / g.rowParts * g.partCols
 	end := min(g.c.Cols, col+g.partCols)
-	if g.few {
+	switch {
+	case g.few:
 		p.gemvColumns(worker, col, end)
-	} else {
+	case g.quads:
+		g.quadColumns(p.buffer(worker, g.quadSize(end-col)), col, end, r0, r1)
+	default:
 		g.weightColumns(p.buffer(worker, g.panelSize(end-col)), col, end, r0, r1)
 	}
 }

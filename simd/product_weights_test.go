@@ -232,10 +232,12 @@ func TestProductAllocations(t *testing.T) {
 		a := make([]float32, 8*80)
 		for _, threads := range []int{1, 3} {
 			p := NewPool(threads)
-			b := p.With(ComputeBF16)
+			b, q := p.With(ComputeBF16), p.With(ComputeInt8)
 			for name, f := range map[string]func(){
 				"bf16 NT": func() { b.MulNT(ys, xs, w[0], w[1]) },
 				"bf16 NN": func() { b.MulNN(xs, ys, w[0], w[1]) },
+				"int8 NT": func() { q.MulNT(ys, xs, w[0], w[1]) },
+				"int8 NN": func() { q.MulNN(xs, ys, w[0], w[1]) },
 				"one row": func() { p.MulNT(ys.Columns(0, 64).Slice(0, 1), xs.Slice(0, 1), w[0]) },
 				"NT":      func() { p.MulNT(ys, xs, w[0], w[1]) },
 				"NN":      func() { p.MulNN(xs, ys, w[0], w[1]) },
@@ -254,7 +256,7 @@ func TestProductAllocations(t *testing.T) {
 // TestProductHash pins the bits of forward and backward products: for each
 // precision one number for every implementation and architecture.
 func TestProductHash(t *testing.T) {
-	for c, want := range map[Compute]uint64{ComputeF32: 0xa90f1ed29c5e13e8, ComputeBF16: 0x587384a1d9db942} {
+	for c, want := range map[Compute]uint64{ComputeF32: 0xa90f1ed29c5e13e8, ComputeBF16: 0x587384a1d9db942, ComputeInt8: 0xb8c42d105778dfbe} {
 		t.Run(c.String(), func(t *testing.T) { testProductHash(t, c, want) })
 	}
 }

@@ -72,6 +72,18 @@ func packNNF16AVX2(n int, w unsafe.Pointer, ws int, dst unsafe.Pointer, ds int)
 //go:noescape
 func copyBlockAVX2(rows, n int, dst unsafe.Pointer, ds int, src unsafe.Pointer, ss int)
 
+// gramAVX512 sets the lanes to the products of 4 rows of x with 4 of y, x's slower.
+// n is a positive multiple of 8, strides are in bytes.
+//
+//go:noescape
+func gramAVX512(n int, x unsafe.Pointer, xs int, y unsafe.Pointer, ys int, lanes unsafe.Pointer)
+
+// gramAVX2 sets the lanes to the products of 2 rows of x with 2 of y, x's slower.
+// n is a positive multiple of 8, strides are in bytes.
+//
+//go:noescape
+func gramAVX2(n int, x unsafe.Pointer, xs int, y unsafe.Pointer, ys int, lanes unsafe.Pointer)
+
 // gemvF32AVX512 sets C = A·Wᵀ or adds to it, for 1 to 4 rows of A, a group
 // of rows of W and k blocks of 16 bytes of each. Strides are in bytes.
 //
@@ -132,6 +144,78 @@ func packPairsBF16AVX512(n int, w unsafe.Pointer, ws int, dst unsafe.Pointer, ds
 //go:noescape
 func packPairsF32AVX512(n int, w unsafe.Pointer, ws int, dst unsafe.Pointer, ds int)
 
+// tileQuadsAVX512 sets C = A·B (rows×cols) or adds to it. A is addressed by byte
+// strides of rows and of k, B and C by byte strides of rows.
+//
+//go:noescape
+func tileQuadsAVX512(rows, cols, k int, a unsafe.Pointer, rsa, csa int, b unsafe.Pointer, rsb int, c unsafe.Pointer, ldc int, add bool)
+
+// tileQuadsAVX2 sets C = A·B (rows×cols) or adds to it. A is addressed by byte
+// strides of rows and of k, B and C by byte strides of rows.
+//
+//go:noescape
+func tileQuadsAVX2(rows, cols, k int, a unsafe.Pointer, rsa, csa int, b unsafe.Pointer, rsb int, c unsafe.Pointer, ldc int, add bool)
+
+// quantizeBlockAVX512 makes quads and scales of rows of n groups of 64 values.
+// The strides ds and ss are in bytes.
+//
+//go:noescape
+func quantizeBlockAVX512(rows, n int, dst unsafe.Pointer, ds int, src unsafe.Pointer, ss int)
+
+// quantizeBlockAVX2 makes quads and scales of rows of n groups of 64 values.
+// The strides ds and ss are in bytes.
+//
+//go:noescape
+func quantizeBlockAVX2(rows, n int, dst unsafe.Pointer, ds int, src unsafe.Pointer, ss int)
+
+// packQuadsNTBF16AVX2 makes quads of 8 rows of W, n groups of 64 values, as columns of a panel.
+// The strides ws and ds are in bytes.
+//
+//go:noescape
+func packQuadsNTBF16AVX2(n int, w unsafe.Pointer, ws int, dst unsafe.Pointer, ds int)
+
+// packQuadsNTF32AVX2 makes quads of 8 rows of W, n groups of 64 values, as columns of a panel.
+// The strides ws and ds are in bytes.
+//
+//go:noescape
+func packQuadsNTF32AVX2(n int, w unsafe.Pointer, ws int, dst unsafe.Pointer, ds int)
+
+// packQuadsNNBF16AVX2 makes quads of n groups of 64 rows of W, 16 values of each.
+// The strides ws and ds are in bytes.
+//
+//go:noescape
+func packQuadsNNBF16AVX2(n int, w unsafe.Pointer, ws int, dst unsafe.Pointer, ds int)
+
+// packQuadsNNF32AVX2 makes quads of n groups of 64 rows of W, 16 values of each.
+// The strides ws and ds are in bytes.
+//
+//go:noescape
+func packQuadsNNF32AVX2(n int, w unsafe.Pointer, ws int, dst unsafe.Pointer, ds int)
+
+// packQuadsNTBF16AVX512 makes quads of 16 rows of W, n groups of 64 values, as columns of a panel.
+// The strides ws and ds are in bytes.
+//
+//go:noescape
+func packQuadsNTBF16AVX512(n int, w unsafe.Pointer, ws int, dst unsafe.Pointer, ds int)
+
+// packQuadsNTF32AVX512 makes quads of 16 rows of W, n groups of 64 values, as columns of a panel.
+// The strides ws and ds are in bytes.
+//
+//go:noescape
+func packQuadsNTF32AVX512(n int, w unsafe.Pointer, ws int, dst unsafe.Pointer, ds int)
+
+// packQuadsNNBF16AVX512 makes quads of n groups of 64 rows of W, 32 values of each.
+// The strides ws and ds are in bytes.
+//
+//go:noescape
+func packQuadsNNBF16AVX512(n int, w unsafe.Pointer, ws int, dst unsafe.Pointer, ds int)
+
+// packQuadsNNF32AVX512 makes quads of n groups of 64 rows of W, 32 values of each.
+// The strides ws and ds are in bytes.
+//
+//go:noescape
+func packQuadsNNF32AVX512(n int, w unsafe.Pointer, ws int, dst unsafe.Pointer, ds int)
+
 // maxAVX512 raises the lanes to the values of x.
 //
 //go:noescape
@@ -161,6 +245,26 @@ func siluMulAVX512(n int, y, gate, u unsafe.Pointer)
 //
 //go:noescape
 func siluMulBackwardAVX512(n int, dg, du, dy, gate, u unsafe.Pointer)
+
+// geluMulAVX512 sets y = gelu(gate)·u.
+//
+//go:noescape
+func geluMulAVX512(n int, y, gate, u unsafe.Pointer)
+
+// geluMulBackwardAVX512 sets dg and du; see GELUMulBackward.
+//
+//go:noescape
+func geluMulBackwardAVX512(n int, dg, du, dy, gate, u unsafe.Pointer)
+
+// softCapAVX512 sets x = limit·tanh(x·rcp).
+//
+//go:noescape
+func softCapAVX512(n int, x unsafe.Pointer, limit, rcp float32)
+
+// softCapBackwardAVX512 multiplies dx by 1 - (y·rcp)².
+//
+//go:noescape
+func softCapBackwardAVX512(n int, dx, y unsafe.Pointer, rcp float32)
 
 // scaleMulAVX512 sets y = s·x·w.
 //
@@ -221,6 +325,26 @@ func siluMulAVX2(n int, y, gate, u unsafe.Pointer)
 //
 //go:noescape
 func siluMulBackwardAVX2(n int, dg, du, dy, gate, u unsafe.Pointer)
+
+// geluMulAVX2 sets y = gelu(gate)·u.
+//
+//go:noescape
+func geluMulAVX2(n int, y, gate, u unsafe.Pointer)
+
+// geluMulBackwardAVX2 sets dg and du; see GELUMulBackward.
+//
+//go:noescape
+func geluMulBackwardAVX2(n int, dg, du, dy, gate, u unsafe.Pointer)
+
+// softCapAVX2 sets x = limit·tanh(x·rcp).
+//
+//go:noescape
+func softCapAVX2(n int, x unsafe.Pointer, limit, rcp float32)
+
+// softCapBackwardAVX2 multiplies dx by 1 - (y·rcp)².
+//
+//go:noescape
+func softCapBackwardAVX2(n int, dx, y unsafe.Pointer, rcp float32)
 
 // scaleMulAVX2 sets y = s·x·w.
 //

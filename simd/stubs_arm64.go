@@ -66,6 +66,26 @@ func siluMulNEON(n int, y, gate, u unsafe.Pointer)
 //go:noescape
 func siluMulBackwardNEON(n int, dg, du, dy, gate, u unsafe.Pointer)
 
+// geluMulNEON sets y = gelu(gate)·u.
+//
+//go:noescape
+func geluMulNEON(n int, y, gate, u unsafe.Pointer)
+
+// geluMulBackwardNEON sets dg and du; see GELUMulBackward.
+//
+//go:noescape
+func geluMulBackwardNEON(n int, dg, du, dy, gate, u unsafe.Pointer)
+
+// softCapNEON sets x = limit·tanh(x·rcp).
+//
+//go:noescape
+func softCapNEON(n int, x unsafe.Pointer, limit, rcp float32)
+
+// softCapBackwardNEON multiplies dx by 1 - (y·rcp)².
+//
+//go:noescape
+func softCapBackwardNEON(n int, dx, y unsafe.Pointer, rcp float32)
+
 // scaleMulNEON sets y = s·x·w.
 //
 //go:noescape

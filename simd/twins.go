@@ -242,6 +242,78 @@ func siluMulBackwardTwin(dg, du, dy, g, u []float32) {
 	}
 }
 
+// GELU in the form with tanh (gelu_pytorch_tanh) is g·σ(2z), z = √(2/π)·(g + 0.044715·g³):
+// a SiLU whose exp is of another number, geluExponent = -2z.
+const (
+	geluOne   = -1.5957691216    // -2·√(2/π)
+	geluThree = -0.0713548162726 // 0.044715 times that
+	geluNine  = -0.214064448818  // 3 times that
+)
+
+func geluExponent(g float32) float32 { return g * fma(geluThree, float32(g*g), geluOne) }
+
+// geluMulTwin sets y = gelu(g)·u.
+func geluMulTwin(y, g, u []float32) {
+	for i, v := range g {
+		y[i] = float32(v*u[i]) / (1 + expTwin(geluExponent(v)))
+	}
+}
+
+// geluMulBackwardTwin sets dg = dy·u·s·(1+(g-g·s)·2z') and du = dy·g·s, with s = σ(2z).
+func geluMulBackwardTwin(dg, du, dy, g, u []float32) {
+	for i, v := range g {
+		s := 1 / (1 + expTwin(geluExponent(v)))
+		vs := float32(v * s)
+		d, ui := dy[i], u[i]
+		slope := fma(geluNine, float32(v*v), geluOne) // -2z'
+		du[i] = d * vs
+		dg[i] = float32(s*fma(-(v-vs), slope, 1)) * float32(d*ui)
+	}
+}
+
+// tanh is an odd polynomial over an even one between bounds beyond which it is ±1 (as
+// Eigen has it).
+const tanhBound = 7.90531110763549805
+
+var (
+	tanhOdd = [...]float32{
+		-2.76076847742355e-16, 2.00018790482477e-13, -8.60467152213735e-11, 5.12229709037114e-08,
+		1.48572235717979e-05, 6.37261928875436e-04, 4.89352455891786e-03,
+	}
+	tanhEven = [...]float32{1.19825839466702e-06, 1.18534705686654e-04, 2.26843463243900e-03, 4.89352518554385e-03}
+)
+
+func tanhTwin(x float32) float32 {
+	if x > tanhBound {
+		x = tanhBound
+	} else if x < -tanhBound {
+		x = -tanhBound
+	}
+	odd, even, square := tanhOdd[0], tanhEven[0], float32(x*x)
+	for _, c := range tanhOdd[1:] {
+		odd = fma(odd, square, c)
+	}
+	for _, c := range tanhEven[1:] {
+		even = fma(even, square, c)
+	}
+	return float32(odd*x) / even
+}
+
+// softCapTwin sets x = limit·tanh(x·rcp).
+func softCapTwin(x []float32, limit, rcp float32) {
+	for i, v := range x {
+		x[i] = tanhTwin(v*rcp) * limit
+	}
+}
+
+// softCapBackwardTwin multiplies dx by 1 - (y·rcp)².
+func softCapBackwardTwin(dx, y []float32, rcp float32) {
+	for i, v := range y {
+		t := float32(v * rcp)
+		dx[i] *= fma(-t, t, 1)
+	}
+}
+
 // scaleMulTwin sets y = s·x·w.
 func scaleMulTwin(y, x, w []float32, s float32) {
 	for i, v := range x {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"unsafe"
 
 	"github.com/viterin/vek/vek32"
 )
@@ -118,7 +119,7 @@ func SiLUMul(y, g, u []float32) {
 	if n > 0 {
 		active.siluMul(n, at(y), at(g), at(u))
 	}
-	siluMulTail(y[n:], g[n:], u[n:])
+	gateTail(y[n:], g[n:], u[n:], active.siluMul, siluMulTwin)
 }
 
 // SiLUMulBackward sets dg and du, given dy = ∂L/∂y of y = silu(g)·u. dg may be
@@ -129,7 +130,54 @@ func SiLUMulBackward(dg, du, dy, g, u []float32) {
 	if n > 0 {
 		active.siluMulBackward(n, at(dg), at(du), at(dy), at(g), at(u))
 	}
-	siluMulBackwardTail(dg[n:], du[n:], dy[n:], g[n:], u[n:])
+	gateBackwardTail(dg[n:], du[n:], dy[n:], g[n:], u[n:], active.siluMulBackward, siluMulBackwardTwin)
+}
+
+// GELUMul sets y = gelu(g)·u, in GELU's form with tanh. y may be g or u.
+func GELUMul(y, g, u []float32) {
+	same("GELUMul", len(y), len(g), len(u))
+	n := whole(len(y))
+	if n > 0 {
+		active.geluMul(n, at(y), at(g), at(u))
+	}
+	gateTail(y[n:], g[n:], u[n:], active.geluMul, geluMulTwin)
+}
+
+// GELUMulBackward sets dg and du, given dy = ∂L/∂y of y = gelu(g)·u. dg may be g, du may
+// be u.
+func GELUMulBackward(dg, du, dy, g, u []float32) {
+	same("GELUMulBackward", len(dg), len(du), len(dy), len(g), len(u))
+	n := whole(len(dy))
+	if n > 0 {
+		active.geluMulBackward(n, at(dg), at(du), at(dy), at(g), at(u))
+	}
+	gateBackwardTail(dg[n:], du[n:], dy[n:], g[n:], u[n:], active.geluMulBackward, geluMulBackwardTwin)
+}
+
+// SoftCap sets x = limit·tanh(x/limit).
+func SoftCap(x []float32, limit float32) {
+	rcp, n := 1/limit, whole(len(x))
+	if n > 0 {
+		active.softCap(n, at(x), limit, rcp)
+	}
+	if x = x[n:]; !padTail(len(x)) {
+		softCapTwin(x, limit, rcp)
+		return
+	}
+	var group [16]float32
+	copy(group[:], x)
+	active.softCap(16, at(group[:]), limit, rcp)
+	copy(x, group[:])
+}
+
+// SoftCapBackward turns dx = ∂L/∂y of y = SoftCap(x) into ∂L/∂x.
+func SoftCapBackward(dx, y []float32, limit float32) {
+	same("SoftCapBackward", len(dx), len(y))
+	rcp, n := 1/limit, whole(len(dx))
+	if n > 0 {
+		active.softCapBackward(n, at(dx), at(y), rcp)
+	}
+	softCapBackwardTwin(dx[n:], y[n:], rcp)
 }
 
 // The tail of a function with an exp, less than 16 values, goes to the kernel as
@@ -154,28 +202,28 @@ func expSumTail(l *lanes, dst, x []float32, shift float32) {
 	l.pad(copy(dst, group[:]))
 }
 
-func siluMulTail(y, g, u []float32) {
+func gateTail(y, g, u []float32, kernel func(n int, y, g, u unsafe.Pointer), twin func(y, g, u []float32)) {
 	if !padTail(len(y)) {
-		siluMulTwin(y, g, u)
+		twin(y, g, u)
 		return
 	}
 	var gs, us [16]float32
 	copy(gs[:], g)
 	copy(us[:], u)
-	active.siluMul(16, at(gs[:]), at(gs[:]), at(us[:]))
+	kernel(16, at(gs[:]), at(gs[:]), at(us[:]))
 	copy(y, gs[:])
 }
 
-func siluMulBackwardTail(dg, du, dy, g, u []float32) {
+func gateBackwardTail(dg, du, dy, g, u []float32, kernel func(n int, dg, du, dy, g, u unsafe.Pointer), twin func(dg, du, dy, g, u []float32)) {
 	if !padTail(len(dy)) {
-		siluMulBackwardTwin(dg, du, dy, g, u)
+		twin(dg, du, dy, g, u)
 		return
 	}
 	var dys, gs, us [16]float32
 	copy(dys[:], dy)
 	copy(gs[:], g)
 	copy(us[:], u)
-	active.siluMulBackward(16, at(gs[:]), at(us[:]), at(dys[:]), at(gs[:]), at(us[:]))
+	kernel(16, at(gs[:]), at(us[:]), at(dys[:]), at(gs[:]), at(us[:]))
 	copy(dg, gs[:])
 	copy(du, us[:])
 }

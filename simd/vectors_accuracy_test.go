@@ -30,6 +30,37 @@ func TestExpIsAccurate(t *testing.T) {
 	})
 }
 
+// TestSoftCapAndGELUAreAccurate compares with float64 from where they are linear to where
+// they are flat.
+func TestSoftCapAndGELUAreAccurate(t *testing.T) {
+	forEachImpl(t, func(t *testing.T) {
+		ones := slices.Repeat([]float32{1}, 4001)
+		x, y := make([]float32, 4001), make([]float32, 4001)
+		for i := range x {
+			x[i] = float32(i-2000) / 200 // -10 to 10
+		}
+		copy(y, x)
+		SoftCap(y, 1)
+		for i, v := range x {
+			if want := math.Tanh(float64(v)); math.Abs(float64(y[i])-want) > 4e-7*math.Abs(want) {
+				t.Errorf("tanh(%g): %g, want %g", v, y[i], want)
+			}
+		}
+		GELUMul(y, x, ones)
+		for i, v := range x {
+			v := float64(v)
+			z := math.Sqrt(2/math.Pi) * (v + 0.044715*v*v*v)
+			if want := v / (1 + math.Exp(-2*z)); math.Abs(float64(y[i])-want) > 1e-5*math.Abs(want)+1e-37 {
+				t.Errorf("gelu(%g): %g, want %g", v, y[i], want)
+			}
+		}
+		SoftCap(x[:3], 0.5)
+		if math.Abs(float64(x[0])+0.5) > 2e-7 {
+			t.Errorf("a cap of 0.5 makes -10 to %g", x[0])
+		}
+	})
+}
+
 func TestSoftmaxOfExtremes(t *testing.T) {
 	forEachImpl(t, func(t *testing.T) {
 		for _, c := range []struct{ x, want []float32 }{
@@ -85,6 +116,24 @@ func TestBackwardsAreSlopes(t *testing.T) {
 		}
 		slope(t, "SiLUMul gate", a, dg, func(g []float64) float64 { return silu(g, wide(b)) })
 		slope(t, "SiLUMul up", b, du, func(u []float64) float64 { return silu(wide(a), u) })
+		gelu := func(g, u []float64) (sum float64) {
+			for i, x := range g {
+				sum += float64(dy[i]) * x / 2 * (1 + math.Tanh(math.Sqrt(2/math.Pi)*(x+0.044715*x*x*x))) * u[i]
+			}
+			return sum
+		}
+		GELUMulBackward(dg, du, dy, a, b)
+		slope(t, "GELUMul gate", a, dg, func(g []float64) float64 { return gelu(g, wide(b)) })
+		slope(t, "GELUMul up", b, du, func(u []float64) float64 { return gelu(wide(a), u) })
+		capped, dcap := slices.Clone(a), slices.Clone(dy)
+		SoftCap(capped, 1.3)
+		SoftCapBackward(dcap, capped, 1.3)
+		slope(t, "SoftCap", a, dcap, func(x []float64) (sum float64) {
+			for i, v := range x {
+				sum += float64(dy[i]) * 1.3 * math.Tanh(v/1.3)
+			}
+			return sum
+		})
 		dx := slices.Clone(zero)
 		RMSNormBackward(dx, dy, a, b, RMSNormScale(a, 1e-5))
 		slope(t, "RMSNorm", a, dx, func(x []float64) (sum float64) {

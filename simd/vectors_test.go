@@ -75,6 +75,12 @@ var vecFuncs = []vecFunc{
 	{"SiLUMul in place", 2, func(x [][]float32) float32 { SiLUMul(x[0], x[0], x[1]); return 0 }},
 	{"SiLUMulBackward", 5, func(x [][]float32) float32 { SiLUMulBackward(x[0], x[1], x[2], x[3], x[4]); return 0 }},
 	{"SiLUMulBackward in place", 3, func(x [][]float32) float32 { SiLUMulBackward(x[0], x[1], x[2], x[0], x[1]); return 0 }},
+	{"GELUMul", 3, func(x [][]float32) float32 { GELUMul(x[0], x[1], x[2]); return 0 }},
+	{"GELUMul in place", 2, func(x [][]float32) float32 { GELUMul(x[0], x[0], x[1]); return 0 }},
+	{"GELUMulBackward", 5, func(x [][]float32) float32 { GELUMulBackward(x[0], x[1], x[2], x[3], x[4]); return 0 }},
+	{"GELUMulBackward in place", 3, func(x [][]float32) float32 { GELUMulBackward(x[0], x[1], x[2], x[0], x[1]); return 0 }},
+	{"SoftCap", 1, func(x [][]float32) float32 { SoftCap(x[0], 0.3); return 0 }},
+	{"SoftCapBackward", 2, func(x [][]float32) float32 { SoftCapBackward(x[0], x[1], 1.5); return 0 }},
 	{"RMSNorm", 3, func(x [][]float32) float32 { RMSNorm(x[0], x[1], x[2], 1e-5); return 0 }},
 	{"RMSNormBackward", 4, func(x [][]float32) float32 { RMSNormBackward(x[0], x[1], x[2], x[3], 0.7); return 0 }},
 	{"Rotate", 3, func(x [][]float32) float32 {
@@ -135,7 +141,7 @@ func TestVectorsMatchTheTwin(t *testing.T) {
 // TestVectorsHaveOneHash: one number stands for all functions on every path and
 // architecture.
 func TestVectorsHaveOneHash(t *testing.T) {
-	const want = 0x62115386dc450f9b
+	const want = 0x8220c2c11344bb80
 	forEachImpl(t, func(t *testing.T) {
 		rng := rand.New(rand.NewPCG(7, 7))
 		h := fnv.New64a()
@@ -212,6 +218,9 @@ func TestVectorPanics(t *testing.T) {
 		"ExpSum":           func() { ExpSum(x, y, 0) },
 		"SiLUMul":          func() { SiLUMul(x, x, y) },
 		"SiLUMulBackward":  func() { SiLUMulBackward(x, x, x, x, y) },
+		"GELUMul":          func() { GELUMul(x, x, y) },
+		"GELUMulBackward":  func() { GELUMulBackward(x, x, x, x, y) },
+		"SoftCapBackward":  func() { SoftCapBackward(x, y, 1) },
 		"RMSNorm":          func() { RMSNorm(x, x, y, 0) },
 		"RMSNormBackward":  func() { RMSNormBackward(x, x, x, y, 1) },
 		"Rotate":           func() { Rotate(y, x[:3], x[:2]) },

@@ -19,7 +19,8 @@ type addedToken struct {
 	Special    bool   `json:"special"`
 }
 
-// addedTokens are matched in the original text, or (normalized) in the normalized one.
+// addedTokens are matched in the original text, or (normalized) by their normalized
+// content in the normalized one.
 type addedTokens struct {
 	byID             map[int32]addedToken
 	ids              map[string]int32
@@ -32,7 +33,10 @@ func newAddedTokens() *addedTokens {
 	return &addedTokens{byID: map[int32]addedToken{}, ids: map[string]int32{}, special: map[string]bool{}, decoded: map[int32]string{}}
 }
 
-// add takes one token; its id is the vocabulary's if it is there, else next (tokenizers, add_tokens).
+// add takes one token; its id is the vocabulary's if it is there, else next (tokenizers,
+// add_tokens). Of two that normalization makes the same, a special one is found before
+// another, and the first of equals (tokenizers 0.22; 0.23 takes either, by chance). One
+// that it leaves nothing of would cut a text between all its bytes; tokenizers panics on it.
 func (a *addedTokens) add(t addedToken, id int32, normalize func(string) string) error {
 	if t.Content == "" {
 		return errors.New("an added token without content")
@@ -53,8 +57,8 @@ func (a *addedTokens) add(t addedToken, id int32, normalize func(string) string)
 			a.decoded[id] = pattern
 		}
 	}
-	if !tr.add(pattern, id) {
-		return fmt.Errorf("%q is the same as another token after normalization", t.Content)
+	if end, other := tr.longest(pattern, 0); end < len(pattern) || t.Special && !a.byID[other].Special {
+		tr.add(pattern, id)
 	}
 	a.byID[id], a.ids[t.Content] = t, id
 	if t.Special {
@@ -63,7 +67,9 @@ func (a *addedTokens) add(t addedToken, id int32, normalize func(string) string)
 	return nil
 }
 
-// split gives the stretches of p between added tokens, and the tokens, in order.
+// split gives the stretches of p between added tokens, and the tokens, in order. A
+// stretch starts where the original of its first character does: if a normalizer took
+// what was before it, it is no longer the first for Metaspace.
 func (a *addedTokens) split(tr *trie, p piece, text func(piece), token func(id int32, p piece)) {
 	done := 0
 	for at := 0; ; {
@@ -92,10 +98,7 @@ func (a *addedTokens) split(tr *trie, p piece, text func(piece), token func(id i
 		done = j
 	}
 	if done < len(p.text) {
-		if done > 0 {
-			p = p.slice(done, len(p.text))
-		}
-		text(p)
+		text(p.slice(done, len(p.text)))
 	}
 }
 
@@ -117,8 +120,8 @@ type trie struct {
 	only  int // the byte that all strings start with, or -1
 }
 
-// add reports whether s is new.
-func (t *trie) add(s string, id int32) bool {
+// add makes id that of s.
+func (t *trie) add(s string, id int32) {
 	if t.edges == nil {
 		t.edges, t.ids, t.only = map[[2]int32]int32{}, map[int32]int32{}, int(s[0])
 	}
@@ -136,11 +139,7 @@ func (t *trie) add(s string, id int32) bool {
 		}
 		node = next
 	}
-	if _, dup := t.ids[node]; dup {
-		return false
-	}
 	t.ids[node] = id
-	return true
 }
 
 // next is the first match at or after byte at: s[i:j]; i is -1 if there is none.

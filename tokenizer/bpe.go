@@ -17,7 +17,8 @@ type bpe struct {
 	fuseUnk bool
 
 	ignoreMerges bool
-	meta         bool // words may be cut before each run of "▁": no merge crosses that
+	meta         bool          // words may be cut before runs of "▁", where no merge reaches across
+	glued        map[rune]bool // characters that a merge joins with a "▁" behind them
 	cache        *wordCache
 }
 
@@ -38,13 +39,25 @@ func (m *bpe) words(p piece, emit func(piece)) {
 		if i < 0 {
 			break
 		}
-		if i += at; i > start && !strings.HasSuffix(p.text[start:i], metaRune) {
+		if i += at; i > start && m.cutsAfter(p.text[start:i]) {
 			emit(p.slice(start, i))
 			start = i
 		}
 		at = i + len(metaRune)
 	}
 	emit(p.slice(start, len(p.text)))
+}
+
+// cutsAfter says whether no merge joins the last character of s with a "▁" behind it.
+func (m *bpe) cutsAfter(s string) bool {
+	if strings.HasSuffix(s, metaRune) {
+		return false
+	}
+	if len(m.glued) == 0 {
+		return true
+	}
+	r, _ := utf8.DecodeLastRuneInString(s)
+	return !m.glued[r]
 }
 
 // encode is the tokens of one word. The result is shared: it is not to be changed.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 )
 
 // modelJSON is the model of a tokenizer.json without its vocabulary and merges.
@@ -104,7 +105,9 @@ func newBPE(j *modelJSON, raw bool) (*bpe, error) {
 	if raw {
 		return m, m.mapBytes(j.ByteFallback)
 	}
-	m.meta = !j.IgnoreMerges && m.metaOnlyInFront()
+	if !j.IgnoreMerges {
+		m.findGlued()
+	}
 	if j.ByteFallback {
 		m.addByteFallback()
 	}
@@ -136,15 +139,22 @@ func (m *bpe) addByteFallback() {
 	}
 }
 
-// metaOnlyInFront says whether no merge makes a token with "▁" after another character.
-func (m *bpe) metaOnlyInFront() bool {
-	if _, ok := m.vocab.id(metaRune); !ok {
-		return false
+// findGlued looks for the characters in front of a "▁" within the tokens that merges make:
+// behind all others a text may be cut into words. Gemma 3 has one such token, ">▁</".
+func (m *bpe) findGlued() {
+	if _, m.meta = m.vocab.id(metaRune); !m.meta {
+		return
 	}
+	m.glued = map[rune]bool{}
 	for _, s := range m.merges.slots {
-		if s.rank > 0 && strings.Contains(strings.TrimLeft(m.vocab.tokens[s.id], metaRune), metaRune) {
-			return false
+		if s.rank == 0 || strings.LastIndex(m.vocab.tokens[s.id], metaRune) <= 0 {
+			continue
+		}
+		parts := strings.Split(m.vocab.tokens[s.id], metaRune)
+		for _, before := range parts[:len(parts)-1] {
+			if r, size := utf8.DecodeLastRuneInString(before); size > 0 {
+				m.glued[r] = true
+			}
 		}
 	}
-	return true
 }

@@ -97,7 +97,6 @@ var parseErrors = []struct{ name, in, want string }{
 	{"added id", tiny(`"added_tokens":[{"id":5,"content":"x"}]`), `added_tokens: "x": the file says id 5, its place in the vocabulary is 2`},
 	{"added twice", tiny(`"added_tokens":[{"id":2,"content":"x"},{"id":3,"content":"x"}]`), `added_tokens: "x"`},
 	{"added without text", tiny(`"normalizer":{"type":"Strip","strip_left":true,"strip_right":true},"added_tokens":[{"id":2,"content":" ","normalized":true}]`), `added_tokens: " " is empty after normalization`},
-	{"added the same", tiny(`"normalizer":{"type":"Lowercase"},"added_tokens":[{"id":2,"content":"X","normalized":true},{"id":3,"content":"x","normalized":true}]`), `added_tokens: "x" is the same as another token after normalization`},
 }
 
 func TestParseErrors(t *testing.T) {

@@ -40,15 +40,20 @@ func (c class) find(s string, emit func(i, j int)) {
 	}
 }
 
-// scanner is a hand-written pattern that covers every text: it returns the end
-// of the match that begins at byte i.
+// scanner is a hand-written pattern: it returns the end of the match that begins at
+// byte i, or i where there is none.
 type scanner func(s string, i int) int
 
 func (sc scanner) find(s string, emit func(i, j int)) {
 	for i := 0; i < len(s); {
 		j := sc(s, i)
-		emit(i, j)
-		i = j
+		if j > i {
+			emit(i, j)
+			i = j
+			continue
+		}
+		for i++; i < len(s) && !utf8.RuneStart(s[i]); i++ {
+		}
 	}
 }
 
@@ -91,7 +96,7 @@ type patternJSON struct {
 	String, Regex *string
 }
 
-// matcher compiles the pattern; those of scan.go and scancase.go are scanned by hand.
+// matcher compiles the pattern; those of the files scan*.go are scanned by hand.
 func (p *patternJSON) matcher() (matcher, error) {
 	switch {
 	case p == nil:

@@ -26,8 +26,8 @@ func TestOffsets(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		// A composed character has the range of its first, as in Hugging Face. The byte-level vocabulary lacks some bytes.
-		covers[v.Name] = v.Base == "stories260k" && !strings.Contains(string(raw), `"NF`)
+		// A composed character has the range of its first, as in Hugging Face, and Strip takes text away. The byte-level vocabulary lacks some bytes.
+		covers[v.Name] = v.Base == "stories260k" && !strings.Contains(string(raw), `"NF`) && !strings.Contains(string(raw), `"Strip","strip_left"`)
 	}
 	parts := rapid.SampledFrom([]string{
 		"a", "Z", "é", "e\u0301", "ﬁ", "中", "👍", "가", " ", "  ", "\n", "\t", "▁", "_", "1", "23", ".", "-", "'s", "\xff", "\xe4\xb8", "\u212b", "İ",

@@ -28,6 +28,12 @@ func knownPattern(p string) (scanner, bool) {
 		return func(s string, i int) int { return scanCase(s, i, 3, true) }, true
 	case patternTekken:
 		return func(s string, i int) int { return scanCase(s, i, 1, false) }, true
+	case patternNumbers:
+		return scanNumbers, true
+	case patternHanKana:
+		return scanHanKana, true
+	case patternDeepSeek:
+		return scanDeepSeek, true
 	}
 	return nil, false
 }
@@ -140,8 +146,13 @@ func scanRest(s string, i int, tail string) int {
 		}
 		return j
 	}
+	return whiteSpace(s, i)
+}
+
+// whiteSpace is \s*[\r\n]+|\s+(?!\S)|\s+, of which the first ends after the last line break.
+func whiteSpace(s string, i int) int {
 	end := run(s, i, space, -1)
-	for j := end - 1; j >= i; j-- { // \s*[\r\n]+ ends after the last line break
+	for j := end - 1; j >= i; j-- {
 		if s[j] == '\r' || s[j] == '\n' {
 			return j + 1
 		}

@@ -7,7 +7,6 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"example.com/finetune/internal/hint"
 	"example.com/finetune/loraone"
@@ -20,7 +19,7 @@ import (
 // This file holds runs that begin from a finished adapter instead of a method's start.
 
 // ReadAdapter sets what the adapter in a folder decides for a run that trains it on: rank,
-// scale, targets, and the base where the folder knows it. The scale of an adapter that
+// scale, targets, and where the folder knows them the base and the chat template. The scale of an adapter that
 // finetune wrote is that of its training, which the file has in B.
 func ReadAdapter(c *recipe.Config, dir string) error {
 	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
@@ -49,7 +48,7 @@ func ReadAdapter(c *recipe.Config, dir string) error {
 	c.TargetModules, c.ExcludeModules = leaves, nil
 	c.Model = file.BaseModel
 	if origin != nil {
-		c.LoraAlpha, c.Model = origin.Recipe.LoraAlpha, origin.Base.Name
+		c.LoraAlpha, c.Model, c.ChatTemplate = origin.Recipe.LoraAlpha, origin.Base.Name, origin.Recipe.ChatTemplate
 		if origin.Recipe.UseRSLoRA != recipe.Off {
 			c.UseRSLoRA = recipe.On
 		}
@@ -148,20 +147,4 @@ func apart(c *recipe.Resolved) error {
 			"--output-dir %s keeps both", filepath.Clean(c.OutputDir)+"-2")
 	}
 	return nil
-}
-
-// otherBase says in words that an adapter was trained on weights other than those, "" where
-// it was not or nobody knows.
-func (b *Beginning) otherBase(name string, now []rundir.FileHash) string {
-	if b.origin == nil || len(b.origin.Base.Files) == 0 || changed(b.origin.Base.Files, now) == "" {
-		return ""
-	}
-	then := b.origin.Base.Files
-	i := slices.IndexFunc(now, func(f rundir.FileHash) bool { return !slices.Contains(then, f) })
-	if i < 0 { // a file is missing
-		i = 0
-	}
-	was := then[min(i, len(then)-1)]
-	return fmt.Sprintf("%s was trained on another base, %s (%s of SHA-256 %.12s), than the one here, %s (%s of %.12s): what it has learned may not fit",
-		b.dir, b.origin.BaseRef().Label(), was.Name, was.SHA256, name, now[i].Name, now[i].SHA256)
 }

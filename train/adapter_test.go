@@ -207,7 +207,7 @@ func TestAdapterOfAnotherBase(t *testing.T) {
 		s := o.session(t, o.following(t, first.OutputDir, filepath.Join(t.TempDir(), "second")))
 		warned := ""
 		s.Report = func(e any) {
-			if w, ok := e.(Warning); ok && strings.Contains(w.Text, "another base") {
+			if w, ok := e.(Warning); ok && strings.Contains(w.Text, "the base here is another") {
 				warned = w.Text
 			}
 		}

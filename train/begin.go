@@ -10,6 +10,7 @@ import (
 	"example.com/finetune/loraone"
 	"example.com/finetune/loraone/spectrum"
 	"example.com/finetune/simd"
+	"example.com/finetune/train/recipe"
 	"example.com/finetune/train/rundir"
 )
 
@@ -41,6 +42,14 @@ func (r *run) prepare(ctx context.Context, found *Found) error {
 		return r.restore(path, st)
 	}
 	return r.fresh(ctx)
+}
+
+// openEvents begins TensorBoard's events, where they are asked for.
+func (r *run) openEvents() error {
+	if r.c.ReportTo != recipe.TensorBoard {
+		return nil
+	}
+	return r.dir.TensorBoard(r.started)
 }
 
 // restore takes over a checkpoint.
@@ -79,7 +88,7 @@ func (r *run) restore(path string, st *state) error {
 		r.Report(Warning{"metrics.jsonl is shorter than the checkpoint says: lines are missing"})
 	}
 	r.saved.path, r.saved.revision = own, r.st.revision
-	return nil
+	return r.openEvents()
 }
 
 // adopt makes adapters those of the run.
@@ -99,8 +108,11 @@ func (r *run) hashAdapter() (err error) {
 	if r.st.Adapter, err = rundir.Hash(r.begin.files, r.Pool); err != nil {
 		return err
 	}
-	if other := r.begin.otherBase(r.Base.Label(), r.st.Base); other != "" {
-		r.Report(Warning{other})
+	for _, file := range r.st.Base {
+		if other := r.begin.origin.OtherBase(r.begin.dir, r.Base.Label(), file); other != "" {
+			r.Report(Warning{other})
+			break
+		}
 	}
 	return nil
 }
@@ -112,6 +124,9 @@ func (r *run) fresh(ctx context.Context) error {
 		return err
 	}
 	if err := r.dir.Begin(settings); err != nil {
+		return err
+	}
+	if err := r.openEvents(); err != nil {
 		return err
 	}
 	if r.st.Validated {

@@ -16,7 +16,9 @@
 // a method's start (adapter.go), and one that has ended may be given more steps.
 //
 // Beside runs it has what leads to them and what judges them: settings that suit some
-// rows (propose.go), and the difference of two losses with its interval (interval.go).
+// rows (propose.go), the difference of two losses with its interval (interval.go), and
+// what a model answers to rows that were held out, scored (answers.go). A run says such
+// things too where it is asked to (speak.go), to the same bits of its adapter.
 //
 // Decisions:
 //

@@ -35,18 +35,25 @@ func (r *run) evaluate(ctx context.Context) error {
 			return err
 		}
 	}
+	samples, err := r.sample(ctx)
+	if err != nil {
+		return err
+	}
 	best := r.st.evaluated(loss)
 	if best {
 		r.st.BestRows = rows
 		r.keep()
 	}
-	line := rundir.Metric{Step: r.st.Step, Epoch: r.batches.passed(r.st.Step), EvalLoss: &loss, Tokens: r.st.Tokens}
+	line := rundir.Metric{Step: r.st.Step, Epoch: r.batches.passed(r.st.Step), EvalLoss: &loss, Tokens: r.st.Tokens, Samples: samples}
 	if r.st.Step == 0 {
 		line.BaseEvalLoss = &r.st.Losses.Base
 	}
 	r.st.Seconds = r.now().Sub(r.started).Seconds()
 	line.Seconds = r.st.Seconds
 	r.Report(Evaluated{Step: r.st.Step, Steps: r.st.Total, Loss: loss, Base: r.st.Losses.Base, Best: best})
+	if len(samples) > 0 {
+		r.Report(Sampled{r.st.Step, samples})
+	}
 	return r.dir.Record(line)
 }
 

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"example.com/finetune/model"
+	"example.com/finetune/train/rundir"
 )
 
 // The events that a run reports, by value.
@@ -43,6 +44,18 @@ type (
 
 	// EvalProgress comes after each micro-batch of an evaluation.
 	EvalProgress struct{ Done, Total int }
+
+	// Sampled comes after each evaluation of a run with sample_prompts.
+	Sampled struct {
+		Step    int
+		Samples []rundir.Sample
+	}
+
+	// AnswerProgress comes after each answer that is scored.
+	AnswerProgress struct {
+		What        string
+		Done, Total int
+	}
 
 	// Evaluated comes after each evaluation. Base is the loss of the model
 	// without adapters.

@@ -2,6 +2,7 @@ package train
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"math"
 	"path/filepath"
@@ -19,15 +20,15 @@ import (
 // finish leaves the adapter in the output folder. All of it is written under other
 // names and verified before any of it takes its place. Whatever fails, the last
 // checkpoint is that of the last step.
-func (r *run) finish() (*Result, error) {
-	p, err := r.publish()
+func (r *run) finish(ctx context.Context) (*Result, error) {
+	p, err := r.publish(ctx)
 	if err != nil {
 		return nil, hint.New(fmt.Errorf("saving the adapter: %w", err), "nothing is lost: --resume finishes the run from its last checkpoint")
 	}
 	return &Result{Dir: r.c.OutputDir, Summary: p.Summary}, nil
 }
 
-func (r *run) publish() (*rundir.Provenance, error) {
+func (r *run) publish(ctx context.Context) (*rundir.Provenance, error) {
 	st := &r.st
 	if st.Validated {
 		r.restoreBest()
@@ -36,6 +37,12 @@ func (r *run) publish() (*rundir.Provenance, error) {
 		}
 	} else {
 		st.BestStep = st.Step
+	}
+	if err := r.truncate(ctx); err != nil {
+		return nil, err
+	}
+	if err := r.answer(ctx); err != nil {
+		return nil, err
 	}
 	adapter, err := peft.Prepare(r.c.OutputDir, r.adapters, r.Base.Name())
 	if err != nil {
@@ -59,6 +66,41 @@ func (r *run) restoreBest() {
 		copy(p.Value, r.best[i])
 	}
 	r.adapters.Sync()
+}
+
+// truncate makes the modules what files of their rank can hold, where they are more, and
+// says what that costs. The loss of the run's summary is then that of the file.
+func (r *run) truncate(ctx context.Context) error {
+	var kept, all float64
+	more := make([]loraone.Truncator, 0, len(r.adapters.Modules))
+	for _, m := range r.adapters.Modules {
+		if t, ok := m.(loraone.Truncator); ok {
+			more = append(more, t)
+		}
+	}
+	if len(more) == 0 {
+		return nil
+	}
+	parts := make([][2]float64, len(more))
+	r.engine.Pool().Run(len(more), func(_, i int) { parts[i][0], parts[i][1] = more[i].Truncate() })
+	for _, p := range parts {
+		kept, all = kept+p[0], all+p[1]
+	}
+	if all == 0 { // the base itself
+		return nil
+	}
+	r.share = kept / all
+	text := fmt.Sprintf("the file holds the leading part of rank %d of each ΔW, %.1f%% of all their squares; a higher lora_r holds more", r.c.LoraR, 100*r.share)
+	if r.st.Validated {
+		loss, rows, err := r.evalLoss(ctx)
+		if err != nil {
+			return err
+		}
+		text += fmt.Sprintf(" (validation loss %.4f, and %.4f with the whole)", loss, r.st.Losses.Best)
+		r.st.Losses.Best, r.st.BestRows = loss, rows
+	}
+	r.Report(Warning{text})
+	return nil
 }
 
 // probeTokens is how much of the first row the probe reads, probeBound how far its
@@ -134,7 +176,7 @@ func (r *run) pages(p *rundir.Provenance) ([]rundir.Page, error) {
 	}
 	pages := []rundir.Page{
 		{Name: rundir.PlotFile, Text: report.Plot(lines, r.st.BestStep)},
-		{Name: rundir.CardFile, Text: report.Card(&r.c.Config, p, r.Data.Split)},
+		{Name: rundir.CardFile, Text: report.Card(&r.c.Config, p, r.Data.Split, lines)},
 		{Name: rundir.ProvenanceFile, Text: text},
 	}
 	if len(r.st.BestRows) > 0 {
@@ -157,6 +199,11 @@ func (r *run) heldOut() []rundir.HeldOutRow {
 	for i, s := range r.eval {
 		at := r.Data.Valid.Origin(r.held[i])
 		rows[i] = rundir.HeldOutRow{File: filepath.Base(at.File), Line: at.Line, Tokens: s.Targets(), Nats: r.st.BestRows[i]}
+		if r.answers != nil {
+			if v, asked := r.answers.Rows[i]; asked {
+				rows[i].Answers = &v
+			}
+		}
 	}
 	return rows
 }
@@ -175,13 +222,14 @@ func (r *run) provenance() *rundir.Provenance {
 	}
 	st := &r.st
 	p.Recipe, p.Parameters, p.Init, p.Extended = st.Recipe, r.adapters.Parameters(), st.Init, st.Extended
+	p.Share = r.share
 	if r.begin != nil {
 		p.Adapter = &rundir.Begun{Dir: r.begin.dir, Files: st.Adapter}
 	}
 	p.Summary = rundir.Summary{
 		Steps: st.Step, BestStep: st.BestStep, Validated: st.Validated, Losses: st.Losses, TrainLoss: st.Logged,
 		StoppedEarly: st.stopped(r.c.EarlyStopping), Tokens: st.Tokens, Seconds: st.Seconds,
-		AllocatedBytes: r.Plan.AllocatedBytes,
+		AllocatedBytes: r.Plan.AllocatedBytes, Answers: r.answers,
 	}
 	return p
 }

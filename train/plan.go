@@ -13,7 +13,9 @@ import (
 	"example.com/finetune/loraone"
 	"example.com/finetune/loraone/spectrum"
 	"example.com/finetune/model"
+	"example.com/finetune/simd"
 	"example.com/finetune/train/data"
+	"example.com/finetune/train/generate"
 	"example.com/finetune/train/recipe"
 )
 
@@ -31,6 +33,7 @@ type Plan struct {
 	LeftOut              int // projections that targets name and that get no module
 	Layout               model.Layout
 	MaterialisedBytes    int64 // of the initial gradient at a time
+	TextBytes            int64 // that texts may take which the model writes at once; 0: it writes none
 	AllocatedBytes       int64 // at the highest; the weights are mapped, not allocated
 	Tokens               int   // a pass over the training rows
 	Computed             int   // of these, where what the rows of a step share counts once
@@ -49,7 +52,7 @@ func NewPlan(c *recipe.Resolved, m *model.Config, train, valid *data.Set, held i
 		Steps: b.total, StepsPerEpoch: b.perEpoch, Warmup: newSchedule(&c.Recipe, b.total).warmup,
 		Parameters: lora.Parameters(m), LeftOut: lora.LeftOut(m), Tokens: train.Stats.Tokens,
 	}
-	if err := p.share(&c.Recipe, b, train, valid); err != nil {
+	if err := p.share(&c.Recipe, m, b, train, valid); err != nil {
 		return p, err
 	}
 	if valid != nil && valid.Len() > 0 {
@@ -66,13 +69,13 @@ func NewPlan(c *recipe.Resolved, m *model.Config, train, valid *data.Set, held i
 }
 
 // share finds what rows share in each step of the first epoch, and those of an evaluation.
-func (p *Plan) share(c *recipe.Recipe, b *batches, train, valid *data.Set) error {
+func (p *Plan) share(c *recipe.Recipe, m *model.Config, b *batches, train, valid *data.Set) error {
 	look := func(set *data.Set, indices []int) (int, error) {
 		seqs, err := set.Sequences(indices)
 		if err != nil {
 			return 0, err
 		}
-		computed, longest := model.SharedTokens(seqs)
+		computed, longest := m.SharedTokens(seqs)
 		p.Shared = max(p.Shared, longest)
 		return computed, nil
 	}
@@ -109,11 +112,16 @@ const leastMaterialisedBytes = spectrum.DefaultMaterialisedBytes / 4
 // gradient is in memory at a time: every step is longer with a smaller layout.
 func (p *Plan) fit(c *recipe.Resolved, lora loraone.Config, m *model.Config, longest int, held int64) error {
 	n := int64(p.Parameters)
-	adapters := lora.TrainingBytes(m, max(longest, model.MostTokens)) + 4*2*n // two moments at most
+	if simd.Compute(c.Compute) == simd.ComputeInt8 {
+		held += m.QuantisedBytes(longest)
+	}
+	adapters := lora.TrainingBytes(m, max(longest, model.MostTokens)) + 4*remembered(c, lora, m, n)
 	other := func(materialised int64) int64 {
 		start, _ := lora.StartCost(m, materialised, threads(c))
 		return held + adapters + max(start, 4*n) // the best adapter, when the start's gradients are gone
 	}
+	text := textBytes(c, m, longest)
+	held += text
 	budget := int64(c.Memory)
 	if budget == 0 {
 		budget = math.MaxInt64
@@ -128,12 +136,54 @@ func (p *Plan) fit(c *recipe.Resolved, lora loraone.Config, m *model.Config, lon
 	_, p.InitPasses = lora.StartCost(m, p.MaterialisedBytes, threads(c))
 	live := other(p.MaterialisedBytes) + engine
 	p.AllocatedBytes = withGarbage(live)
+	p.planTexts(text, budget)
 	if ok {
 		return nil
 	}
 	return hint.New(fmt.Errorf("memory is %s, and this run takes %s at least: %s for the longest row (%d tokens), %s for the adapters and their start, %s held already",
 		humanize.Bytes(uint64(budget)), humanize.Bytes(uint64(p.AllocatedBytes)), humanize.Bytes(uint64(engine)), longest,
 		humanize.Bytes(uint64(live-engine-held)), humanize.Bytes(uint64(held))), "a lower max_length cuts long rows; fewer target_modules or a lower lora_r makes the adapters smaller")
+}
+
+// remembered returns how many numbers the optimizer keeps of n that are trained.
+func remembered(c *recipe.Resolved, lora loraone.Config, m *model.Config, n int64) (sum int64) {
+	held := c.Kind().Held
+	if held == nil {
+		return 2 * n // two moments at most
+	}
+	targets, _ := lora.Projections(m) // checked
+	for _, t := range targets {
+		sum += int64(held(t, lora.R))
+	}
+	return sum
+}
+
+// textBytes returns the memory of one text that the model writes; 0 where it writes none.
+func textBytes(c *recipe.Resolved, m *model.Config, longest int) int64 {
+	n := 0
+	if c.SamplePrompts != "" {
+		n = sampleTokens
+	}
+	if c.Score.On() {
+		n = max(n, c.Score.Limit())
+	}
+	if n == 0 {
+		return 0
+	}
+	return m.TextBytes(min(longest+n, m.MaxPositionEmbeddings))
+}
+
+// planTexts plans for as many texts at once as the budget leaves room for, one of them
+// being in the plan already.
+func (p *Plan) planTexts(one, budget int64) {
+	if one == 0 {
+		return
+	}
+	most := min(generate.DefaultMemory, int64(max(p.EvalRows, 1))*one)
+	room := (budget - p.AllocatedBytes) / (100 + GarbagePercent) * 100
+	more := max(0, min(most-one, room))
+	p.TextBytes = one + more
+	p.AllocatedBytes += withGarbage(more)
 }
 
 func longest(train, valid *data.Set) int {

@@ -47,7 +47,8 @@ type run struct {
 	adapters *loraone.Adapters // from prepare on
 	updater  *updater          // likewise
 	batches  *batches
-	profile  *model.Profile // of the steps; nil unless it is asked for
+	profile  *model.Profile  // of the steps; nil unless it is asked for
+	answers  *rundir.Answers // scored at the end; nil before, or where nothing is
 
 	st      state
 	best    [][]float32 // the parameters at st.BestStep; nil before the first evaluation
@@ -56,6 +57,7 @@ type run struct {
 	started time.Time // st.Seconds ago
 	steps   int       // since this start
 	clock   stopwatch
+	share   float64 // of the squares of what was trained, in the file; 0 for all
 }
 
 // A saved is the last checkpoint: of which revision of the state it is.
@@ -172,7 +174,10 @@ func (r *run) train(ctx context.Context, found *Found) (Outcome, error) {
 		out.Ending = Interrupted
 		return out, nil
 	}
-	if out.Result, err = r.finish(); err != nil {
+	if out.Result, err = r.finish(ctx); err != nil {
+		if ctx.Err() != nil { // while answers were scored: nothing is published
+			out.Ending, err = Interrupted, nil
+		}
 		return out, err
 	}
 	out.Ending = Finished

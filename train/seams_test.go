@@ -94,6 +94,9 @@ func checkRanks(t *testing.T, c recipe.Config, o *office, ranked int) {
 			t.Errorf("the largest rank is %d, want more than %d", want, c.LoraR)
 		}
 	}
+	if c.Init == "adarankgrad" != (p.Share > 0 && p.Share < 1) {
+		t.Errorf("the file holds a share of %v", p.Share)
+	}
 	if ranked != parameters {
 		t.Errorf("said that %d parameters are trained, want %d", ranked, parameters)
 	}

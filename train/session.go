@@ -12,6 +12,8 @@ import (
 	"example.com/finetune/model"
 	"example.com/finetune/model/hub"
 	"example.com/finetune/simd"
+	"example.com/finetune/tokenizer"
+	"example.com/finetune/tokenizer/chat"
 	"example.com/finetune/train/data"
 	"example.com/finetune/train/recipe"
 	"example.com/finetune/train/rundir"
@@ -129,6 +131,8 @@ type Inputs struct {
 	Version      string  // of the program, for finetune.json
 	Base         hub.Ref // where the model comes from, and what it is called
 	ChatTemplate bool    // the rows went through one
+	Tokenizer    *tokenizer.Tokenizer
+	Template     *chat.Template // nil for none
 	Model        *model.Model
 	Pool         *simd.Pool
 	Data         *Data           // from LoadData, for this model's vocabulary
@@ -140,12 +144,13 @@ type Inputs struct {
 // its weights mapped. [NewSession] makes it.
 type Session struct {
 	Inputs
-	c     *recipe.Resolved
-	lora  loraone.Config
-	begin *Beginning       // nil where the method starts the adapters
-	eval  []model.Sequence // the validation rows used during training
-	held  []int            // their indices
-	now   func() time.Time // time.Now; tests set it
+	c      *recipe.Resolved
+	lora   loraone.Config
+	begin  *Beginning       // nil where the method starts the adapters
+	eval   []model.Sequence // the validation rows used during training
+	held   []int            // their indices
+	speech speech           // what the model is asked
+	now    func() time.Time // time.Now; tests set it
 }
 
 // NewSession returns a run that can start.
@@ -163,10 +168,14 @@ func NewSession(c *recipe.Resolved, in Inputs) (*Session, error) {
 		if c.EarlyStopping > 0 {
 			return nil, hint.New(errors.New("early_stopping_patience needs validation rows"), fmt.Sprintf("put a valid.jsonl beside train.jsonl, of any number of rows; val_split takes some from %d training rows on", data.SplitFrom))
 		}
-		return s, nil
+		s.speech, err = s.newSpeech()
+		return s, err
 	}
 	s.held = chooseEval(&c.Recipe, valid)
-	s.eval, err = valid.Sequences(s.held)
+	if s.eval, err = valid.Sequences(s.held); err != nil {
+		return nil, err
+	}
+	s.speech, err = s.newSpeech()
 	return s, err
 }
 

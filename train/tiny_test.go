@@ -158,7 +158,7 @@ func (o *office) open(t testing.TB, config recipe.Config) (*Session, error) {
 	if o.layout != (model.Layout{}) {
 		plan.Layout = o.layout
 	}
-	s, err := NewSession(c, Inputs{Version: "test", Base: hub.Folder(m.Dir), Model: m, Pool: p, Data: d, Plan: plan})
+	s, err := NewSession(c, Inputs{Version: "test", Base: hub.Folder(m.Dir), Model: m, Pool: p, Tokenizer: tok, Data: d, Plan: plan})
 	if err == nil {
 		s.now = o.clock
 	}

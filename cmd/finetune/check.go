@@ -52,7 +52,7 @@ func (c *checkCommand) Run(u *ui, ctx *kong.Context) error {
 	if c.Show < 0 {
 		return hint.Usagef("--show is %d, want a count of rows", c.Show)
 	}
-	j, err := newRowJob(config)
+	j, err := newRowJob(u, config)
 	if err != nil {
 		return err
 	}
@@ -100,13 +100,13 @@ type rowJob struct {
 	paths    data.Paths
 }
 
-func newRowJob(c *recipe.Resolved) (*rowJob, error) {
+func newRowJob(u *ui, c *recipe.Resolved) (*rowJob, error) {
 	j := &rowJob{settings: c}
 	var err error
 	if j.paths, err = data.Find(c.Data); err != nil {
 		return nil, err
 	}
-	j.Model, err = openFor(c)
+	j.Model, err = openFor(u, c)
 	return j, err
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -22,7 +23,7 @@ func checked(t *testing.T, path, template string) *data.Report {
 	if err != nil {
 		t.Fatal(err)
 	}
-	j, err := newRowJob(c)
+	j, err := newRowJob(newUI(nil, io.Discard, io.Discard), c)
 	if err != nil {
 		t.Fatal(err)
 	}

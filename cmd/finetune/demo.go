@@ -68,7 +68,7 @@ func (demoCommand) Run(u *ui) error {
 	if _, err := train.Look(c); err != nil {
 		return err
 	}
-	j, err := newJob(c)
+	j, err := newJob(u, c)
 	if err != nil {
 		return err
 	}

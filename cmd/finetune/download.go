@@ -51,20 +51,9 @@ func (c *downloadCommand) Run(u *ui) error {
 	if err != nil {
 		return stopped(u, ctx, err)
 	}
-	missing := 0
-	for _, f := range plan.Files {
-		if !f.Cached {
-			missing++
-		}
-	}
-	if missing > 0 {
-		u.infof("fetching %s of %s in %s", bytesText(plan.Missing()), id, many(missing, "file"))
-	}
-	t := newTransfer(u)
-	err = client.Fetch(ctx, plan, t.show)
-	t.progress.end()
-	if err != nil {
-		return stopped(u, ctx, err)
+	missing := missingFiles(plan)
+	if err := fetchPlan(ctx, u, client, plan); err != nil {
+		return err
 	}
 	return c.say(u, plan, missing)
 }
@@ -100,7 +89,7 @@ func interruptible() (ctx context.Context, done func()) {
 
 // stopped is err, or that the user has ended the command.
 func stopped(u *ui, ctx context.Context, err error) error {
-	if ctx.Err() == nil || !errors.Is(err, context.Cause(ctx)) {
+	if err == nil || ctx.Err() == nil || !errors.Is(err, context.Cause(ctx)) {
 		return err
 	}
 	u.line(levelError, "finetune: stopped; the same command goes on from here")

@@ -23,6 +23,11 @@ type evalCommand struct {
 	Data path   `aliases:"dataset" placeholder:"PATH" help:"File of rows, or a folder: its test file, else its validation file."`
 	Seed uint64 `placeholder:"N" default:"42" help:"Seed of the interval's resampling (default ${default})."`
 	JSON bool   `name:"json" help:"Print one JSON object."`
+
+	Answers   recipe.Score `placeholder:"KIND" help:"Let base and adapter answer the rows and compare: number (the last one), exact, contains, json, json:KEYS, choice:A,B or regex:PATTERN with a group."`
+	MaxTokens int          `placeholder:"N" aliases:"max-new-tokens" help:"Tokens of an answer at most (default 256)."`
+	Samples   int          `placeholder:"N" help:"Rows that are asked, a seeded choice (0: all)."`
+	Memory    recipe.Size  `placeholder:"SIZE" default:"512MiB" help:"What answers that are written at once may take, in keys and values (default ${default}). No answer depends on it."`
 }
 
 func (evalCommand) settings() (keys []string, origin string) {
@@ -33,10 +38,18 @@ func (evalCommand) Help() string {
 	return `Measures the loss per trained token, and its perplexity, on rows that were not trained on. With an adapter it measures the base as well; ` +
 		`the difference has a 95 % interval from a paired bootstrap over the rows.
 
+With --answers both answer the rows as well, taking the likeliest token each time: a row is asked up to its last trained answer, and what is said is compared with that. ` +
+		`exact compares the texts, contains looks for the row's answer in the model's, number compares the last numbers, json values or those of some keys, ` +
+		`regex the first group of a pattern's last match; choice writes nothing and takes the likeliest of the given answers. ` +
+		`Rows without a prompt, with an answer that was cut or in which there is nothing to compare are left out, and counted. ` +
+		`The accuracies' difference has the same interval as the losses'; --json holds every answer.
+
 For example:
 
     finetune eval --adapter adapter --data folder
     finetune eval --model SmolLM2-135M --data test.jsonl --json
+    finetune eval --adapter adapter --data gsm8k --answers number --samples 100
+    finetune eval --adapter adapter --data test.jsonl --answers 'regex:Answer: (\w+)'
 `
 }
 
@@ -53,12 +66,16 @@ type evalReport struct {
 	Base       score           `json:"base"`
 	Adapter    *score          `json:"adapter,omitempty"`
 	Difference *train.Interval `json:"difference,omitempty"`
+	Answers    *answersReport  `json:"answers,omitempty"`
 }
 
 // Run measures base and adapter on the same rows.
 func (c *evalCommand) Run(u *ui, ctx *kong.Context) error {
 	if c.Data == "" {
 		return hint.New(hint.Usagef("no data"), "--data names a file of rows, or a folder with test.jsonl or valid.jsonl")
+	}
+	if err := c.checkAnswers(); err != nil {
+		return err
 	}
 	path, err := heldOut(string(c.Data))
 	if err != nil {
@@ -157,7 +174,10 @@ func (c *evalCommand) measure(u *ui, m *opened.Model, set *data.Set) (*evalRepor
 		d := train.PairedInterval(base, adapter, c.Seed)
 		r.Adapter, r.Difference = &a, &d
 	}
-	return r, nil
+	if c.Answers.On() {
+		r.Answers, err = c.ask(u, m, set, seqs)
+	}
+	return r, err
 }
 
 // notNumbers is the error for rows whose loss is not finite: no mean of them says
@@ -198,5 +218,8 @@ func printReport(u *ui, r *evalReport) error {
 			return err
 		}
 	}
-	return u.printf("over %s of %s\n", many(r.Tokens, "trained token"), many(r.Rows, "row"))
+	if err := u.printf("over %s of %s\n", many(r.Tokens, "trained token"), many(r.Rows, "row")); err != nil || r.Answers == nil {
+		return err
+	}
+	return r.Answers.print(u)
 }

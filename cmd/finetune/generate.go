@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"example.com/finetune/internal/hint"
-	"example.com/finetune/model"
 	"example.com/finetune/tokenizer/chat"
 	"example.com/finetune/train/generate"
 	"example.com/finetune/train/recipe"
@@ -18,25 +17,30 @@ import (
 type generateCommand struct {
 	modelFlags
 
-	Prompt      *string `short:"p" placeholder:"TEXT" help:"Text to go on from; - reads it from standard input. Empty: from the beginning of a text."`
-	System      string  `placeholder:"TEXT" help:"System message, for models with a chat template."`
-	Raw         bool    `help:"Send the prompt as it is, not as a message of the user's."`
-	MaxTokens   int     `placeholder:"N" aliases:"max-new-tokens" default:"100" help:"Tokens to write at most (default ${default})."`
-	Temperature float64 `placeholder:"T" aliases:"temp" default:"0" help:"0 takes the likeliest token; 1 draws from the model's own probabilities (default ${default})."`
-	TopP        float64 `placeholder:"P" default:"1" help:"Draw from the likeliest tokens that hold this probability (default ${default})."`
-	TopK        int     `placeholder:"K" default:"0" help:"Draw from the K likeliest tokens (0: all)."`
-	Seed        uint64  `placeholder:"N" default:"42" help:"Seed of the draws (default ${default})."`
+	Prompt    *string `short:"p" placeholder:"TEXT" help:"Text to go on from; - reads it from standard input. Empty: from the beginning of a text."`
+	Prompts   path    `placeholder:"FILE" help:"File of prompts, many of them answered at once: one a line of a .txt file, or rows with prompt or messages."`
+	System    string  `placeholder:"TEXT" help:"System message, for models with a chat template."`
+	Raw       bool    `help:"Send the prompt as it is, not as a message of the user's."`
+	MaxTokens int     `placeholder:"N" aliases:"max-new-tokens" default:"100" help:"Tokens to write at most (default ${default})."`
+	samplerFlags
+
+	Memory recipe.Size `placeholder:"SIZE" default:"512MiB" help:"What the texts of --prompts that are written at once may take, in keys and values (default ${default}). No answer depends on it."`
 }
 
 func (generateCommand) Help() string {
 	return `The prompt is sent as a message of the user's when the model has a chat template and the adapter was trained through it. ` +
 		`Standard output is the text alone, as it is written.
 
+With --prompts it is one JSON object for each prompt, in the file's order: prompt and completion, or messages with the answer as the last one, ` +
+		`the number of its tokens, and whether the model ended it. These are rows that train and eval read. ` +
+		`What prompts have in common at their beginning is computed once, and no answer depends on those beside it.
+
 For example:
 
     finetune generate --adapter adapter --prompt "What is LoRA?"
     finetune generate --model SmolLM2-135M --raw --prompt "Once upon a time" --temperature 0.8 --seed 1
     echo "Summarise this." | finetune generate --adapter adapter --prompt -
+    finetune generate --adapter adapter --prompts questions.txt > answers.jsonl
 `
 }
 
@@ -45,16 +49,14 @@ func (c *generateCommand) Run(u *ui) error {
 	if err := c.check(); err != nil {
 		return err
 	}
+	if c.Prompts != "" {
+		return c.answer(u)
+	}
 	text, err := c.readPrompt(u.stdin)
 	if err != nil {
 		return err
 	}
-	m, err := c.open(u, func(r *recipe.Config, origin *rundir.Provenance) error {
-		if c.Raw || text == "" || origin != nil && !origin.Base.ChatTemplate {
-			r.ChatTemplate = "none"
-		}
-		return nil
-	})
+	m, err := c.open(u, templateUnless(c.Raw || text == ""))
 	if err != nil {
 		return err
 	}
@@ -68,13 +70,27 @@ func (c *generateCommand) Run(u *ui) error {
 		u.warnf("the model reads at most %s: %s after the prompt", many(m.Config.MaxPositionEmbeddings, "token"), many(room, "token"))
 	}
 	start := time.Now()
-	sampler := model.Sampler{Temperature: c.Temperature, TopP: c.TopP, TopK: c.TopK, Seed: c.Seed}
-	answer, err := g.Write(context.Background(), prompt, generate.Options{Sampler: &sampler, Limit: c.MaxTokens}, func(text string) error { return u.printf("%s", text) })
+	answer, err := g.Write(context.Background(), prompt, c.options(), func(text string) error { return u.printf("%s", text) })
 	u.debugf("%s after a prompt of %s, %.1f tokens/s", many(answer.Tokens, "token"), many(len(prompt.IDs), "token"), float64(answer.Tokens)/time.Since(start).Seconds())
 	if err != nil {
 		return err
 	}
 	return u.printf("\n")
+}
+
+func (c *generateCommand) options() generate.Options {
+	return generate.Options{Sampler: c.sampler(), Limit: c.MaxTokens, Memory: int64(c.Memory)}
+}
+
+// templateUnless has messages go through the model's chat template, unless the text is
+// raw or the adapter was trained without one.
+func templateUnless(raw bool) func(*recipe.Config, *rundir.Provenance) error {
+	return func(r *recipe.Config, origin *rundir.Provenance) error {
+		if raw || origin != nil && !origin.Base.ChatTemplate {
+			r.ChatTemplate = "none"
+		}
+		return nil
+	}
 }
 
 // encode returns the prompt, as a message of the user's where there is a template.
@@ -96,20 +112,17 @@ func (c *generateCommand) encode(g *generate.Generator, template *chat.Template,
 // check looks at the flags alone.
 func (c *generateCommand) check() error {
 	switch {
-	case c.Prompt == nil:
-		return hint.New(hint.Usagef("no prompt"), `--prompt "Once upon a time", or --prompt - to read it from standard input`)
-	case c.MaxTokens < 1:
-		return hint.Usagef("--max-tokens is %d, want at least 1", c.MaxTokens)
-	case !(c.Temperature >= 0 && c.Temperature < 100): // NaN is neither
-		return hint.Usagef("--temperature is %v, want a number from 0 to 100", c.Temperature)
-	case !(c.TopP > 0 && c.TopP <= 1):
-		return hint.Usagef("--top-p is %v, want more than 0 and at most 1", c.TopP)
-	case c.TopK < 0:
-		return hint.Usagef("--top-k is %d, want a count, or 0 for all", c.TopK)
+	case c.Prompt != nil && c.Prompts != "":
+		return hint.Usagef("--prompt and --prompts contradict each other")
+	case c.Prompt == nil && c.Prompts == "":
+		return hint.New(hint.Usagef("no prompt"), `--prompt "Once upon a time", --prompt - to read it from standard input, or --prompts FILE for many`)
 	case c.Raw && c.System != "":
 		return hint.Usagef("--raw and --system contradict each other: a raw prompt has no messages")
 	}
-	return nil
+	if err := checkMaxTokens(c.MaxTokens); err != nil {
+		return err
+	}
+	return c.samplerFlags.check()
 }
 
 func (c *generateCommand) readPrompt(stdin io.Reader) (string, error) {

@@ -11,6 +11,7 @@ import (
 
 	"example.com/finetune/internal/hint"
 	"example.com/finetune/model/hub"
+	"example.com/finetune/train/recipe"
 )
 
 // This file answers what people type who know other programs. A command line that is
@@ -26,8 +27,7 @@ type stranger struct {
 const (
 	sayMerge  = `finetune merge --adapter adapter -o merged writes a model folder with the adapter in its weights`
 	sayExport = `finetune export --adapter adapter --to gguf -o adapter.gguf writes a file for llama.cpp; --to ollama, mlx and peft write others`
-	sayChat   = `finetune generate --adapter adapter --prompt "Hello" answers one message`
-	sayServe  = `vLLM and llama.cpp serve a model with an adapter; finetune generate --adapter adapter --prompt "Hello" tries it here`
+	sayServe  = `vLLM and llama.cpp serve a model with an adapter; finetune chat --adapter adapter tries it here`
 	sayRows   = `rows are learned as they are, without rewards or preferences: finetune train --help`
 )
 
@@ -35,13 +35,14 @@ const (
 var strangers = map[string]stranger{
 	"fuse": {say: sayMerge}, "merge-lora": {say: sayMerge},
 	"convert": {say: sayExport}, "gguf": {say: sayExport}, "quantize": {say: sayExport},
-	"chat": {say: sayChat}, "serve": {say: sayServe}, "server": {say: sayServe},
+	"serve": {say: sayServe}, "server": {say: sayServe},
 	"dpo": {say: sayRows}, "orpo": {say: sayRows}, "kto": {say: sayRows}, "grpo": {say: sayRows}, "reward": {say: sayRows},
 
 	"sft": {command: "train"}, "lora": {command: "train"}, "finetune": {command: "train"}, "fine-tune": {command: "train"},
 	"tune": {command: "train"}, "fit": {command: "train"}, "run": {command: "train"}, "resume": {command: "train"},
 	"evaluate": {command: "eval"}, "test": {command: "eval"}, "perplexity": {command: "eval"},
 	"infer": {command: "generate"}, "inference": {command: "generate"}, "predict": {command: "generate"}, "complete": {command: "generate"},
+	"talk": {command: "chat"}, "interactive": {command: "chat"}, "repl": {command: "chat"},
 	"lint": {command: "check"}, "validate": {command: "check"}, "preprocess": {command: "check"},
 	"estimate": {command: "plan"}, "config": {command: "init"}, "new": {command: "init"},
 	"pull": {command: "download"}, "fetch": {command: "download"}, "push": {command: "upload"}, "publish": {command: "upload"},
@@ -63,18 +64,17 @@ var letters = map[string][]string{
 	"-v": {"--log-level=debug"},
 }
 
-// parseError turns kong's error about a command line into ours. parse tells whether
-// another command line is understood.
-func parseError(err error, args []string, parse func(args []string) error) error {
-	text, near, _ := strings.Cut(err.Error(), ", did you mean ")
-	if flag, _, cut := strings.Cut(text, ": expected "); cut && strings.Contains(text, `"EOL"`) {
-		text = flag + ": want a value"
-	}
+// A reader reads a command line: the error tells whether it is understood.
+type reader func(args []string) (*kong.Context, error)
+
+// parseError turns kong's error about a command line into ours.
+func parseError(err error, args []string, parse reader) error {
+	text, near := told(err)
 	word, command := subject(text), commandOf(err)
 	if s, ok := strangers[word]; ok && command == "" {
 		text = "there is no command " + word
 		if s.say != "" {
-			return hint.New(hint.Usagef("%s", text), s.say)
+			return hint.New(hint.Usagef("%s", text), withAdapter(s.say, args))
 		}
 		near = ""
 	}
@@ -84,10 +84,76 @@ func parseError(err error, args []string, parse func(args []string) error) error
 		for _, arg := range mended {
 			advice += " " + quote(arg)
 		}
+	} else if found := mistakes(err, args, parse); len(found) > 1 {
+		return hint.New(hint.Join(found), advice)
 	} else if near != "" && letters[word] == nil {
 		advice = "did you mean " + near
 	}
 	return hint.New(hint.Usagef("%s", text), advice)
+}
+
+// withAdapter has a hint name the adapter of the command line, if that has one.
+func withAdapter(say string, args []string) string {
+	for i, arg := range args {
+		name, value, given := strings.Cut(arg, "=")
+		if !slices.Contains([]string{"--adapter", "--adapter-path", "--adapter-name-or-path"}, name) {
+			continue
+		}
+		if !given && i+1 < len(args) {
+			value = args[i+1]
+		}
+		if value != "" {
+			return strings.ReplaceAll(say, "--adapter adapter", "--adapter "+quote(value))
+		}
+	}
+	return say
+}
+
+// told returns what an error of kong's says, and the flag or command that it proposes.
+func told(err error) (text, near string) {
+	text, near, _ = strings.Cut(err.Error(), ", did you mean ")
+	if flag, _, cut := strings.Cut(text, ": expected "); cut && strings.Contains(text, `"EOL"`) {
+		text = flag + ": want a value"
+	}
+	if len(subject(text)) == len("-x") { // all flags of one letter are as near
+		near = ""
+	}
+	return text, near
+}
+
+// mistakes lists what is wrong with a command line, each with its advice. A flag that is
+// not known is left out with the words behind it, and the rest is read again: in the end
+// its settings too.
+func mistakes(err error, args []string, parse reader) (found []error) {
+	for {
+		text, near := told(err)
+		word := subject(text)
+		switch {
+		case letters[word] != nil:
+			near = strings.Join(letters[word], " or ") + "?"
+			fallthrough
+		case near != "":
+			near = "did you mean " + near
+		}
+		found = append(found, hint.New(hint.Usagef("%s", text), near))
+		at := slices.IndexFunc(args, func(arg string) bool {
+			name, _, _ := strings.Cut(arg, "=")
+			return name == word
+		})
+		if !strings.HasPrefix(word, "-") || at < 0 {
+			return found
+		}
+		end := at + 1
+		for end < len(args) && !strings.HasPrefix(args[end], "-") && !strings.Contains(args[at], "=") {
+			end++
+		}
+		args = slices.Concat(args[:at], args[end:])
+		var ctx *kong.Context
+		if ctx, err = parse(args); err == nil {
+			c := recipe.Default()
+			return append(found, wrongSettings(&c, typed(ctx))...)
+		}
+	}
 }
 
 // subject returns the word that an error of kong's is about.
@@ -112,7 +178,7 @@ func commandOf(err error) string {
 
 // mend returns a command line that is understood and means what args plainly mean; nil
 // where that is not plain.
-func mend(err error, args []string, parse func(args []string) error) []string {
+func mend(err error, args []string, parse reader) []string {
 	for changed := false; ; changed = true {
 		if err == nil && changed {
 			return args
@@ -132,7 +198,7 @@ func mend(err error, args []string, parse func(args []string) error) []string {
 
 // better returns the first change to the word at a place that takes the error away and
 // gives no flag twice, and what is wrong then.
-func better(args []string, at int, command string, was error, parse func(args []string) error) ([]string, error) {
+func better(args []string, at int, command string, was error, parse reader) ([]string, error) {
 	word := args[at]
 	var changes [][]string
 	end := at + 1
@@ -159,7 +225,7 @@ func better(args []string, at int, command string, was error, parse func(args []
 			continue
 		}
 		next := slices.Concat(args[:at], change, args[end:])
-		if err := parse(next); err == nil || err.Error() != was.Error() {
+		if _, err := parse(next); err == nil || err.Error() != was.Error() {
 			return next, err
 		}
 	}

@@ -51,7 +51,7 @@ func (c *initCommand) Run(u *ui, ctx *kong.Context) error {
 			return err
 		}
 	}
-	j, err := newRowJob(config)
+	j, err := newRowJob(u, config)
 	if err != nil {
 		return err
 	}

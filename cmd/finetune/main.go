@@ -2,11 +2,12 @@
 // laptop's CPU: it trains LoRA-One adapters that Hugging Face PEFT loads.
 //
 // It knows flags, files and the terminal; the mathematics is in the packages it
-// calls. One file holds one command. What they share: settings.go and open.go (flags to
-// settings, settings to a model), habits.go (what people type who know other programs),
-// ui.go, progress.go and text.go (what they see). Two decisions: only ui.go and
-// progress.go write to standard error, and only main ends the process (a second Ctrl-C
-// apart).
+// calls. One file holds one command; chat has two more, talk.go (the conversation) and
+// lines.go (what is typed). What they share: settings.go and open.go (flags to settings,
+// settings to a model), sampling.go (how a token is chosen), habits.go (what people type
+// who know other programs), ui.go, progress.go and text.go (what they see). Two
+// decisions: only ui.go and progress.go write to standard error, prompts apart, and only
+// main ends the process (a second Ctrl-C apart).
 package main
 
 import (
@@ -42,6 +43,7 @@ type commandLine struct {
 	Sweep    sweepCommand    `cmd:"" help:"Make many runs of one file, here or on Slurm or Kubernetes, and compare them."`
 	Report   reportCommand   `cmd:"" help:"Compare runs: loss by configuration, paired differences, curves."`
 	Generate generateCommand `cmd:"" help:"Write text with a model, with or without an adapter."`
+	Chat     chatCommand     `cmd:"" help:"Talk with a model on the terminal, with or without an adapter."`
 	Merge    mergeCommand    `cmd:"" help:"Write a model folder with the adapter in its weights."`
 	Export   exportCommand   `cmd:"" help:"Write an adapter for llama.cpp, Ollama, mlx-lm or PEFT."`
 	Download downloadCommand `cmd:"" help:"Fetch a model from the Hugging Face Hub into its ordinary cache."`
@@ -49,6 +51,8 @@ type commandLine struct {
 	Version  versionCommand  `cmd:"" help:"Name the version, the Go version and the kernels in use."`
 
 	Quiet    bool   `short:"q" help:"Say nothing on standard error but errors."`
+	Fetch    bool   `name:"download" help:"Fetch a model that --model names by its Hub id and the cache lacks, without asking."`
+	Yes      bool   `short:"y" help:"Say yes to whatever a command would ask: to fetch a model, to make more than 500 runs, to take a sweep's folder though its file had another name."`
 	LogLevel string `placeholder:"LEVEL" enum:"error,warn,info,debug" default:"info" help:"How much to say: error, warn, info or debug (default info)."`
 }
 
@@ -115,12 +119,13 @@ func dispatch(args []string, u *ui) error {
 	case helped:
 		return nil
 	case err != nil:
-		return parseError(err, args, func(args []string) error {
-			_, _, err := parse(new(commandLine), args, io.Discard)
-			return err
+		return parseError(err, args, func(args []string) (*kong.Context, error) {
+			ctx, _, err := parse(new(commandLine), args, io.Discard)
+			return ctx, err
 		})
 	}
 	u.set(cli.Quiet, cli.LogLevel)
+	u.fetch, u.yes = cli.Fetch || cli.Yes, cli.Yes
 	return ctx.Run()
 }
 

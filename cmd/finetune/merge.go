@@ -13,7 +13,7 @@ import (
 
 type mergeCommand struct {
 	Adapter path   `aliases:"adapter-path" placeholder:"DIR" help:"Folder of the adapter."`
-	Model   path   `short:"m" aliases:"model-name-or-path" placeholder:"DIR" help:"Folder of the base, or the id of one in the Hub cache (default: the adapter's base)."`
+	Model   path   `short:"m" aliases:"model-name-or-path" placeholder:"DIR" help:"Folder of the base, or its id on the Hub (see --download) (default: the adapter's base)."`
 	Output  path   `name:"output-dir" short:"o" placeholder:"DIR" help:"The new model folder."`
 	DType   string `name:"dtype" placeholder:"TYPE" help:"f32, f16 or bf16 for all weights (default: as the base has them)."`
 	Threads int    `placeholder:"N" help:"Threads (0: all cores). The result does not depend on it."`
@@ -72,8 +72,9 @@ func (c *mergeCommand) Run(u *ui) error {
 func printMerge(u *ui, dir string, r *merge.Report) error {
 	return u.printf("%s: %s, %d with the adapter in them\n"+
 		"logits    differ from base + adapter by at most %.2g; the adapter moves them by up to %.2g, the largest is %.2g\n"+
-		"rounding  left %.1f %% of the adapted weights as they were\n",
-		dir, many(r.Tensors, "tensor"), r.Merged, r.Difference, r.Moved, r.Largest, 100*float64(r.Unchanged)/float64(r.Weights))
+		"rounding  left %.1f %% of the adapted weights as they were\n"+
+		"try it    %s chat --model %s\n",
+		dir, many(r.Tensors, "tensor"), r.Merged, r.Difference, r.Moved, r.Largest, 100*float64(r.Unchanged)/float64(r.Weights), program(), quote(dir))
 }
 
 // parseDType takes the names of this program, of safetensors and of PyTorch.
@@ -97,7 +98,7 @@ func openAdapted(u *ui, base, adapter path, threads int) (*opened.Model, error) 
 	case threads < 0:
 		return nil, hint.Usagef("--threads is %d, want a count, or 0 for all cores", threads)
 	}
-	m, err := opened.Open(opened.Options{Model: string(base), Adapter: string(adapter), Threads: threads})
+	m, err := openModel(u, opened.Options{Model: string(base), Adapter: string(adapter), Threads: threads})
 	if err != nil {
 		return nil, err
 	}

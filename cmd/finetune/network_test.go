@@ -65,7 +65,7 @@ func TestWhoAsksTheHub(t *testing.T) {
 		}
 		return err
 	})
-	want := map[string][]string{"hub.NewClient(": {"download.go"}, "newHub(u)": {"download.go", "upload.go"}}
+	want := map[string][]string{"hub.NewClient(": {"download.go"}, "newHub(u)": {"download.go", "fetch.go", "upload.go"}}
 	if err != nil || !maps.EqualFunc(found, want, slices.Equal) {
 		t.Errorf("%v, %v, want %v", found, err, want)
 	}

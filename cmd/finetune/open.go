@@ -11,9 +11,9 @@ import (
 
 // modelFlags are the flags of the commands that only read a model.
 type modelFlags struct {
-	Model   path   `short:"m" aliases:"model-name-or-path" placeholder:"DIR" help:"Folder of the model, or the id of one in the Hub cache (default: the adapter's base)."`
+	Model   path   `short:"m" aliases:"model-name-or-path" placeholder:"DIR" help:"Folder of the model, or its id on the Hub (see --download) (default: the adapter's base)."`
 	Adapter path   `aliases:"adapter-path,adapter-name-or-path" placeholder:"DIR" help:"Folder of an adapter; without it the model is used alone."`
-	Compute string `placeholder:"WORD" default:"f32" help:"f32, or bf16 for products of bfloat16 numbers where the CPU has them (default f32)."`
+	Compute string `placeholder:"WORD" default:"f32" help:"f32, or bf16 or int8 for products of such numbers where the CPU has them (default f32)."`
 	Threads int    `placeholder:"N" help:"Threads (0: all cores). The result does not depend on it."`
 }
 
@@ -29,7 +29,7 @@ func (f *modelFlags) open(u *ui, adjust func(*recipe.Config, *rundir.Provenance)
 	case f.Threads < 0:
 		return nil, hint.Usagef("--threads is %d, want a count, or 0 for all cores", f.Threads)
 	}
-	m, err := opened.Open(opened.Options{
+	m, err := openModel(u, opened.Options{
 		Model: string(f.Model), Adapter: string(f.Adapter), Threads: f.Threads,
 		Adjust: func(c *recipe.Config, origin *rundir.Provenance) error {
 			c.Compute = recipe.Compute(compute) // it may be trained where more is possible
@@ -59,8 +59,8 @@ func loadAll(u *ui, m *opened.Model) error {
 }
 
 // openFor opens the model of a run's settings, without its weights.
-func openFor(c *recipe.Resolved) (*opened.Model, error) {
-	m, err := opened.Open(opened.Options{Model: c.Model, Threads: c.Threads, Adjust: func(d *recipe.Config, _ *rundir.Provenance) error {
+func openFor(u *ui, c *recipe.Resolved) (*opened.Model, error) {
+	m, err := openModel(u, opened.Options{Model: c.Model, Threads: c.Threads, Adjust: func(d *recipe.Config, _ *rundir.Provenance) error {
 		*d = c.Config
 		return nil
 	}})

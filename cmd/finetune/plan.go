@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/alecthomas/kong"
 
@@ -55,7 +56,7 @@ func (c *planCommand) Run(u *ui, ctx *kong.Context) error {
 	if err != nil {
 		return err
 	}
-	j, err := newJob(config)
+	j, err := newJob(u, config)
 	if err != nil {
 		return err
 	}
@@ -114,6 +115,9 @@ func printPlan(j *job, say, warn func(format string, args ...any)) {
 		start += ": " + string(c.Adapter)
 	}
 	on := c.Adapted()
+	if targets, err := c.Lora().Targets(j.Config.Leaves()); err == nil && j.Config.Fused {
+		on += " (" + strings.Join(targets, ", ") + " in this model)"
+	}
 	if plan.LeftOut > 0 {
 		on += fmt.Sprintf(" (%s left out)", many(plan.LeftOut, "projection"))
 	}

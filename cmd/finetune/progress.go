@@ -173,6 +173,12 @@ func (r *reporter) report(event any) {
 		if r.progress.mode == recipe.ProgressBar {
 			r.progress.show("evaluation", e.Done, e.Total)
 		}
+	case train.AnswerProgress:
+		r.progress.show(e.What, e.Done, e.Total)
+	case train.Sampled:
+		for _, s := range e.Samples {
+			r.u.infof("         %s ▸ %s", brief(s.Prompt), brief(s.Answer))
+		}
 	case train.Evaluated:
 		r.evaluated(e)
 	case train.Stepped:

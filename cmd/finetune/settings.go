@@ -37,10 +37,10 @@ const (
 // settings describes every key of recipe.Config.
 func settings() map[string]setting {
 	return map[string]setting{
-		"model":       {groupFiles, "Folder of the model, or the id of one in the Hub cache.", "DIR", 'm'},
+		"model":       {groupFiles, "Folder of the model, or its id on the Hub (see --download).", "DIR", 'm'},
 		"data":        {groupFiles, "File of rows, or a folder with train, valid and test files.", "PATH", 0},
 		"output_dir":  {groupFiles, "Folder for the adapter.", "DIR", 'o'},
-		"adapter":     {groupFiles, "Folder of a finished adapter to train on, into another folder: rank, alpha and targets come from it, and so does the model where none is named.", "DIR", 0},
+		"adapter":     {groupFiles, "Folder of a finished adapter to train on, into another folder: rank, alpha and targets come from it, and so do the model and the chat template where none is named.", "DIR", 0},
 		"overwrite":   {groupFiles, "Replace the run in the output folder.", "", 0},
 		"resume":      {groupFiles, "Resume the run in the output folder, with its settings, from the newest good checkpoint, or from the beginning if there is none.", "", 0},
 		"resume_from": {groupFiles, "Resume from this checkpoint.", "DIR", 0},
@@ -67,8 +67,8 @@ func settings() map[string]setting {
 		"init_samples":    {groupLora, "Rows of the initial gradient, a number or all.", "N", 0},
 		"init_gamma":      {groupLora, "γ: the start's size is divided by it (0: the method's own, 128 for loraone, 64 for loraga).", "GAMMA", 0},
 
-		"optimizer":         {groupOptim, "preconditioned-adamw, adamw, scaled-adamw (the form of LoRA-One's authors), or auto: adamw for loraplus and lorasb, else the first.", "WORD", 0},
-		"learning_rate":     {groupOptim, "Learning rate (0: the method's and optimizer's own: 2e-3, 2.5e-4 for loraplus, 5e-3 for lorasb, and 0.035/√k for preconditioned-adamw with k targets).", "RATE", 0},
+		"optimizer":         {groupOptim, "preconditioned-adamw, adamw, scaled-adamw (the form of LoRA-One's authors), adarankgrad (for init adarankgrad alone), or auto: adamw for loraplus and lorasb, adarankgrad for that, else the first.", "WORD", 0},
+		"learning_rate":     {groupOptim, "Learning rate (0: the method's and optimizer's own: 4e-3 for adamw, 2e-3 for scaled-adamw, 5e-4 for loraplus and adarankgrad, 2e-2 for lorasb, and 0.035/√k for preconditioned-adamw with k targets).", "RATE", 0},
 		"lr_scheduler_type": {groupOptim, "constant, linear or cosine.", "WORD", 0},
 		"warmup_steps":      {groupOptim, "Steps of rising rate; below 1 a share of all.", "N", 0},
 		"weight_decay":      {groupOptim, "Decoupled weight decay.", "X", 0},
@@ -87,9 +87,12 @@ func settings() map[string]setting {
 		"save_total_limit":        {groupReport, "Checkpoints kept, each with the best adapter so far.", "N", 0},
 		"early_stopping_patience": {groupReport, "Stop after so many evaluations without improvement (0: never).", "N", 0},
 		"threads":                 {groupReport, "Threads (0: all cores). The result does not depend on it.", "N", 0},
-		"compute":                 {groupReport, "f32, or bf16 for products of bfloat16 numbers where the CPU has them: faster, and other bits.", "WORD", 0},
+		"compute":                 {groupReport, "f32, bf16 for products of bfloat16 numbers, or int8 for products of 8-bit integers, which costs about a hundredth of the loss, where the CPU has them: other bits.", "WORD", 0},
 		"memory":                  {groupReport, "Budget for what is allocated besides the mapped weights, such as 2GB: as many layers computed twice as it takes, then smaller micro-batches. The result does not depend on it.", "SIZE", 0},
+		"score":                   {groupReport, "Let base and adapter answer the validation rows at the end, and compare: number (the last one), exact, contains, json, choice:A,B or regex:PATTERN with a group. A file takes a map of kind, pattern, choices, keys, max_tokens and samples as well.", "KIND", 0},
+		"sample_prompts":          {groupReport, "File of prompts, or a number of validation rows: eight at most are answered at the start and at each evaluation, in 48 tokens each.", "FILE", 0},
 		"profile":                 {groupReport, "Say where the time of a step goes.", "", 0},
+		"report_to":               {groupReport, "none, or tensorboard: events for TensorBoard beside metrics.jsonl.", "WORD", 0},
 		"progress":                {groupReport, "auto (bar on a terminal, log elsewhere), bar, log or none.", "WORD", 0},
 	}
 }
@@ -206,14 +209,19 @@ func typed(ctx *kong.Context) (list []typedSetting) {
 	return list
 }
 
-// setTyped sets what was typed over what is there.
+// setTyped sets what was typed over what is there. All mistakes are reported together.
 func setTyped(c *recipe.Config, list []typedSetting) error {
+	return hint.Join(wrongSettings(c, list))
+}
+
+// wrongSettings sets what was typed, and lists what was not taken.
+func wrongSettings(c *recipe.Config, list []typedSetting) (found []error) {
 	for _, s := range list {
 		if err := c.Set(s.key, s.text); err != nil {
-			return err
+			found = append(found, err)
 		}
 	}
-	return nil
+	return found
 }
 
 // runFlags are the flags of the commands that know a run: a file of settings, and
@@ -233,7 +241,10 @@ func (f *runFlags) resolve(u *ui, ctx *kong.Context) (*recipe.Resolved, error) {
 	if dir := string(c.Adapter); err == nil && dir != "" && !c.Continues() { // once more, over what the adapter says
 		c = recipe.Default()
 		if err = train.ReadAdapter(&c, dir); err == nil {
-			err = f.read(&c, flags)
+			template := c.ChatTemplate
+			if err = f.read(&c, flags); c.ChatTemplate == template && c.ChatTemplate != recipe.Default().ChatTemplate {
+				c.Notes = append(c.Notes, fmt.Sprintf("chat_template: %s, as the adapter was trained with", template))
+			}
 		}
 		if err == nil && !c.Continues() {
 			c.Notes = append(c.Notes, fmt.Sprintf("init: %s is not done: the run begins where the adapter is", c.Init))

@@ -23,7 +23,6 @@ type sweepCommand struct {
 
 	Jobs  int  `short:"j" default:"1" placeholder:"N" help:"Runs at a time (default ${default}). Threads and the budget of memory are divided; no result depends on it."`
 	Retry bool `help:"Run failed ones again as well."`
-	Yes   bool `help:"More than 500 runs are meant, or the folder is this sweep's though its file had another name."`
 
 	List   bool `xor:"what" help:"Show every run with its plan, and run nothing."`
 	Status bool `xor:"what" help:"Show how far every run is, whatever runs them."`
@@ -68,7 +67,7 @@ func (c *sweepCommand) Run(u *ui) error {
 		return err
 	}
 	tellNotes(u, &f.Base)
-	if n := f.Count(); n > sweep.MostUnasked && !c.Yes {
+	if n := f.Count(); n > sweep.MostUnasked && !u.yes {
 		return hint.New(hint.Usagef("%s: %s: is that meant?", c.File, many(n, "run")), "--yes runs them")
 	}
 	runs, err := f.Runs()
@@ -86,7 +85,7 @@ func (c *sweepCommand) Run(u *ui) error {
 	if c.List {
 		return c.list(u, runs, plans)
 	}
-	s, err := sweep.Open(f, runs, today(), c.Yes)
+	s, err := sweep.Open(f, runs, today(), u.yes)
 	if err != nil {
 		return err
 	}
@@ -138,7 +137,7 @@ func (c *sweepCommand) one(u *ui, f *sweep.File, runs []*sweep.Run) error {
 		return hint.Usagef("--index is %d, the sweep has %s, from 0", i, many(len(runs), "run"))
 	}
 	c.share(runs, 1)
-	s, err := sweep.Open(f, runs, today(), c.Yes)
+	s, err := sweep.Open(f, runs, today(), u.yes)
 	if err != nil {
 		return err
 	}
@@ -283,7 +282,7 @@ func (p *sweepPlans) read(u *ui, r *sweep.Run) (*readRows, error) {
 	if rows, ok := p.rows[key]; ok {
 		return rows, nil
 	}
-	j, err := newJob(r.Config)
+	j, err := newJob(u, r.Config)
 	if err != nil {
 		return nil, err
 	}

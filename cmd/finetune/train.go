@@ -55,7 +55,7 @@ func (c *trainCommand) Run(u *ui, ctx *kong.Context) error {
 		u.infof("finetune: %s holds a finished run of %s: nothing is left to do", config.OutputDir, many(found.Finished.Steps, "step"))
 		return printResult(u, &job{settings: config}, found.Finished)
 	}
-	j, err := newJob(config)
+	j, err := newJob(u, config)
 	if err != nil {
 		return err
 	}
@@ -99,8 +99,8 @@ type job struct {
 }
 
 // newJob opens the model: one that cannot be trained is refused before rows are read.
-func newJob(c *recipe.Resolved) (*job, error) {
-	m, err := openFor(c)
+func newJob(u *ui, c *recipe.Resolved) (*job, error) {
+	m, err := openFor(u, c)
 	if err != nil {
 		return nil, err
 	}
@@ -139,7 +139,7 @@ func (j *job) session(report func(event any)) (*train.Session, error) {
 		return nil, err
 	}
 	return train.NewSession(c, train.Inputs{
-		Version: version(), Base: j.Ref, ChatTemplate: j.Template != nil,
+		Version: version(), Base: j.Ref, ChatTemplate: j.Template != nil, Tokenizer: j.Tokenizer, Template: j.Template,
 		Model: j.Weights, Pool: j.Pool, Data: j.data, Plan: j.plan, Report: report,
 	})
 }
@@ -201,6 +201,11 @@ func printLosses(u *ui, r *train.Result) error {
 		line := fmt.Sprintf("%-15s  %-6.4f  %-10s  %s", row.what, row.loss, perplexityText(row.loss), row.note)
 		b.WriteString(strings.TrimRight(line, " ") + "\n")
 	}
+	if a := r.Answers; a != nil {
+		fmt.Fprintf(&b, "\nanswers          right, of %s by %s\n", many(a.Asked, "row"), a.Score)
+		fmt.Fprintf(&b, "%-15s  %.1f %%\n%-15s  %.1f %%  %+.1f %%, 95 %% interval %+.1f to %+.1f\n",
+			"base", 100*a.Base, "after training", 100*a.Adapter, 100*a.Difference, 100*a.Low, 100*a.High)
+	}
 	return u.printf("%s\n", b.String())
 }
 
@@ -234,16 +239,20 @@ func samplePrompt(j *job) string {
 	return "Hello"
 }
 
+// endings are the signals that ask a program to end, Ctrl-C apart.
+func endings() []os.Signal {
+	if signal.Ignored(syscall.SIGHUP) { // nohup asked for that
+		return []os.Signal{syscall.SIGTERM}
+	}
+	return []os.Signal{syscall.SIGTERM, syscall.SIGHUP}
+}
+
 // stopSignals returns a context that ends at the first Ctrl-C, SIGTERM or SIGHUP.
 // A second one ends the process at once. done gives the signals back.
 func stopSignals(u *ui) (ctx context.Context, done func()) {
 	ctx, cancel := context.WithCancel(context.Background())
-	wanted := []os.Signal{os.Interrupt, syscall.SIGTERM}
-	if !signal.Ignored(syscall.SIGHUP) { // nohup asked for that
-		wanted = append(wanted, syscall.SIGHUP)
-	}
 	signals, finished := make(chan os.Signal, 2), make(chan struct{})
-	signal.Notify(signals, wanted...)
+	signal.Notify(signals, append(endings(), os.Interrupt)...)
 	go func() {
 		for first := true; ; first = false {
 			select {

@@ -31,6 +31,8 @@ type ui struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	level          logLevel
+	fetch          bool // a model that is missing, without asking
+	yes            bool // whatever would be asked is answered so
 	width          int  // columns of stderr; 0 when it is no terminal, or a dumb one
 	colours        bool // on stdout
 

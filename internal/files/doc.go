@@ -17,4 +17,9 @@
 // name; then the folder is flushed, without which the rename itself may be lost.
 // Temporary names begin with a dot and never end as the file does: no reader of
 // *.safetensors picks up what an interrupted run left behind. [Sweep] removes it.
+//
+// # Locking
+//
+// [TryLock] is the system's own lock of a file, which ends with the process that has it,
+// and does not wait.
 package files

@@ -3,6 +3,7 @@ package hint
 import (
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // An advised error is its error with advice beside it.
@@ -51,3 +52,28 @@ func Usagef(format string, args ...any) error {
 
 // IsUsage reports whether err is, or wraps, an error made by [Usagef].
 func IsUsage(err error) bool { return errors.As(err, new(usage)) }
+
+const shown = 10 // mistakes that Join lists
+
+// Join makes one mistake of usage of several, each with its advice in its own line; of
+// one it is that one, of none nil.
+func Join(found []error) error {
+	switch len(found) {
+	case 0:
+		return nil
+	case 1:
+		return found[0]
+	}
+	var lines []string
+	for _, err := range found[:min(len(found), shown)] {
+		line := err.Error()
+		if advice := Of(err); advice != "" {
+			line += " (" + advice + ")"
+		}
+		lines = append(lines, line)
+	}
+	if more := len(found) - len(lines); more > 0 {
+		lines = append(lines, fmt.Sprintf("and %d more", more))
+	}
+	return Usagef("%s", strings.Join(lines, "\n"))
+}

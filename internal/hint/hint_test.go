@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 	"testing"
 )
 
@@ -41,5 +42,20 @@ func TestTheErrorIsKept(t *testing.T) {
 	}
 	if !IsUsage(err) || IsUsage(New(fs.ErrNotExist, "advice")) || IsUsage(nil) {
 		t.Error("IsUsage")
+	}
+}
+
+func TestJoin(t *testing.T) {
+	one := New(Usagef("a"), "mend it")
+	if err := Join([]error{one}); err.Error() != "a" || Of(err) != "mend it" || Join(nil) != nil {
+		t.Errorf("of one: %v", err)
+	}
+	var many []error
+	for range 12 {
+		many = append(many, Usagef("b"))
+	}
+	err := Join(append([]error{one}, many...))
+	if want := "a (mend it)\n" + strings.Repeat("b\n", 9) + "and 3 more"; err.Error() != want || !IsUsage(err) || Of(err) != "" {
+		t.Errorf("got %v", err)
 	}
 }

@@ -163,6 +163,13 @@ func (f *Fields) Integers(key string, lo, hi int) []int {
 	})
 }
 
+// Numbers returns a list of finite numbers.
+func (f *Fields) Numbers(key string) []float64 {
+	return member(f, key, nil, "a list of numbers", func(v Value) ([]float64, error) {
+		return items(v, "a list", Value.Float)
+	})
+}
+
 // items reads each item of a list.
 func items[T any](v Value, want string, read func(Value) (T, error)) ([]T, error) {
 	if v.Kind() != List {

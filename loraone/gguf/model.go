@@ -1,7 +1,6 @@
 package gguf
 
 import (
-	"fmt"
 	"math"
 	"path/filepath"
 
@@ -27,7 +26,7 @@ func WriteModel(path string, base *model.Model, a *loraone.Adapters, t Type, tok
 	w := weights{config: base.Config, arch: arch, set: set, kind: t, adapted: map[string]loraone.LowRank{}}
 	if a != nil {
 		for _, m := range a.Modules {
-			w.adapted[m.At().Name+".weight"] = m.LowRank()
+			w.adapted[m.At().Stored+".weight"] = m.LowRank()
 		}
 	}
 	return set.Guard(func() error {
@@ -122,14 +121,14 @@ func (w *weights) tensors() ([]Tensor, error) {
 func (w *weights) layersAlike() error {
 	for i, l := range w.config.Layers {
 		if l != w.config.Layers[0] {
-			return fmt.Errorf("layer %d rotates or sees otherwise than layer 0: not written as GGUF", i)
+			return refused("layer %d rotates or sees otherwise than layer 0: not written as GGUF", i)
 		}
 	}
 	switch r := w.config.Layers[0].Rope; r.Type {
 	case "default", "linear", "llama3":
 		return nil
 	default:
-		return fmt.Errorf("the rope type %q is not written as GGUF", r.Type)
+		return refused("the rope type %q is not written as GGUF", r.Type)
 	}
 }
 

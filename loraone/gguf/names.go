@@ -28,10 +28,14 @@ var architectures = map[string]architecture{
 func architectureOf(c *model.Config) (architecture, error) {
 	a, ok := architectures[c.ModelType]
 	if !ok {
-		return a, hint.New(fmt.Errorf("model_type %s is not written as GGUF, only %s", c.ModelType, strings.Join(slices.Sorted(maps.Keys(architectures)), ", ")),
-			"finetune merge writes a folder that llama.cpp's convert_hf_to_gguf.py reads")
+		return a, refused("model_type %s is not written as GGUF, only %s", c.ModelType, strings.Join(slices.Sorted(maps.Keys(architectures)), ", "))
 	}
 	return a, nil
+}
+
+// refused returns an error with a way to a file all the same.
+func refused(format string, args ...any) error {
+	return hint.New(fmt.Errorf(format, args...), "finetune merge writes a folder that llama.cpp's convert_hf_to_gguf.py reads")
 }
 
 // leaves are the names of a block's parts there, by those in transformers.

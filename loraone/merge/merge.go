@@ -56,7 +56,7 @@ func Write(dir string, base *model.Model, a *loraone.Adapters, o Options) (*Repo
 	defer draft.Abort()
 	m := &merger{Options: o, base: base, weights: weights, report: &Report{}, adapted: map[string]loraone.Module{}}
 	for _, module := range a.Modules {
-		m.adapted[module.At().Name+".weight"] = module
+		m.adapted[module.At().Stored+".weight"] = module
 	}
 	err = weights.Guard(func() error {
 		for _, shard := range weights.Shards() {

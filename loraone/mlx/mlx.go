@@ -3,11 +3,13 @@ package mlx
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"example.com/finetune/internal/files"
+	"example.com/finetune/internal/hint"
 	"example.com/finetune/loraone"
 	"example.com/finetune/model"
 	"example.com/finetune/model/safetensors"
@@ -21,6 +23,10 @@ const (
 
 // Write writes a into a new folder. It is read back before it takes its name.
 func Write(dir string, a *loraone.Adapters) error {
+	if a.Model.Part != "" {
+		return hint.New(fmt.Errorf("model_type %s is not written for MLX: its layers have other names there", a.Model.ModelType),
+			"finetune merge writes a folder that mlx_lm.convert reads")
+	}
 	draft, err := files.CreateFolder(dir)
 	if err != nil {
 		return err

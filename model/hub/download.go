@@ -94,7 +94,7 @@ func (c *Client) fetch(ctx context.Context, r repository, p *Plan, f File, m *me
 	}
 	unlock, err := c.lock(ctx, r.lock(f.etag), f.Path)
 	exclusive := err == nil
-	if err != nil && !errors.Is(err, errNoLocks) {
+	if err != nil && !errors.Is(err, files.ErrNoLocks) {
 		return err
 	}
 	defer unlock()

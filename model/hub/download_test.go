@@ -433,7 +433,7 @@ func TestLockIsHeld(t *testing.T) {
 		t.Fatal(err)
 	}
 	unlock, err := c.lock(t.Context(), path, "x")
-	if errors.Is(err, errNoLocks) {
+	if errors.Is(err, files.ErrNoLocks) {
 		t.Skip(err)
 	}
 	said := make(chan string, 99)

@@ -100,14 +100,37 @@ func Resolve(arg string) (Ref, error) {
 		return Ref{}, err
 	}
 	dir, err := repository{cache, id}.cached(revision)
-	switch {
-	case errors.Is(err, errPart):
-		return Ref{}, hint.New(fmt.Errorf("model %s: %w", arg, err), "fetch the rest with: finetune download "+arg)
-	case err != nil:
-		return Ref{}, hint.New(fmt.Errorf("model %s: neither a folder here nor in the Hub cache %s: %w", arg, cache, err),
-			"fetch it with: finetune download "+arg)
+	if err != nil {
+		return Ref{}, &MissingError{Arg: arg, ID: id, Revision: revision, cache: cache, err: err}
 	}
 	return Ref{Arg: arg, Dir: dir, ID: id}, nil
+}
+
+// MissingError is that of a word which may be a model on the Hub, but is neither a
+// folder here nor a whole model in the cache.
+type MissingError struct {
+	Arg          string // ORG/NAME[@revision]
+	ID, Revision string
+
+	cache string
+	err   error
+}
+
+func (e *MissingError) Error() string {
+	if errors.Is(e.err, errPart) {
+		return fmt.Sprintf("model %s: %v", e.Arg, e.err)
+	}
+	return fmt.Sprintf("model %s: neither a folder here nor in the Hub cache %s: %v", e.Arg, e.cache, e.err)
+}
+
+func (e *MissingError) Unwrap() error { return e.err }
+
+// Hint returns the command that fetches the model.
+func (e *MissingError) Hint() string {
+	if errors.Is(e.err, errPart) {
+		return "fetch the rest with: finetune download " + e.Arg
+	}
+	return "fetch it with: finetune download " + e.Arg
 }
 
 // digestName matches the SHA-256 of a file that the Hub keeps outside git.

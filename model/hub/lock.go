@@ -5,16 +5,12 @@ import (
 	"errors"
 	"os"
 	"time"
-)
 
-// What tryLock returns where there is no lock to be had.
-var (
-	errHeld    = errors.New("another process holds the lock")
-	errNoLocks = errors.New("the file system has no locks")
+	"example.com/finetune/internal/files"
 )
 
 // lock waits until no other process fetches the same file: the lock is the one that
-// huggingface_hub takes. With errNoLocks nothing is locked. unlock is never nil.
+// huggingface_hub takes, on Windows that of the first byte. With files.ErrNoLocks nothing is locked. unlock is never nil.
 func (c *Client) lock(ctx context.Context, path, name string) (unlock func(), err error) {
 	said := false
 	for {
@@ -22,11 +18,11 @@ func (c *Client) lock(ctx context.Context, path, name string) (unlock func(), er
 		if err != nil {
 			return func() {}, err
 		}
-		if err = tryLock(f); err == nil {
+		if err = files.TryLock(f, 0); err == nil {
 			return func() { f.Close() }, nil // and with it the lock
 		}
 		f.Close()
-		if !errors.Is(err, errHeld) {
+		if !errors.Is(err, files.ErrHeld) {
 			return func() {}, err
 		}
 		if !said {

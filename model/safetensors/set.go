@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"example.com/finetune/internal/hint"
 )
@@ -69,6 +70,9 @@ func isThere(path string) bool {
 // noWeights says what there is instead.
 func noWeights(dir string) error {
 	err := fmt.Errorf("%s: neither %s nor %s", dir, singleName, indexName)
+	if found, _ := filepath.Glob(filepath.Join(escape(dir), "*.safetensors")); len(found) > 0 {
+		return otherNames(err, found)
+	}
 	for _, x := range []struct{ pattern, what string }{
 		{"*.bin", "is a pickle, which can run any code when it is read"},
 		{"*.pth", "is a pickle, which can run any code when it is read"},
@@ -80,6 +84,24 @@ func noWeights(dir string) error {
 		}
 	}
 	return err
+}
+
+// otherNames says what to do with files whose names are not those of a model's weights.
+func otherNames(err error, found []string) error {
+	name := filepath.Base(found[0])
+	if len(found) > 1 {
+		return hint.Newf(fmt.Errorf("%w, but %s and %d more", err, name, len(found)-1),
+			"rename the one that holds the weights to %s; shards are called model-00001-of-%05d.safetensors and so on", singleName, len(found))
+	}
+	f, e := Open(found[0])
+	if e != nil {
+		return fmt.Errorf("%w, but %w", err, e)
+	}
+	defer f.Close()
+	if slices.ContainsFunc(f.Names(), func(n string) bool { return strings.Contains(n, "lora_") }) {
+		return hint.New(fmt.Errorf("%w; %s holds an adapter", err, name), "--model names the folder of a base model, --adapter that of an adapter to go with it")
+	}
+	return hint.Newf(fmt.Errorf("%w, but %s", err, name), "rename it to %s if it holds the model's weights", singleName)
 }
 
 // escape makes a folder's name a pattern that matches only itself.

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"example.com/finetune/internal/hint"
 	"example.com/finetune/internal/jsontree"
 )
 
@@ -291,11 +292,57 @@ func TestNoWeights(t *testing.T) {
 		write(t, filepath.Join(dir, name), []byte("PK\x03\x04"))
 		_, err := OpenDir(dir)
 		wantError(t, name, err, name+" "+what)
-		var hint interface{ Hint() string }
-		if !errors.As(err, &hint) || !strings.Contains(hint.Hint(), "save_pretrained") {
+		if !strings.Contains(hint.Of(err), "save_pretrained") {
 			t.Errorf("%s: no hint", name)
 		}
 	}
+}
+
+// A file by another name is named, and the advice works.
+func TestWeightsByAnotherName(t *testing.T) {
+	for name, c := range map[string]struct {
+		tensor     string
+		more       int // further files
+		text, hint string
+	}{
+		"pytorch_model.safetensors": {"a", 0, ", but pytorch_model.safetensors", "rename it to model.safetensors if it holds the model's weights"},
+		"adapter.safetensors": {
+			"base_model.model.a.lora_A.weight", 0, "; adapter.safetensors holds an adapter",
+			"--model names the folder of a base model, --adapter that of an adapter to go with it",
+		},
+		"a.safetensors": {
+			"a", 1, ", but a.safetensors and 1 more",
+			"rename the one that holds the weights to model.safetensors; shards are called model-00001-of-00002.safetensors and so on",
+		},
+	} {
+		dir := t.TempDir()
+		for i := range 1 + c.more {
+			path := filepath.Join(dir, name)
+			if i > 0 {
+				path = filepath.Join(dir, fmt.Sprintf("b%d.safetensors", i))
+			}
+			if err := Write(path, []Entry{{c.tensor, []int{1}, []float32{1}}}, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		_, err := OpenDir(dir)
+		wantError(t, name, err, c.text)
+		if advice := hint.Of(err); advice != c.hint {
+			t.Errorf("%s: hint %q", name, advice)
+		}
+		if err := os.Rename(filepath.Join(dir, name), filepath.Join(dir, singleName)); err != nil {
+			t.Fatal(err)
+		}
+		s, err := OpenDir(dir)
+		if err != nil {
+			t.Fatalf("%s: renamed: %v", name, err)
+		}
+		s.Close()
+	}
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "x.safetensors"), []byte("version https://git-lfs.github.com/spec/v1\n"))
+	_, err := OpenDir(dir)
+	wantError(t, "a pointer", err, "x.safetensors")
 }
 
 func FuzzIndex(f *testing.F) {

@@ -41,7 +41,10 @@ func gemmAMD64() *file {
 
 // avxTiles writes one function for tiles of several widths, narrowest first: it
 // loads the operands, then branches on the number of columns and rows.
-func (f *file) avxTiles(name string, tiles []avxTile) {
+func (f *file) avxTiles(name string, tiles []avxTile) { f.eachTile(name, tiles, f.avxTile) }
+
+// eachTile is avxTiles for kernels that are written by kernel.
+func (f *file) eachTile(name string, tiles []avxTile, kernel func(t avxTile, rows int)) {
 	f.tileHead(name)
 	if tiles[0].masked {
 		f.p("MOVQ cols+8(FP), CX")
@@ -72,7 +75,7 @@ func (f *file) avxTiles(name string, tiles []avxTile) {
 	}
 	for _, t := range tiles {
 		for n := 1; n <= t.rows; n++ {
-			f.avxTile(t, n)
+			kernel(t, n)
 		}
 	}
 	f.raw("")

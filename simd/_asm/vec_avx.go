@@ -18,6 +18,8 @@ func vecAMD64() *file {
 		v.reductions()
 		v.expSum()
 		v.silu()
+		v.gelu()
+		v.softCap()
 		v.norms()
 		v.rotate()
 		v.adamW()
@@ -27,22 +29,25 @@ func vecAMD64() *file {
 	return f
 }
 
-// c is a constant as an operand: AVX-512 keeps them in Z16-Z30, where a load for
+// c is a constant as an operand: AVX-512 keeps those of exp in Z16-Z29, where a load for
 // each use would take longer than the arithmetic.
 func (v vector) c(name string) any {
-	if v.reg == "Z" {
-		return 16 + constantIndex(name)
+	if i := constantIndex(name); v.reg == "Z" && i < constantIndex("gelu") {
+		return 16 + i
 	}
 	return fmt.Sprintf("vecc<>+%d(SB)", 64*constantIndex(name))
 }
 
 func (v vector) loadConstants() {
 	if v.reg == "Z" {
-		for i := range vecNames {
+		for i := range constantIndex("gelu") {
 			v.p("VMOVUPS vecc<>+%d(SB), Z%d", 64*i, 16+i)
 		}
 	}
 }
+
+// t is a constant of tanh as an operand.
+func (v vector) t(i int) string { return fmt.Sprintf("vect<>+%d(SB)", 64*i) }
 
 // r names register i.
 func (v vector) r(i int) string { return fmt.Sprintf("%s%d", v.reg, i) }

@@ -136,6 +136,97 @@ func (v vector) siluSlope(i int, c expChain) {
 	v.i("VMOVUPS", c.x, v.memory(i, "SI"))
 }
 
+func (v vector) gelu() {
+	v.begin("geluMul", 0)
+	v.loadConstants()
+	v.blocks(3, v.most(), func(k int) {
+		list := v.chains(k, 0)
+		v.exp(list, func(i, x int) { v.geluExponent(v.memory(i, "DI"), x, 13) })
+		for i, c := range list {
+			v.i("VADDPS", v.c("one"), c.y, c.y)
+			v.i("VMOVUPS", v.memory(i, "DI"), c.x)
+			v.i("VMULPS", v.memory(i, "DX"), c.x, c.x)
+			v.i("VDIVPS", c.y, c.x, c.x)
+			v.i("VMOVUPS", c.x, v.memory(i, "SI"))
+		}
+	})
+	v.end()
+	v.begin("geluMulBackward", 0)
+	v.loadConstants()
+	v.i("VMOVUPS", v.c("gelu9"), 15)
+	v.blocks(5, v.most(), func(k int) {
+		list := v.chains(k, 0)
+		v.exp(list, func(i, x int) { v.geluExponent(v.memory(i, "R8"), x, 13) })
+		for i, c := range list {
+			v.geluSlope(i, c)
+		}
+	})
+	v.end()
+}
+
+// geluExponent sets x = g·(gelu + gelu3·g²), whose exp is that of GELU; s is scratch.
+func (v vector) geluExponent(g string, x, s int) {
+	v.i("VMOVUPS", g, x)
+	v.i("VMULPS", x, x, x)
+	v.i("VMOVUPS", v.c("gelu3"), s)
+	v.i("VFMADD213PS", v.c("gelu"), s, x)
+	v.i("VMULPS", g, x, x)
+}
+
+// geluSlope ends geluMulBackward, from y = exp(geluExponent(g)).
+func (v vector) geluSlope(i int, c expChain) {
+	v.i("VADDPS", v.c("one"), c.y, c.y)
+	v.i("VMOVUPS", v.c("one"), c.n)
+	v.i("VDIVPS", c.y, c.n, c.y) // s
+	v.i("VMOVUPS", v.memory(i, "R8"), c.x)
+	v.i("VMULPS", c.y, c.x, c.n)             // g·s
+	v.i("VMULPS", c.x, c.x, c.x)             // g²
+	v.i("VFMADD213PS", v.c("gelu"), 15, c.x) // -t' = gelu + gelu9·g²
+	v.i("VMOVUPS", v.memory(i, "R8"), 14)
+	v.i("VSUBPS", c.n, 14, 14)               // g - g·s
+	v.i("VFNMADD213PS", v.c("one"), 14, c.x) // 1 + (g - g·s)·t'
+	v.i("VMULPS", c.y, c.x, c.x)
+	v.i("VMOVUPS", v.memory(i, "DX"), c.y)
+	v.i("VMULPS", c.y, c.n, c.n)
+	v.i("VMULPS", v.memory(i, "R9"), c.y, c.y)
+	v.i("VMULPS", c.y, c.x, c.x)
+	v.i("VMOVUPS", c.n, v.memory(i, "DI"))
+	v.i("VMOVUPS", c.x, v.memory(i, "SI"))
+}
+
+// softCap is a rational tanh between bounds: an odd polynomial over an even one.
+func (v vector) softCap() {
+	v.begin("softCap", 14)
+	v.i("VMOVUPS", v.t(tanhHigh), 13)
+	v.i("VMOVUPS", v.t(tanhLow), 12)
+	v.loop(1, func() {
+		v.i("VMULPS", "(SI)", 15, 0)
+		v.i("VMINPS", 0, 13, 0) // a NaN stays
+		v.i("VMAXPS", 0, 12, 0)
+		v.i("VMULPS", 0, 0, 1)
+		v.i("VMOVUPS", v.t(tanhOdd), 2)
+		for i := tanhOdd + 1; i < tanhOddEnd; i++ {
+			v.i("VFMADD213PS", v.t(i), 1, 2)
+		}
+		v.i("VMULPS", 0, 2, 2)
+		v.i("VMOVUPS", v.t(tanhEven), 3)
+		for i := tanhEven + 1; i < tanhOne; i++ {
+			v.i("VFMADD213PS", v.t(i), 1, 3)
+		}
+		v.i("VDIVPS", 3, 2, 2)
+		v.i("VMULPS", 14, 2, 2)
+		v.i("VMOVUPS", 2, "(SI)")
+	})
+	v.begin("softCapBackward", 15)
+	v.loop(2, func() {
+		v.i("VMULPS", "(DI)", 15, 0)
+		v.i("VMOVUPS", v.t(tanhOne), 1)
+		v.i("VFNMADD231PS", 0, 0, 1)
+		v.i("VMULPS", "(SI)", 1, 1)
+		v.i("VMOVUPS", 1, "(SI)")
+	})
+}
+
 // negated sets y = -x.
 func (v vector) negated(x string, y int) {
 	v.i("VMOVUPS", x, y)

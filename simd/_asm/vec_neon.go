@@ -36,17 +36,24 @@ func (f *file) ld(d, ptr int)   { f.p("VLD1.P 16(R%d), [V%d.S4]", ptr, d) }
 func (f *file) peek(d, ptr int) { f.p("VLD1 (R%d), [V%d.S4]", ptr, d) }
 func (f *file) st(src, ptr int) { f.p("VST1.P [V%d.S4], 16(R%d)", src, ptr) }
 
-// The constants of exp stay in the registers from neonConst on, all the others
-// are free.
+// The constants of exp and GELU stay in the registers from neonConst on and, for want of
+// more, in V14; all the others are free.
 const neonConst = 16
 
-func neonC(name string) int { return neonConst + constantIndex(name) }
+func neonC(name string) int {
+	if name == "gelu9" {
+		return 14
+	}
+	return neonConst + constantIndex(name)
+}
 
 func vecARM64() *file {
 	f := newFile("vec_arm64")
 	f.vecConstants(16)
 	f.neonReductions()
 	f.neonSiLU()
+	f.neonGELU()
+	f.neonSoftCap()
 	f.neonNorms()
 	f.neonRotate()
 	f.neonAdamW()
@@ -131,8 +138,8 @@ func (f *file) neonReductions() {
 
 func (f *file) neonExpConstants() {
 	f.p("MOVD $vecc<>(SB), R9")
-	for i := range vecNames {
-		f.ld(neonConst+i, 9)
+	for _, name := range vecNames {
+		f.ld(neonC(name), 9)
 	}
 }
 
@@ -193,6 +200,108 @@ func (f *file) neonSiLU() {
 		f.st(7, 1)
 	})
 	f.neonEnd()
+}
+
+func (f *file) neonGELU() {
+	f.neonBegin("geluMul", 0)
+	f.neonExpConstants()
+	f.neonLoop(4, func() {
+		f.ld(7, 2)
+		f.ld(5, 3)
+		f.neonGELUExponent(0, 7, 1)
+		f.neonExp(1, 0, 2, 3, 4)
+		f.neon("FADD", 1, 1, neonC("one"))
+		f.neon("FMUL", 7, 7, 5)
+		f.neon("FDIV", 7, 7, 1)
+		f.st(7, 1)
+	})
+	f.neonEnd()
+	f.neonBegin("geluMulBackward", 0)
+	f.neonExpConstants()
+	f.neonLoop(4, func() {
+		f.ld(7, 4)
+		f.neonGELUExponent(0, 7, 1)
+		f.neonExp(1, 0, 2, 3, 4)
+		f.neon("FADD", 1, 1, neonC("one"))
+		f.neon("FDIV", 1, neonC("one"), 1) // s
+		f.neon("FMUL", 2, 7, 1)            // g·s
+		f.neon("FMUL", 0, 7, 7)
+		f.vmov(4, neonC("gelu"))
+		f.fma(4, neonC("gelu9"), 0) // -t'
+		f.neon("FSUB", 7, 7, 2)
+		f.vmov(0, neonC("one"))
+		f.fms(0, 7, 4) // 1 + (g - g·s)·t'
+		f.neon("FMUL", 0, 0, 1)
+		f.ld(3, 3)
+		f.ld(5, 5)
+		f.neon("FMUL", 6, 3, 2)
+		f.neon("FMUL", 3, 3, 5)
+		f.neon("FMUL", 0, 0, 3)
+		f.st(6, 2)
+		f.st(0, 1)
+	})
+	f.neonEnd()
+}
+
+// neonGELUExponent sets x = g·(gelu + gelu3·g²); s is scratch.
+func (f *file) neonGELUExponent(x, g, s int) {
+	f.neon("FMUL", s, g, g)
+	f.vmov(x, neonC("gelu"))
+	f.fma(x, neonC("gelu3"), s)
+	f.neon("FMUL", x, x, g)
+}
+
+// neonSoftCap has the constants of tanh in the registers from neonConst on.
+func (f *file) neonSoftCap() {
+	constants := func() {
+		f.p("MOVD $vect<>(SB), R9")
+		for i := range tanhValues {
+			f.ld(neonConst+i, 9)
+		}
+	}
+	f.neonBegin("softCap", 8)
+	constants()
+	f.neonLoop(4, func() {
+		f.peek(0, 1)
+		f.neon("FMUL", 0, 0, 9)
+		f.neon("FCMGT", 1, 0, neonConst+tanhHigh)
+		f.take(0, neonConst+tanhHigh, 1)
+		f.neon("FCMGT", 1, neonConst+tanhLow, 0)
+		f.take(0, neonConst+tanhLow, 1)
+		f.neon("FMUL", 1, 0, 0)
+		odd := f.neonPolynomial(tanhOdd, tanhOddEnd, 2)
+		f.neon("FMUL", odd, odd, 0)
+		even := f.neonPolynomial(tanhEven, tanhOne, 4)
+		f.neon("FDIV", odd, odd, even)
+		f.neon("FMUL", odd, odd, 8)
+		f.st(odd, 1)
+	})
+	f.neonEnd()
+	f.neonBegin("softCapBackward", 8)
+	constants()
+	f.neonLoop(4, func() {
+		f.ld(0, 2)
+		f.neon("FMUL", 0, 0, 8)
+		f.vmov(1, neonConst+tanhOne)
+		f.fms(1, 0, 0)
+		f.peek(0, 1)
+		f.neon("FMUL", 0, 0, 1)
+		f.st(0, 1)
+	})
+	f.neonEnd()
+}
+
+// neonPolynomial evaluates that of constants [from,to) in V1, in register r or the one
+// after it, and says which.
+func (f *file) neonPolynomial(from, to, r int) int {
+	at := neonConst + from
+	for i := from + 1; i < to; i++ {
+		next := r + (i-from)%2
+		f.vmov(next, neonConst+i)
+		f.fma(next, at, 1)
+		at = next
+	}
+	return at
 }
 
 func (f *file) neonNorms() {

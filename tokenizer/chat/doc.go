@@ -20,6 +20,11 @@
 //     the rendering up to and with the message ends. A generation prompt that a template
 //     appends to every rendering is not part of it.
 //
+// Where a template writes what tools answered into the assistant's message, as Gemma 4's
+// does with the messages behind it and with a key tool_responses, that is left out: the
+// message is trained up to where it ends without those answers, and again from where its
+// own text goes on behind them.
+//
 // A message whose text cannot be told apart is not trained, and reported.
 //
 // # Decisions

@@ -85,9 +85,14 @@ func (tpl *Template) renderer(c Conversation) (*renderer, error) {
 // the last counts.
 var reasoningNames = []string{"reasoning", "thinking", "reasoning_content"}
 
+// toolResponses is the key of a message, in Gemma 4's own form, under which it holds what
+// tools answered: the model does not write that.
+const toolResponses = "tool_responses"
+
 // dict is the message as the template sees it: without keys that are null, and with
 // its reasoning under the names that templates read. All that it holds has the origin,
-// but for the role, which belongs to the header.
+// but for the role, which belongs to the header, and for what tools answered, which has
+// another's.
 func (m *Message) dict(origin int) (*jinja.Dict, error) {
 	d := jinja.NewDict()
 	if m.Object.Kind() == jsontree.Absent {
@@ -113,7 +118,13 @@ func (m *Message) dict(origin int) (*jinja.Dict, error) {
 		d.Set("thinking", reasoning)
 	}
 	for _, key := range given.Keys() {
-		switch v, _ := given.Get(key); v := v.(type) {
+		v, _ := given.Get(key)
+		if key == toolResponses && v != nil {
+			if v, err = jinja.FromTree(m.Object.Get(key), -origin); err != nil {
+				return nil, err
+			}
+		}
+		switch v := v.(type) {
 		case nil:
 		case *jinja.Str:
 			if key == "role" {

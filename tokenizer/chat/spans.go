@@ -43,9 +43,7 @@ func (tpl *Template) RenderSpans(c Conversation) (Rendered, error) {
 	}
 	if out.Spans = s.blocks(); out.Spans == nil {
 		for _, i := range s.turns {
-			if span, ok := s.turn(i); ok {
-				out.Spans = append(out.Spans, span)
-			}
+			out.Spans = append(out.Spans, s.turn(i)...)
 		}
 		out.Spans = apart(out.Spans)
 	}
@@ -151,24 +149,85 @@ func (s *spanner) blocks() []Span {
 	return spans
 }
 
-// turn is the span of an assistant message, if its part of the text can be told.
-func (s *spanner) turn(i int) (Span, bool) {
+// turn is the spans of an assistant message: one, or where the template writes results of
+// tools into the message, those before and behind them. None if its part of the text
+// cannot be told.
+func (s *spanner) turn(i int) []Span {
 	within := s.passOf(i)
 	own, hasOwn := s.own(i, within)
 	start, ok := s.start(i, own, hasOwn)
 	if !ok {
-		return Span{}, false
+		return nil
 	}
 	limit, ok := s.limit(i, within, start)
 	if !ok || hasOwn && limit < own.end {
-		return Span{}, false
+		return nil
 	}
-	text := s.whole.String[start:limit]
-	end := start + len(strings.TrimRightFunc(text, unicode.IsSpace))
+	_, holds := s.messages[i].(*jinja.Dict).Get(toolResponses)
+	if within == nil || !holds && !s.foreign(i, start, limit) {
+		return s.trimmed(i, start, limit)
+	}
+	end, ok := s.beforeResults(i)
+	if !ok {
+		return nil
+	}
+	return append(s.trimmed(i, start, min(end, limit)), s.behindResults(i, end, limit)...)
+}
+
+// trimmed is a stretch without the white space behind it; none where nothing is left, or
+// text of another message is in it.
+func (s *spanner) trimmed(i, start, end int) []Span {
+	if end <= start {
+		return nil
+	}
+	end = start + len(strings.TrimRightFunc(s.whole.String[start:end], unicode.IsSpace))
 	if end <= start || s.foreign(i, start, end) {
-		return Span{}, false
+		return nil
 	}
-	return Span{start, end, i}, true
+	return []Span{{start, end, i}}
+}
+
+// beforeResults is where the results of tools begin in a message's text: where the
+// rendering that ends with the message, without any, ends or goes on with other text of it.
+func (s *spanner) beforeResults(i int) (int, bool) {
+	message, bare := s.messages[i], jinja.NewDict()
+	for _, key := range message.(*jinja.Dict).Keys() {
+		if v, _ := message.(*jinja.Dict).Get(key); key != toolResponses {
+			bare.Set(key, v)
+		}
+	}
+	s.messages[i] = bare.Item(i + 1)
+	text, err := s.render(i+1, false)
+	s.messages[i] = message
+	if err != nil {
+		return 0, false
+	}
+	n := commonPrefix(text.String, s.whole.String)
+	if n >= len(strings.TrimRightFunc(text.String, unicode.IsSpace)) {
+		return n, true
+	}
+	for _, p := range text.Pieces {
+		if p.Origin != 0 && p.Start <= n && n < p.End {
+			return p.Start, true
+		}
+	}
+	return 0, false
+}
+
+// behindResults is what a message goes on with behind the results of tools, which begin at
+// a place.
+func (s *spanner) behindResults(i, at, limit int) []Span {
+	start := limit
+	for _, p := range slices.Backward(s.whole.Pieces) {
+		switch {
+		case p.Start >= limit || p.Origin == 0:
+		case p.Start < at || p.Origin != i+1:
+			return s.trimmed(i, start, limit)
+		default:
+			start = p.Start
+		}
+	}
+	return s.trimmed(i, start, limit)
 }
 
 // passOf is the pass that wrote a message's text: of several that with its own content,

@@ -265,3 +265,57 @@ func FuzzSpans(f *testing.F) {
 		}
 	})
 }
+
+// A template like Gemma 4's writes what tools answered into the assistant's message,
+// whether it stands in messages behind it or in the message itself.
+func TestResultsOfToolsAreNotTrained(t *testing.T) {
+	tpl := templateOf(t, loadStories(t), `{%- for m in messages %}{%- if m.role != 'tool' -%}
+<|turn>{{ m.role }}
+{%- set ns = namespace(flag=false) %}
+{%- for c in m.tool_calls or [] %}<|tool_call>call:{{ c.name }}{{ c.arguments }}<tool_call|>{% endfor -%}
+{%- for r in m.tool_responses or [] %}{% set ns.flag = true %}<|tool_response>response:{{ r.name }}:{{ r.response }}<tool_response|>{% endfor -%}
+{%- if m.tool_calls %}{% for k in range(loop.index0 + 1, messages | length) if messages[k].role == 'tool' and not ns.stop -%}
+{%- set ns.flag = true %}<|tool_response>response:{{ m.tool_calls[0].name }}:{{ messages[k].content }}<tool_response|>{% endfor %}{% endif -%}
+{{ m.content }}
+{%- if m.tool_calls and not ns.flag %}<|tool_response>{% elif m.content or not ns.flag %}<turn|>
+{% endif %}{% endif %}{% endfor %}{% if add_generation_prompt and messages[-1].role == 'user' %}<|turn>assistant{% endif %}`)
+	message := func(text string) json.RawMessage { return json.RawMessage(text) }
+	user := message(`{"role":"user","content":"go"}`)
+	for name, c := range map[string]struct {
+		conv Conversation
+		want []string
+	}{
+		"messages behind it": {
+			raws([]json.RawMessage{
+				user, message(`{"role":"assistant","tool_calls":[{"name":"f","arguments":"(x)"}]}`),
+				message(`{"role":"tool","content":"r1"}`), message(`{"role":"tool","content":"r2"}`), message(`{"role":"assistant","content":"four"}`),
+			}, nil),
+			[]string{"1:<|tool_call>call:f(x)<tool_call|><|tool_response>", "4:<|turn>assistantfour<turn|>"},
+		},
+		"and an answer in the same message": {
+			raws([]json.RawMessage{
+				user, message(`{"role":"assistant","content":"<four","tool_calls":[{"name":"f","arguments":"(x)"}]}`),
+				message(`{"role":"tool","content":"<four"}`),
+			}, nil),
+			[]string{"1:<|tool_call>call:f(x)<tool_call|>", "1:<four<turn|>"},
+		},
+		"in the message": {
+			raws([]json.RawMessage{
+				user, message(`{"role":"assistant","content":"four","tool_calls":[{"name":"f","arguments":"(x)"}],"tool_responses":[{"name":"f","response":"r"},{"response":5}]}`),
+				user, message(`{"role":"assistant","content":"five"}`),
+			}, nil),
+			[]string{"1:<|tool_call>call:f(x)<tool_call|>", "1:four<turn|>", "3:five<turn|>"},
+		},
+		"numbers without an answer": {
+			raws([]json.RawMessage{
+				user, message(`{"role":"assistant","tool_calls":[{"name":"f","arguments":"(x)"}],"tool_responses":[{"response":5}]}`),
+			}, nil),
+			[]string{"1:<|tool_call>call:f(x)<tool_call|><|tool_response>"},
+		},
+	} {
+		got, skipped := spansOf(t, tpl, c.conv)
+		if d := cmp.Diff(c.want, got); d != "" || skipped != nil {
+			t.Errorf("%s: skipped %v (-want +got):\n%s", name, skipped, d)
+		}
+	}
+}

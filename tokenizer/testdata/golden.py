@@ -135,6 +135,14 @@ VARIANTS["metaspace of another character"] = variant(S, normalizer=None, decoder
     "type": "Metaspace", "replacement": "_", "prepend_scheme": "first", "split": True})
 VARIANTS["gemma"] = variant(S, normalizer={"type": "Replace", "pattern": {"String": " "}, "content": "▁"},
                             pre_tokenizer={"type": "Split", "pattern": {"String": " "}, "behavior": "MergedWithPrevious", "invert": False})
+VARIANTS["added tokens that normalization changes"] = variant(M, normalizer=norms({"type": "NFKD"}, {"type": "Lowercase"}, {
+    "type": "Replace", "pattern": {"Regex": " +"}, "content": "_"}), added_tokens=added(M, [dict(t, normalized=True) for t in [
+        {"content": "HELLO", "lstrip": True}, {"content": "\u212b ", "rstrip": True}, {"content": "\ufb01", "single_word": True},
+        {"content": "Leading And"}, {"content": "\uac00", "special": True}]]))
+VARIANTS["added tokens behind a prefix"] = variant(S, added_tokens=added(S, [dict(t, normalized=True) for t in [
+    {"content": "Hello"}, {"content": "  "}, {"content": "things. "}, {"content": " and", "special": True}, {"content": "x", "single_word": True}]]))
+VARIANTS["a beginning that normalization takes away"] = variant(S, normalizer={"type": "Strip", "strip_left": True, "strip_right": False},
+                                                                 pre_tokenizer=metaspace("first", False))
 
 
 TEXTS = [

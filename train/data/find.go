@@ -25,7 +25,7 @@ func Find(path string) (Paths, error) {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return Paths{}, hint.New(fmt.Errorf("%s: no such file or folder", path), `data is a file with one JSON object a line, such as {"prompt": "2+2=", "completion": "4"}`)
+		return Paths{}, hint.New(fmt.Errorf("%s: no such file or folder", path), missingHint(path))
 	case err != nil:
 		return Paths{}, fmt.Errorf("opening the data: %w", err)
 	case !info.IsDir():
@@ -89,4 +89,14 @@ func pick(dir string, files, names []string) (string, error) {
 		return "", fmt.Errorf("%s and %s are both there: which of them is meant?", found[0], found[1])
 	}
 	return found[0], nil
+}
+
+// missingHint is advice for data that is not there: where its name could be one of the
+// Hub, how to get the rows.
+func missingHint(path string) string {
+	owner, name, found := strings.Cut(path, "/")
+	if _, err := os.Stat(owner); found && err != nil && owner != "" && owner[0] != '.' && owner[0] != '~' && name != "" && !strings.Contains(name, "/") && filepath.Ext(name) == "" {
+		return fmt.Sprintf(`data sets are not fetched; in Python: datasets.load_dataset(%q, split="train").to_json("rows.jsonl")`, path)
+	}
+	return `data is a file with one JSON object a line, such as {"prompt": "2+2=", "completion": "4"}`
 }

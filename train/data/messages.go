@@ -109,7 +109,7 @@ func (r *Row) readTools(o *object) error {
 // list reads a list of messages, each by read. name is for errors.
 func (r *Row) list(name string, v jsontree.Value, read func(jsontree.Value) (Message, error)) ([]Message, error) {
 	if v.Kind() != jsontree.List {
-		return nil, fmt.Errorf("%q is %w of messages", name, v.Wrong("a list"))
+		return nil, hint.New(fmt.Errorf("%q is %w of messages", name, v.Wrong("a list")), textForList(name, v))
 	}
 	if v.Len() == 0 {
 		return nil, fmt.Errorf("%q is empty", name)
@@ -126,6 +126,22 @@ func (r *Row) list(name string, v jsontree.Value, read func(jsontree.Value) (Mes
 		messages = append(messages, m)
 	}
 	return messages, nil
+}
+
+// textForList is advice for a text in the place of a list of messages, "" for anything
+// else: how pandas makes the list of its JSON or Python spelling.
+func textForList(name string, v jsontree.Value) string {
+	text, err := v.Str()
+	if err != nil {
+		return ""
+	}
+	read := "json.loads"
+	if list, err := jsontree.Parse(text); err != nil || list.Kind() != jsontree.List {
+		if read = "ast.literal_eval"; !strings.HasPrefix(strings.TrimSpace(text), "[{'") {
+			return fmt.Sprintf("--map text=%s trains on such a text as it is", name)
+		}
+	}
+	return fmt.Sprintf(`the list is spelled out in a text; pandas reads it: df[%[1]q] = df[%[1]q].map(%s), and then df.to_json("rows.jsonl", orient="records", lines=True)`, name, read)
 }
 
 // message reads one message. All of it but what is null goes to the template.

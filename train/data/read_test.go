@@ -112,7 +112,15 @@ func TestReadNamesMistakes(t *testing.T) {
 func TestReadNamesMistakesOfMessages(t *testing.T) {
 	refuse(t, []mistake{
 		{`{"messages": []}`, `train.jsonl:1: "messages" is empty`, ""},
-		{`{"messages": "a"}`, `train.jsonl:1: "messages" is a string, want a list of messages`, ""},
+		{`{"messages": "a"}`, `train.jsonl:1: "messages" is a string, want a list of messages`, "--map text=messages trains on such a text as it is"},
+		{
+			`{"messages": "[{\"role\": \"user\"}]"}`, `train.jsonl:1: "messages" is a string, want a list of messages`,
+			`the list is spelled out in a text; pandas reads it: df["messages"] = df["messages"].map(json.loads), and then df.to_json("rows.jsonl", orient="records", lines=True)`,
+		},
+		{
+			`{"conversations": " [{'from': 'human'}]"}`, `train.jsonl:1: "conversations" is a string, want a list of messages`,
+			`the list is spelled out in a text; pandas reads it: df["conversations"] = df["conversations"].map(ast.literal_eval), and then df.to_json("rows.jsonl", orient="records", lines=True)`,
+		},
 		{`{"messages": [{"content": "a"}]}`, `train.jsonl:1: messages[0]: no "role"; found "content"`, ""},
 		{`{"messages": [{"from": "human", "value": "a"}]}`, `messages[0]: no "role"; found "from", "value"`, `ShareGPT messages: --map conversations=messages`},
 		{`{"messages": [{"role": 1, "content": "a"}]}`, `messages[0]: "role" is 1, want a string`, ""},
@@ -218,4 +226,6 @@ func TestFindNamesTheFiles(t *testing.T) {
 	expect(t, "two validation files", err, "are both there: which of them is meant?", "")
 	_, err = Find(filepath.Join(dir, "absent"))
 	expect(t, "nothing", err, "absent: no such file or folder", `data is a file with one JSON object a line, such as {"prompt": "2+2=", "completion": "4"}`)
+	_, err = Find("tatsu-lab/alpaca")
+	expect(t, "a data set of the Hub", err, "tatsu-lab/alpaca: no such file or folder", `data sets are not fetched; in Python: datasets.load_dataset("tatsu-lab/alpaca", split="train").to_json("rows.jsonl")`)
 }

@@ -45,7 +45,10 @@ func TestTablesNameMistakes(t *testing.T) {
 		{"a, a\n1,2\n", `train.csv:1: the header: two columns are named "a"`, ""},
 		{"a;b\n1;2\n", `train.csv:1: the header: one column, named "a;b": want a header with commas between the names`, ""},
 		{"\"a\n", "train.csv:1: the header: a quoted field that does not end as it should", quote},
-		{"a,\"messages\"\n1,[]\n", `train.csv:2: "messages" is a string, want a list of messages`, ""},
+		{
+			"a,\"messages\"\n1,[]\n", `train.csv:2: "messages" is a string, want a list of messages`,
+			`the list is spelled out in a text; pandas reads it: df["messages"] = df["messages"].map(json.loads), and then df.to_json("rows.jsonl", orient="records", lines=True)`,
+		},
 		{"\xff\xfea\x00", "train.csv:1: the file is UTF-16, want UTF-8", utf16Hint},
 	} {
 		_, _, err := read("train.csv", strings.NewReader(c.in), nil)

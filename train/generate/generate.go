@@ -19,30 +19,49 @@ const promptChunk = 512
 // A Generator writes text with an engine, and keeps the keys and values of what it wrote
 // last. It serves one caller at a time.
 type Generator struct {
-	engine  *model.Engine
-	tok     *tokenizer.Tokenizer
-	decoder *model.Decoder // nil before the first text
-	ids     []int32        // the tokens in it
+	engine *model.Engine
+	tok    *tokenizer.Tokenizer
+	last   *model.Text // empty before the first one
 }
 
 // New returns a generator. It wants the engine's adapters as they are: when they change,
 // [Generator.Forget] what was computed with the others.
 func New(e *model.Engine, t *tokenizer.Tokenizer) *Generator {
-	return &Generator{engine: e, tok: t}
+	return &Generator{engine: e, tok: t, last: new(model.Text)}
 }
 
 // Forget lets go of the last text.
-func (g *Generator) Forget() { g.decoder, g.ids = nil, nil }
+func (g *Generator) Forget() { g.last = new(model.Text) }
 
 // Room returns how many tokens the model has room for behind a prompt.
 func (g *Generator) Room(p Prompt) int {
 	return g.engine.Model().Config.MaxPositionEmbeddings - len(p.IDs)
 }
 
+// Fits returns an error for a prompt that the model has no room for a token behind.
+func (g *Generator) Fits(p Prompt) error {
+	if room := g.Room(p); room < 1 {
+		return fmt.Errorf("the prompt has %d tokens, but the model reads at most %d", len(p.IDs), room+len(p.IDs))
+	}
+	return nil
+}
+
 // Options say how to write. The sampler draws on from text to text.
 type Options struct {
 	Sampler *model.Sampler // nil takes the likeliest token
 	Limit   int            // tokens at most; 0: as many as the model has room for
+	Memory  int64          // of texts that are written at once, in bytes; 0: DefaultMemory
+}
+
+// resolved puts in what follows from the model.
+func (g *Generator) resolved(p Prompt, o Options) Options {
+	if room := g.Room(p); o.Limit == 0 || o.Limit > room {
+		o.Limit = room
+	}
+	if o.Sampler == nil {
+		o.Sampler = new(model.Sampler)
+	}
+	return o
 }
 
 // A Result is what came of a prompt.
@@ -56,16 +75,10 @@ type Result struct {
 // It stops between tokens when ctx ends or emit fails. An answer that stopped anywhere
 // can be continued by a prompt that begins with it.
 func (g *Generator) Write(ctx context.Context, p Prompt, o Options, emit func(string) error) (r Result, err error) {
-	room := g.Room(p)
-	if room < 1 {
-		return r, fmt.Errorf("the prompt has %d tokens, but the model reads at most %d", len(p.IDs), room+len(p.IDs))
+	if err := g.Fits(p); err != nil {
+		return r, err
 	}
-	if o.Limit == 0 || o.Limit > room {
-		o.Limit = room
-	}
-	if o.Sampler == nil {
-		o.Sampler = new(model.Sampler)
-	}
+	o = g.resolved(p, o)
 	err = g.engine.Model().Guard(func() error {
 		r, err = g.write(ctx, p, o, emit)
 		return err
@@ -77,11 +90,9 @@ func (g *Generator) Write(ctx context.Context, p Prompt, o Options, emit func(st
 }
 
 func (g *Generator) write(ctx context.Context, p Prompt, o Options, emit func(string) error) (r Result, err error) {
-	r.Reused = g.rewind(p.IDs, o.Limit)
-	stream := g.tok.NewStream(true)
-	for _, id := range p.IDs { // the words to come may depend on them, as a leading space does
-		stream.Next(id)
-	}
+	r.Reused = shared(g.last.IDs(), p.IDs)
+	g.last.Truncate(r.Reused)
+	stream := g.stream(p)
 	logits, err := g.read(ctx, p.IDs[r.Reused:])
 	for err == nil {
 		id := o.Sampler.Next(logits)
@@ -100,38 +111,43 @@ func (g *Generator) write(ctx context.Context, p Prompt, o Options, emit func(st
 	return r, errors.Join(err, emit(stream.Flush()))
 }
 
-// rewind cuts the text to what it shares with ids, all of them but the last at most: the
-// logits behind that one are wanted. It returns how many they share. A first text gets
-// room for an answer of limit tokens.
-func (g *Generator) rewind(ids []int32, limit int) int {
+// stream returns the text of tokens behind a prompt, whose words may depend on it, as a
+// leading space does.
+func (g *Generator) stream(p Prompt) *tokenizer.Stream {
+	stream := g.tok.NewStream(true)
+	for _, id := range p.IDs {
+		stream.Next(id)
+	}
+	return stream
+}
+
+// shared returns how many tokens of a prompt a text begins with, all of them but the last
+// at most: the logits behind that one are wanted.
+func shared(text, prompt []int32) int {
 	n := 0
-	for n < len(ids)-1 && n < len(g.ids) && ids[n] == g.ids[n] {
+	for n < len(prompt)-1 && n < len(text) && text[n] == prompt[n] {
 		n++
 	}
-	if g.decoder == nil {
-		g.decoder = model.NewDecoder(g.engine, len(ids)+min(limit, promptChunk))
-	}
-	g.decoder.Truncate(n)
-	g.ids = g.ids[:n]
 	return n
 }
 
-// read appends tokens to the text and returns the logits of what follows.
+// read appends tokens to the last text and returns the logits of what follows.
 func (g *Generator) read(ctx context.Context, ids []int32) (logits []float32, err error) {
-	if need := len(g.ids) + len(ids); need > g.decoder.Capacity() {
-		g.decoder.Grow(min(2*need, g.engine.Model().Config.MaxPositionEmbeddings))
-	}
 	for chunk := range slices.Chunk(ids, promptChunk) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		logits = g.decoder.Append(chunk)
-		g.ids = append(g.ids, chunk...)
+		logits = g.engine.Extend([]model.Portion{{Text: g.last, IDs: chunk, Ask: true}}).Row(0)
 	}
+	return logits, numbers(logits)
+}
+
+// numbers returns an error for logits that are none.
+func numbers(logits []float32) error {
 	for _, v := range logits {
 		if x := float64(v); math.IsNaN(x) || math.IsInf(x, 0) {
-			return nil, hint.New(errors.New("what the model says is not a number"), "its weights or the adapter are damaged")
+			return hint.New(errors.New("what the model says is not a number"), "its weights or the adapter are damaged")
 		}
 	}
-	return logits, nil
+	return nil
 }

@@ -155,9 +155,9 @@ func TestEnds(t *testing.T) {
 	g := New(e, tok)
 	p := story(t, g, "Once upon a time")
 	var ids []int32
-	d := model.NewDecoder(e, 40)
+	written := new(model.Text)
 	for next, s := p.IDs, new(model.Sampler); len(ids) < 6; next = ids[len(ids)-1:] {
-		ids = append(ids, s.Next(d.Append(next)))
+		ids = append(ids, s.Next(e.Extend([]model.Portion{{Text: written, IDs: next, Ask: true}}).Row(0)))
 	}
 	p.Ends = []int32{ids[5]}
 	want := 5

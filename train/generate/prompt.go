@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"example.com/finetune/internal/hint"
+	"example.com/finetune/model"
 	"example.com/finetune/tokenizer/chat"
 	"example.com/finetune/train/data"
 )
@@ -43,3 +44,24 @@ func (g *Generator) Chat(template *chat.Template, c chat.Conversation) (Prompt, 
 	}
 	return p, nil
 }
+
+// Asks reports whether tokens are more than the beginning of a text.
+func (g *Generator) Asks(ids []int32) bool {
+	bos, ok := g.tok.BOS()
+	return len(ids) > 1 || len(ids) == 1 && !(ok && ids[0] == bos)
+}
+
+// After returns the text of tokens behind a prompt.
+func (g *Generator) After(p Prompt, ids []int32) string {
+	stream, text := g.stream(p), ""
+	for _, id := range ids {
+		text += stream.Next(id)
+	}
+	return text + stream.Flush()
+}
+
+// Tokens returns those of a text within another.
+func (g *Generator) Tokens(text string) []int32 { return g.tok.Encode(text, false).IDs }
+
+// Engine returns the engine that writes.
+func (g *Generator) Engine() *model.Engine { return g.engine }

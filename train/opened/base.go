@@ -1,7 +1,6 @@
 package opened
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 
@@ -17,23 +16,14 @@ func (m *Model) OtherBase() (string, error) {
 	if m.Origin == nil || len(m.Origin.Base.Files) == 0 || m.untouched() {
 		return "", nil
 	}
-	then := map[string]string{}
-	for _, f := range m.Origin.Base.Files {
-		then[f.Name] = f.SHA256
-	}
 	for _, path := range m.Weights.Files() {
-		name := filepath.Base(path)
 		now, err := m.digest(path)
 		if err != nil {
 			return "", err
 		}
-		switch was, known := then[name]; {
-		case !known:
-			return fmt.Sprintf("%s was trained on %s, whose weights lay in other files (%s %.12s): the base here, %s, has %s with SHA-256 %.12s",
-				m.adapter, m.Origin.BaseRef().Label(), m.Origin.Base.Files[0].Name, m.Origin.Base.Files[0].SHA256, m.Label(), name, now), nil
-		case was != now:
-			return fmt.Sprintf("%s was trained on %s, and the base here is another, %s: its %s has SHA-256 %.12s, that one had %.12s",
-				m.adapter, m.Origin.BaseRef().Label(), m.Label(), name, now, was), nil
+		file := rundir.FileHash{Name: filepath.Base(path), SHA256: now}
+		if words := m.Origin.OtherBase(m.adapter, m.Label(), file); words != "" {
+			return words, nil
 		}
 	}
 	return "", nil

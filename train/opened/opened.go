@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"example.com/finetune/internal/hint"
@@ -118,7 +119,11 @@ func (m *Model) find(asked, base string) (hub.Ref, error) {
 	}
 	ref, err := hub.Resolve(base)
 	if err != nil {
-		return ref, hint.New(fmt.Errorf("%s: its base model is not where it was: %w", filepath.Clean(m.adapter), err), "--model names the folder of the base")
+		advice := "--model names the folder of the base"
+		if missing := new(hub.MissingError); errors.As(err, &missing) && strings.Contains(missing.ID, "/") {
+			advice += ", or " + missing.Hint()
+		}
+		return ref, hint.New(fmt.Errorf("%s: its base model is not where it was: %w", filepath.Clean(m.adapter), err), advice)
 	}
 	return ref, nil
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"example.com/finetune/loraone"
+	"example.com/finetune/model"
 	"example.com/finetune/simd"
 )
 
@@ -32,10 +33,13 @@ type Kind struct {
 	// New returns the rule that updates some modules. A module that it cannot update is an
 	// error.
 	New func(s Settings, modules []loraone.Module) (Rule, error)
+	// Held returns how many numbers are remembered of a module of rank r; nil: two of each
+	// that is trained, at most.
+	Held func(at model.Projection, r int) int
 }
 
 // Kinds is the table. A program may add rows before it uses any.
-var Kinds = []*Kind{PreconditionedAdamW, AdamW, ScaledAdamW}
+var Kinds = []*Kind{PreconditionedAdamW, AdamW, ScaledAdamW, AdaRankGrad}
 
 // Find returns the kind of a name, nil where there is none.
 func Find(name string) *Kind {

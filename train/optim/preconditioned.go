@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"example.com/finetune/loraone"
+	"example.com/finetune/simd"
 )
 
 // PreconditionedAdamW is [Preconditioned] on the two factors of each module. The learning
@@ -81,6 +82,19 @@ func (o *preconditioned) State() []*loraone.Param {
 // The first root makes a step independent of how B·A is divided between its
 // factors, the second gives it the size ρ whatever they are. The damping κ·ρ bounds
 // what the two steps do together, ΔB·ΔA, by ρ/κ.
+//
+// With K = Y·Yᵀ, u the momentum, D and φ the scale by feature and of the whole, it is
+//
+//	P = (K+λI)^(-1/2)   O = (P·u·uᵀ·P + ε·τ·I)^(-1/2)·P·u   X ← X - ρ·φ·P·O·D
+//
+// and is computed by a Cholesky factor in place of P: L⁻¹ for L·Lᵀ = K+λI is an orthogonal
+// matrix times P, which turns the rows of O, and cancels behind them. So
+//
+//	S = L⁻¹·u·uᵀ·L⁻ᵀ + ε·τ·I = E·diag(d)·Eᵀ   T = Eᵀ·L⁻¹   P·O = Tᵀ·diag(1/√d)·T·u
+//
+// and O's columns, which D asks the size of, have that of diag(1/√d)·T·u. What is r×r is
+// computed in float64, u·uᵀ and K from float32 whose products are exact there; the two
+// products with u are in float32, as u itself.
 type Preconditioned struct {
 	Beta1, Beta2 float64 // of the momentum, and of the second moment by feature
 	WeightDecay  float64 // B·A decays by ρ times this
@@ -93,8 +107,8 @@ const (
 	epsilonFeature = 1e-10 // of the root of a feature's second moment
 )
 
-// A Factor is A or Bᵀ of an adapter, r×n, with its mean, clipped gradient and its
-// state, which is zero at first.
+// A Factor is A or Bᵀ of an adapter, r×n, with its mean, clipped gradient, which a step
+// overwrites, and its state, which is zero at first.
 type Factor struct {
 	X, Grad []float32 // r×n
 	M       []float32 // r×n: the momentum of the gradient
@@ -121,7 +135,7 @@ func NewGrams(a, bt []float32, r int) (Grams, error) {
 }
 
 // Step takes step t, from 0, of learning rate rho. k holds the Gram matrices of
-// the factors as they are.
+// the factors as they are, and is overwritten.
 func (o Preconditioned) Step(t int, rho float64, a, bt Factor, k Grams) {
 	o.factor(t, rho, a, k.B, k.R)
 	o.factor(t, rho, bt, k.A, k.R)
@@ -129,88 +143,161 @@ func (o Preconditioned) Step(t int, rho float64, a, bt Factor, k Grams) {
 
 // factor updates one factor, given the Gram matrix of the other, which it overwrites.
 func (o Preconditioned) factor(t int, rho float64, x Factor, other []float64, r int) {
+	o.lookAhead(t, x)
+	u := simd.Dense(x.Grad, r, len(x.C))
 	lambda := max(kappa*rho, 1e-12*trace(other, r)/float64(r), 1e-30)
-	p := inverseRoot(other, r, lambda)
-	z := multiply(p, o.lookAhead(t, x), r) // the momentum as W sees it
-	s := gram(z, r)
-	tau := trace(s, r) / float64(r)
-	if tau == 0 { // no gradient yet: A while B = 0
-		z = nil
-	} else {
-		z = multiply(inverseRoot(s, r, epsilonPolar*tau), z, r)
-	}
-	o.byFeature(t, x.C, z, r)
-	if z == nil {
+	orthogonal, back, ok := polar(inverseCholesky(other, r, lambda), u)
+	if !ok { // no gradient yet: A while B = 0
+		o.byFeature(t, x.C, nil)
 		return
 	}
-	keep := 1 - float64(float64(rho*o.WeightDecay)/2)
-	for i, step := range multiply(p, z, r) {
-		x.X[i] = float32(float64(float64(x.X[i])*keep) - float64(rho*step))
-	}
-}
-
-// lookAhead moves the momentum by the gradient and returns Nesterov's β₁·m̂ + (1-β₁)·g.
-func (o Preconditioned) lookAhead(t int, x Factor) []float64 {
-	u := make([]float64, len(x.Grad))
-	rest, corrected := 1-o.Beta1, o.Beta1/Correction(o.Beta1, t+1)
-	for i, g := range x.Grad {
-		fresh := float64(rest * float64(g))
-		x.M[i] = float32(float64(o.Beta1*float64(x.M[i])) + fresh)
-		u[i] = float64(corrected*float64(x.M[i])) + fresh
-	}
-	return u
-}
-
-// byFeature moves the second moment c of each column of z (r×n) and divides the
-// column by its root, then gives z its norm back. A nil z counts as zero.
-func (o Preconditioned) byFeature(t int, c []float32, z []float64, r int) {
-	n := len(c)
-	mean := make([]float64, n)
-	if z != nil {
+	squares := make([]float32, u.Cols)
+	panels(u, func(lo, hi int, ui, y simd.View) {
+		var square [panelCols]float32
+		simd.Mul(y, orthogonal, ui)
 		for i := range r {
-			for j, v := range z[i*n : (i+1)*n] {
-				mean[j] += float64(v * v)
-			}
+			n := copy(square[:], y.Row(i))
+			simd.MulBy(square[:n], y.Row(i))
+			simd.Add(squares[lo:hi], square[:n])
 		}
+	})
+	simd.Scale(squares, 1/float32(r))
+	scale := o.byFeature(t, x.C, squares)
+	simd.Scale(scale, float32(-rho))
+	if o.WeightDecay != 0 {
+		simd.Scale(x.X, float32(1-float64(float64(rho*o.WeightDecay)/2)))
+	}
+	values := simd.Dense(x.X, r, u.Cols)
+	panels(u, func(lo, hi int, ui, y simd.View) {
+		simd.Mul(y, back, ui)
+		for i := range r {
+			simd.MulBy(y.Row(i), scale[lo:hi])
+			simd.Add(values.Row(i)[lo:hi], y.Row(i))
+		}
+	})
+}
+
+// panelCols is the columns that are updated at a time: those of rank 64 stay in a first
+// cache of 48 KB.
+const panelCols = 128
+
+// panels calls f for columns [lo,hi) of u, and room for as many values.
+func panels(u simd.View, f func(lo, hi int, u, room simd.View)) {
+	room := make([]float32, u.Rows*min(panelCols, u.Cols))
+	for lo := 0; lo < u.Cols; lo += panelCols {
+		hi := min(u.Cols, lo+panelCols)
+		f(lo, hi, u.Columns(lo, hi), simd.Dense(room, u.Rows, hi-lo))
+	}
+}
+
+// lookAhead moves the momentum by the gradient g, in whose place it puts Nesterov's
+// β₁·m̂ + (1-β₁)·g.
+func (o Preconditioned) lookAhead(t int, x Factor) {
+	var buffer [1024]float32
+	rest, corrected := float32(1-o.Beta1), float32(o.Beta1/Correction(o.Beta1, t+1))
+	for lo := 0; lo < len(x.M); lo += len(buffer) {
+		hi := min(len(x.M), lo+len(buffer))
+		m, g, ahead := x.M[lo:hi], x.Grad[lo:hi], buffer[:hi-lo]
+		simd.Scale(g, rest)
+		simd.Scale(m, float32(o.Beta1))
+		simd.Add(m, g)
+		copy(ahead, m)
+		simd.Scale(ahead, corrected)
+		simd.Add(g, ahead)
+	}
+}
+
+// polar returns diag(1/√d)·T and Tᵀ·diag(1/√d)·T, with the letters of [Preconditioned],
+// given L⁻¹. ok is false where u is zero. A tiny u is made larger by a power of two, which
+// the two products with it do not show.
+func polar(l []float64, u simd.View) (orthogonal, back simd.View, ok bool) {
+	r := u.Rows
+	s := make([]float64, r*r)
+	simd.Gram(s, u)
+	for n := trace(s, r); n < 0x1p-120; n *= 0x1p120 {
+		if n == 0 {
+			return orthogonal, back, false
+		}
+		simd.Scale(u.Data, 0x1p60)
+		for i := range s {
+			s[i] *= 0x1p120
+		}
+	}
+	congruent(s, l, r)
+	damping := epsilonPolar * trace(s, r) / float64(r)
+	d, et := eigen(s, r)
+	square := func() simd.View { return simd.Dense(make([]float32, r*r), r, r) }
+	orthogonal, back = square(), square()
+	sum := s
+	clear(sum)
+	row := make([]float64, r)
+	for i, v := range d {
+		clear(row)
+		for j, f := range et[i*r : (i+1)*r] {
+			axpy(row[:j+1], f, l[j*r:j*r+j+1])
+		}
+		f := 1 / math.Sqrt(max(v, 0)+damping)
+		for j, v := range row {
+			v = float64(f * v)
+			orthogonal.Data[i*r+j] = float32(v)
+			axpy(sum[j*r+j:(j+1)*r], v, row[j:])
+		}
+	}
+	for i := range r {
+		for j := i; j < r; j++ {
+			v := float32(sum[i*r+j])
+			back.Data[i*r+j], back.Data[j*r+i] = v, v
+		}
+	}
+	return orthogonal, back, true
+}
+
+// congruent replaces the symmetric r×r matrix g by L·g·Lᵀ, for a lower triangular l.
+func congruent(g, l []float64, r int) {
+	lg := make([]float64, r*r)
+	for i := range r {
+		for j, f := range l[i*r : i*r+i+1] {
+			axpy(lg[i*r:(i+1)*r], f, g[j*r:(j+1)*r])
+		}
+	}
+	for i := range r {
+		for j := range i + 1 {
+			v := dot(lg[i*r:i*r+j+1], l[j*r:j*r+j+1])
+			g[i*r+j], g[j*r+i] = v, v
+		}
+	}
+}
+
+// byFeature moves the second moment c of each column of O by the mean of its squares, nil
+// for zeros, in whose place it puts what the column is multiplied by: the inverse of the
+// moment's root, times what gives O its norm back.
+func (o Preconditioned) byFeature(t int, c, squares []float32) (scale []float32) {
+	if squares == nil {
+		simd.Scale(c, float32(o.Beta2))
+		return nil
 	}
 	correction := Correction(o.Beta2, t+1)
-	scale := mean // its values are read before they are written
-	for j, q := range mean {
-		c[j] = float32(float64(o.Beta2*float64(c[j])) + float64((1-o.Beta2)*(q/float64(r))))
-		scale[j] = 1 / (math.Sqrt(float64(c[j])/correction) + epsilonFeature)
+	var before, after float64
+	scale = squares // its values are read before they are written
+	for j, q := range squares {
+		q := float64(q)
+		c[j] = float32(float64(o.Beta2*float64(c[j])) + float64((1-o.Beta2)*q))
+		f := 1 / (math.Sqrt(float64(c[j])/correction) + epsilonFeature)
+		before += q
+		after += float64(q * float64(f*f))
+		scale[j] = float32(f)
 	}
-	if z == nil {
-		return
+	if after > 0 {
+		simd.Scale(scale, float32(math.Sqrt(before/after)))
 	}
-	before := dot(z, z)
-	for i := range r {
-		row := z[i*n : (i+1)*n]
-		for j := range row {
-			row[j] = float64(row[j] * scale[j])
-		}
-	}
-	if after := dot(z, z); after > 0 {
-		factor := math.Sqrt(before / after)
-		for i := range z {
-			z[i] = float64(z[i] * factor)
-		}
-	}
+	return scale
 }
 
-// multiply returns P·X for P r×r and X r×n.
-func multiply(p, x []float64, r int) []float64 {
-	n := len(x) / r
-	y := make([]float64, len(x))
-	for i := range r {
-		row := y[i*n : (i+1)*n]
-		for k := range r {
-			f := p[i*r+k]
-			for j, v := range x[k*n : (k+1)*n] {
-				row[j] += float64(f * v)
-			}
-		}
-	}
-	return y
+// gram returns X·Xᵀ for x of r rows.
+func gram(x []float32, r int) []float64 {
+	k := make([]float64, r*r)
+	simd.Gram(k, simd.Dense(x, r, len(x)/r))
+	return k
 }
 
 func finite(x []float64) bool {
@@ -220,14 +307,6 @@ func finite(x []float64) bool {
 		}
 	}
 	return true
-}
-
-func trace(k []float64, r int) float64 {
-	var sum float64
-	for i := range r {
-		sum += k[i*r+i]
-	}
-	return sum
 }
 
 // Correction returns 1-βⁿ by repeated products: math.Pow may differ in the last

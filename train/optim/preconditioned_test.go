@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -49,22 +50,59 @@ func root(k mat.Matrix, r int, lambda, power float64) *mat.Dense {
 	return &out
 }
 
-func TestInverseRootMatchesGonum(t *testing.T) {
+// E·diag(d)·Eᵀ is the matrix, and Eᵀ's rows are orthonormal, for matrices of every rank
+// whose rows are of very different size; so is L·Lᵀ, where λ is no smaller than rounding.
+func TestDecompositions(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	for _, r := range []int{1, 2, 3, 8, 17, 64} {
-		for _, n := range []int{1, r, 3 * r} { // rank-deficient, square, full
+		for _, n := range []int{0, 1, r, 3 * r} { // zero, rank-deficient, square, full
 			x := normals(rng, r*n)
-			for i := range x { // rows of very different size
-				x[i] *= math.Pow(10, float64(-(i/n)%7))
+			for i := range x {
+				x[i] *= math.Pow(10, float64(-(i/max(n, 1))%7))
 			}
-			k := gram(x, r)
-			lambda := 1e-6 * trace(k, r) / float64(r)
-			want := root(mat.NewDense(r, r, append([]float64{}, k...)), r, lambda, -0.5)
-			got := inverseRoot(k, r, lambda)
-			top := mat.Max(want)
-			for i, v := range got {
-				if d := math.Abs(v - want.At(i/r, i%r)); d > 1e-8*top {
-					t.Fatalf("r %d, n %d: entry %d is %v, want %v", r, n, i, v, want.At(i/r, i%r))
+			k := gram(singles(x), r)
+			size := trace(k, r)
+			d, et := eigen(slices.Clone(k), r)
+			lambda := 1e-12 * size / float64(r)
+			inverse := mat.NewDense(r, r, inverseCholesky(slices.Clone(k), r, lambda))
+			var e, product, unit mat.Dense
+			e.CloneFrom(mat.NewDense(r, r, et).T())
+			product.Mul(&e, mat.NewDiagDense(r, d))
+			product.Mul(&product, e.T())
+			unit.Mul(&e, e.T())
+			for i := range r {
+				for j := range r {
+					if got := product.At(i, j); math.Abs(got-k[i*r+j]) > 1e-14*size {
+						t.Fatalf("r %d, n %d: E·diag(d)·Eᵀ has %v at %d,%d, want %v", r, n, got, i, j, k[i*r+j])
+					}
+					want := 0.0
+					if i == j {
+						want = 1
+					}
+					if got := unit.At(i, j); math.Abs(got-want) > 1e-13 {
+						t.Fatalf("r %d, n %d: E·Eᵀ has %v at %d,%d", r, n, got, i, j)
+					}
+				}
+			}
+			if n == 0 {
+				continue
+			}
+			var l mat.Dense
+			if err := l.Inverse(inverse); err != nil {
+				if _, bad := err.(mat.Condition); !bad {
+					t.Fatal(err)
+				}
+			}
+			product.Mul(&l, l.T())
+			for i := range r {
+				for j := range r {
+					want := k[i*r+j]
+					if i == j {
+						want += lambda
+					}
+					if got := product.At(i, j); math.Abs(got-want) > 1e-9*size {
+						t.Fatalf("r %d, n %d: L·Lᵀ has %v at %d,%d, want %v", r, n, got, i, j, want)
+					}
 				}
 			}
 		}
@@ -217,7 +255,7 @@ func TestFactorWithoutAGradientStays(t *testing.T) {
 	if a.C[0] != 0.99 {
 		t.Errorf("the second moment is %v, want 0.99", a.C[0])
 	}
-	if moved := math.Sqrt(dot(b.X, b.X)); moved == 0 || moved-moved != 0 {
+	if moved := math.Sqrt(sumSquares(b.X)); moved == 0 || moved-moved != 0 {
 		t.Errorf("B has moved by %v", moved)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding"
 	"math"
 	"reflect"
+	"strconv"
 	"time"
 
 	"example.com/finetune/internal/hint"
@@ -157,7 +158,7 @@ func checkLora(c *Config) error {
 	case c.InitGamma < 0 || !finite(c.InitGamma):
 		return usage("", "init_gamma is %v, want a number above 0, or 0 for the method's own", c.InitGamma)
 	}
-	if _, err := c.Lora().Targets(model.Leaves()); err != nil {
+	if _, err := c.targets(); err != nil {
 		return usage("", "target_modules: %v", err)
 	}
 	smallest := c.Init.Method().New(model.Projection{Name: "init " + string(c.Init), Out: 1, In: 1}, 1, 1)
@@ -193,6 +194,9 @@ func checkCompute(c *Config) error {
 }
 
 func checkMachine(c *Config) error {
+	if n, err := strconv.Atoi(c.SamplePrompts); err == nil && n < 1 {
+		return usage("", "sample_prompts is %d, want a number of rows of at least 1, or a file", n)
+	}
 	if c.Memory < 0 {
 		return usage("", "memory is %d, want a number of bytes", c.Memory)
 	}

@@ -71,6 +71,24 @@ func (p *Progress) UnmarshalText(text []byte) error {
 	return parse(p, text, ProgressAuto, ProgressBar, ProgressLog, ProgressNone)
 }
 
+// ReportTo is what reads a run's figures besides metrics.jsonl.
+type ReportTo string
+
+// The readers.
+const (
+	ReportNone  ReportTo = "none"
+	TensorBoard ReportTo = "tensorboard"
+)
+
+// UnmarshalText reads a word.
+func (r *ReportTo) UnmarshalText(text []byte) error {
+	err := parse(r, text, ReportNone, TensorBoard)
+	if hint.Of(err) == "" {
+		err = hint.New(err, "metrics.jsonl and loss.svg in the output folder have all figures")
+	}
+	return err
+}
+
 // A Switch is on, off, or as the method has it.
 type Switch string
 

@@ -3,6 +3,7 @@ package recipe
 import (
 	"cmp"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"example.com/finetune/loraone"
@@ -86,6 +87,10 @@ type Machine struct {
 	Memory         Size     `json:"memory"`  // bytes a run may allocate; 0: what the fastest way takes
 	Profile        bool     `json:"profile"`
 	Progress       Progress `json:"progress"`
+	ReportTo       ReportTo `json:"report_to"`
+
+	Score         Score  `json:"score"`          // of answers to the validation rows, at the end
+	SamplePrompts string `json:"sample_prompts"` // a file, or a number of validation rows; "" for none
 }
 
 // Start says what one start does. It is never written to run.yaml.
@@ -112,7 +117,7 @@ func Default() Config {
 			EvalSamples: 100, ValSplit: 0.05, TrainOn: Assistant, ChatTemplate: "auto", Seed: 42,
 		},
 		Where:   Where{OutputDir: "adapter"},
-		Machine: Machine{LoggingSteps: 1, SaveSteps: 100, SaveTotalLimit: 2, Progress: ProgressAuto},
+		Machine: Machine{LoggingSteps: 1, SaveSteps: 100, SaveTotalLimit: 2, Progress: ProgressAuto, ReportTo: ReportNone},
 	}
 }
 
@@ -134,8 +139,19 @@ func (r *Recipe) Rate() float64 {
 	if method.Rate != 0 && method.Optimizer == kind.Name {
 		return method.Rate
 	}
-	targets, _ := r.Lora().Targets(model.Leaves()) // checked
+	targets, _ := r.targets() // checked
 	return kind.Rate(len(targets))
+}
+
+// targets returns the projections of an ordinary layer that get adapters, fused ones by
+// their parts: the model is not known yet.
+func (r *Recipe) targets() ([]string, error) {
+	c := r.Lora()
+	c.TargetModules = nil
+	for _, t := range r.TargetModules {
+		c.TargetModules = append(c.TargetModules, model.PartsOf(t)...)
+	}
+	return c.Targets(model.Leaves())
 }
 
 // Updates returns what an optimizer chooses from, its own β₁ and β₂ where none are set.
@@ -198,6 +214,9 @@ func (r *Resolved) Absolute(base hub.Ref) (*Resolved, error) {
 	}
 	if d.ResumeFrom != "" {
 		paths = append(paths, &d.ResumeFrom)
+	}
+	if _, err := strconv.Atoi(d.SamplePrompts); err != nil && d.SamplePrompts != "" {
+		paths = append(paths, &d.SamplePrompts)
 	}
 	if d.Adapter != "" {
 		paths = append(paths, (*string)(&d.Adapter))

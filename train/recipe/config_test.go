@@ -221,7 +221,7 @@ func TestSetRefuses(t *testing.T) {
 		{"init", "lora-one", `init is "lora-one", want one of loraone, lora`, "did you mean loraone?"},
 		{"memory", "2", `memory is "2", which is 2 B, want a size such as 2GB`, "did you mean 2GB?"},
 		{"memory", "5kB", `memory is "5kB", which is 5.0 kB, want a size such as 2GB`, ""},
-		{"compute", "f16", `compute is "f16", want f32 or bf16`, ""},
+		{"compute", "f16", `compute is "f16", want f32, bf16 or int8`, ""},
 		{"warmup_ratio", "2", `warmup_ratio is "2", want a share below 1`, "warmup_steps below 1 is a share of all steps"},
 		{"train_on_inputs", "x", `train_on_inputs is "x", want true or false`, "the setting here is train_on"},
 		{"bf16", "true", `bf16 is another program's setting`, foreign["bf16"].say},
@@ -283,12 +283,13 @@ func TestMethodsDecideWhatIsNotSet(t *testing.T) {
 	}{
 		{"loraone", "preconditioned-adamw", 0.0247, 0, 128},
 		{"lora", "preconditioned-adamw", 0.0247, 0, 0},
-		{"loraplus", "adamw", 2.5e-4, 16, 0},
+		{"loraplus", "adamw", 5e-4, 16, 0},
 		{"pissa", "preconditioned-adamw", 0.0247, 0, 0},
 		{"olora", "preconditioned-adamw", 0.0247, 0, 0},
 		{"loraga", "preconditioned-adamw", 0.0247, 0, 64},
-		{"lorasb", "adamw", 5e-3, 0, 0},
+		{"lorasb", "adamw", 2e-2, 0, 0},
 		{"gora", "preconditioned-adamw", 0.0247, 0, 0},
+		{"adarankgrad", "adarankgrad", 5e-4, 0, 0},
 	} {
 		c := Default()
 		c.Model, c.Data, c.Init = "m", "d", x.init

@@ -5,7 +5,7 @@
 // A [Config] has four parts. The [Recipe] is what decides the result: two runs of one
 // recipe over the same files have the same bits, a resumed run must have the recipe it
 // began with, and a batch of runs varies nothing else. [Where] names the files,
-// [Machine] says how this computer is used, and [Start] what this one start does with
+// [Machine] says how this computer is used and what is told besides the adapter, and [Start] what this one start does with
 // the folder it finds.
 //
 // Decisions:

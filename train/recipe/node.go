@@ -112,9 +112,9 @@ func (c *Config) SetEntries(name string, entries []Entry) error {
 			found = append(found, hint.New(hint.Usagef("%s:%d: %w", name, e.Line, err), hint.Of(err)))
 		}
 	}
-	return together(found)
+	return hint.Join(found)
 }
 
 // Together makes one error of several mistakes of a file: each in its own line with its
 // advice, the first ten of them.
-func Together(found []error) error { return together(found) }
+func Together(found []error) error { return hint.Join(found) }

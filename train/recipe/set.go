@@ -136,7 +136,7 @@ func unknown(key string) error {
 }
 
 // pathKeys are the settings where ~ is the home folder.
-var pathKeys = []string{"model", "data", "output_dir", "chat_template", "resume_from", "adapter"}
+var pathKeys = []string{"model", "data", "output_dir", "chat_template", "resume_from", "adapter", "sample_prompts"}
 
 // assign gives a field a value. The text counts as it is typed: 8.5 is no whole
 // number, and 010 and 0x10 are none of those that YAML's versions make of them.

@@ -87,7 +87,6 @@ var foreign = map[string]word{
 	"device":                    {idle: []string{"cpu", "auto"}, say: "everything is computed on the CPU"},
 	"no_cuda":                   {idle: on, say: "everything is computed on the CPU"},
 	"use_cpu":                   {idle: on, say: "everything is computed on the CPU"},
-	"report_to":                 {idle: []string{"none"}, say: "metrics.jsonl and loss.svg in the output folder have all figures"},
 	"wandb_project":             {idle: off, say: "metrics.jsonl and loss.svg in the output folder have all figures"},
 	"logging_dir":               {taken: true, say: "metrics.jsonl and loss.svg in the output folder have all figures"},
 	"trust_remote_code":         {idle: off, taken: true, say: "no code of a model is run"},

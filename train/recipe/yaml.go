@@ -19,10 +19,7 @@ import (
 	"example.com/finetune/internal/hint"
 )
 
-const (
-	maxYAML  = 64 << 10 // bytes of a file of settings, a hundred times what all of them need
-	mistakes = 10       // shown of a file
-)
+const maxYAML = 64 << 10 // bytes of a file of settings, a hundred times what all of them need
 
 // ReadYAML sets the settings that the file at path names. All mistakes of a file are
 // reported together, by their lines.
@@ -52,26 +49,7 @@ func (c *Config) parseYAML(name string, text []byte) error {
 			found = append(found, hint.New(hint.Usagef("%s:%d: %w", name, line, err), hint.Of(err)))
 		}
 	}
-	return together(found)
-}
-
-// together makes one error of several, each with its advice in its own line.
-func together(found []error) error {
-	if len(found) < 2 {
-		return errors.Join(found...)
-	}
-	var lines []string
-	for _, err := range found[:min(len(found), mistakes)] {
-		line := err.Error()
-		if advice := hint.Of(err); advice != "" {
-			line += " (" + advice + ")"
-		}
-		lines = append(lines, line)
-	}
-	if more := len(found) - len(lines); more > 0 {
-		lines = append(lines, fmt.Sprintf("and %d more", more))
-	}
-	return hint.Usagef("%s", strings.Join(lines, "\n"))
+	return hint.Join(found)
 }
 
 // yamlEntries returns the entries of the one mapping in text; none where it is empty.
@@ -123,6 +101,9 @@ func (c *Config) setNode(key string, n ast.Node) error {
 		}
 		return c.set(key, list)
 	case *ast.MappingNode, *ast.MappingValueNode:
+		if Name(key) == "score" {
+			return c.setScore(n)
+		}
 		m := map[string]string{}
 		for _, e := range mapping(n) {
 			field, err := scalar(e.Key)
@@ -140,6 +121,14 @@ func (c *Config) setNode(key string, n ast.Node) error {
 		return c.set(key, n)
 	}
 	return c.set(key, text)
+}
+
+// setScore sets the score to a map.
+func (c *Config) setScore(n ast.Node) error {
+	if err := c.Score.setEntries(mapping(n)); err != nil {
+		return hint.New(hint.Usagef("score: %w", err), hint.Of(err))
+	}
+	return nil
 }
 
 // scalar returns the text of a node that is neither list nor map.

@@ -13,8 +13,9 @@ import (
 )
 
 // Card returns the model card: what the adapter is, what it was made from and how
-// to load it. split says that the validation rows were taken from the training file.
-func Card(c *recipe.Config, p *rundir.Provenance, split bool) []byte {
+// to load it. split says that the validation rows were taken from the training file; lines
+// are the run's figures.
+func Card(c *recipe.Config, p *rundir.Provenance, split bool, lines []rundir.Metric) []byte {
 	var b bytes.Buffer
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	line("---\n%s", rundir.CardMark)
@@ -31,7 +32,9 @@ func Card(c *recipe.Config, p *rundir.Provenance, split bool) []byte {
 	} else {
 		line("There were no validation rows. The training loss of the last report was %.4f.\n", p.TrainLoss)
 	}
+	cardAnswers(line, p.Answers)
 	line("![Loss](%s)\n", rundir.PlotFile)
+	cardSamples(line, lines, p.BestStep)
 	cardData(line, p, split)
 	line("## Settings\n\n```yaml\n%s```\n", bytes.ReplaceAll(cardSettings(c, base), []byte("```"), []byte("'''")))
 	cardUse(line, base)

@@ -17,7 +17,7 @@ func TestCardIsAPageWhateverTheNames(t *testing.T) {
 	p := &rundir.Provenance{Version: "test"}
 	p.Base.Name = "folder/of/ba`se\n<img src=x>"
 	p.Data.Files = []data.File{{Path: "rows/tra`in\n# heading <script>.jsonl", Rows: 3, SHA256: "0123"}}
-	page := string(Card(&c, p, false))
+	page := string(Card(&c, p, false, nil))
 	for _, bad := range []string{"<img", "`in", "\n# heading", "base_model:"} {
 		if strings.Contains(page, bad) {
 			t.Errorf("%q in the page:\n%s", bad, page)
@@ -27,7 +27,7 @@ func TestCardIsAPageWhateverTheNames(t *testing.T) {
 		t.Errorf("%d fences:\n%s", n, page)
 	}
 	p.Base.Name = "owner/name"
-	if page := string(Card(&c, p, false)); !strings.Contains(page, "\nbase_model: owner/name\n") {
+	if page := string(Card(&c, p, false, nil)); !strings.Contains(page, "\nbase_model: owner/name\n") {
 		t.Errorf("no base model:\n%s", page)
 	}
 }

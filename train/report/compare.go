@@ -17,6 +17,7 @@ type Comparison struct {
 	Configurations []*Configuration
 	Baseline       *Configuration // nil where nothing is finished
 	Validated      bool           // losses are those of validation rows; else of training
+	Scored         bool           // a run has scored its answers
 	Axes           []Axis
 	Runs           []*Run
 	Findings       []string // what a reader should conclude
@@ -35,7 +36,14 @@ type Configuration struct {
 	Seconds  float64 // the mean
 	Pace     float64 // tokens per second of training, the mean
 	Bytes    int64   // allocated beside the mapped weights, the most
+	Right    Accuracy
 	Against  *Difference
+}
+
+// An Accuracy is the share of right answers, over the runs that have scored them.
+type Accuracy struct {
+	Runs           int
+	Mean, SD, Base float64 // with the adapter, its standard deviation, and of the base
 }
 
 // A Difference is that of a loss to the baseline's, with a 95 % interval: Student's t of
@@ -71,6 +79,7 @@ func Compare(runs *Runs) *Comparison {
 	for _, g := range c.Configurations {
 		g.summarise()
 	}
+	c.Scored = slices.ContainsFunc(c.Configurations, func(g *Configuration) bool { return g.Right.Runs > 0 })
 	c.Baseline = c.baseline(runs.Baseline)
 	for _, g := range c.Configurations {
 		if c.Baseline != nil && g != c.Baseline {
@@ -140,7 +149,21 @@ func (g *Configuration) summarise() {
 		g.Bytes = max(g.Bytes, r.Provenance.AllocatedBytes)
 	}
 	g.Mean, g.SD = stat.MeanStdDev(losses, nil) // NaN of too few
+	g.Right = accuracy(g.Done)
 	g.BestStep, g.Seconds, g.Pace = stat.Mean(steps, nil), stat.Mean(seconds, nil), stat.Mean(paces, nil)
+}
+
+// accuracy takes the means over the runs with scored answers.
+func accuracy(runs []*Run) Accuracy {
+	var base, adapter []float64
+	for _, r := range runs {
+		if a := r.Provenance.Answers; a != nil {
+			base, adapter = append(base, a.Base), append(adapter, a.Adapter)
+		}
+	}
+	a := Accuracy{Runs: len(adapter), Base: stat.Mean(base, nil)}
+	a.Mean, a.SD = stat.MeanStdDev(adapter, nil)
+	return a
 }
 
 // Pace returns the tokens of training per second of training, evaluations apart; 0 where

@@ -30,6 +30,7 @@ func (c *Comparison) HTML() ([]byte, error) {
 		"settings": c.settingPlots,
 		"heat":     c.heatMaps,
 		"moved":    c.moved,
+		"samples":  c.samples,
 		"lossName": c.lossName,
 		"shade":    func(h heatCell) string { return fmt.Sprintf("%.3f", 0.95-0.85*h.Shade) },
 		"parts":    func(label string) []string { return strings.SplitAfter(label, ",") },
@@ -56,7 +57,7 @@ func (c *Comparison) tableCells(g *Configuration) []cell {
 	if g.Against != nil {
 		difference = g.Against.Mean
 	}
-	keys := []float64{0, float64(len(g.Done)), g.Mean, g.BestStep, g.Seconds, g.Pace, float64(g.Bytes), difference}
+	keys := []float64{0, float64(len(g.Done)), g.Mean, g.BestStep, g.Seconds, g.Pace, float64(g.Bytes), difference, g.Right.Mean}
 	list := make([]cell, len(texts))
 	for i, text := range texts {
 		list[i] = cell{text, full(keys[i])}

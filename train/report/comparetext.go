@@ -17,7 +17,11 @@ import (
 
 // columns are the titles of the table's columns.
 func (c *Comparison) columns() []string {
-	return []string{"configuration", "runs", c.lossName(), "best step", "time", "tokens/s", "memory", "against the baseline (95 %)"}
+	titles := []string{"configuration", "runs", c.lossName(), "best step", "time", "tokens/s", "memory", "against the baseline (95 %)"}
+	if c.Scored {
+		titles = append(titles, "right answers (base)")
+	}
+	return titles
 }
 
 // cells are a configuration's line of the table.
@@ -27,16 +31,35 @@ func (c *Comparison) cells(g *Configuration) []string {
 		runs += fmt.Sprintf(" of %d", len(g.Runs))
 	}
 	if len(g.Done) == 0 {
-		return []string{g.Label, runs, g.unfinished(), "", "", "", "", ""}
+		texts := []string{g.Label, runs, g.unfinished(), "", "", "", "", ""}
+		if c.Scored {
+			texts = append(texts, "")
+		}
+		return texts
 	}
 	loss := fmt.Sprintf("%.4f", g.Mean)
 	if len(g.Done) > 1 {
 		loss += fmt.Sprintf(" ± %.4f", g.SD)
 	}
-	return []string{
+	texts := []string{
 		g.Label, runs, loss, fmt.Sprintf("%.0f", g.BestStep), clock(g.Seconds), Count(int(g.Pace)),
 		fmt.Sprintf("%.0f MB", float64(g.Bytes)/1e6), c.against(g),
 	}
+	if c.Scored {
+		texts = append(texts, g.Right.text())
+	}
+	return texts
+}
+
+// text is an accuracy in percent; nothing where none was scored.
+func (a Accuracy) text() string {
+	switch {
+	case a.Runs == 0:
+		return ""
+	case a.Runs == 1:
+		return fmt.Sprintf("%.1f %% (%.1f %%)", 100*a.Mean, 100*a.Base)
+	}
+	return fmt.Sprintf("%.1f ± %.1f %% (%.1f %%)", 100*a.Mean, 100*a.SD, 100*a.Base)
 }
 
 // unfinished says where a configuration without a result is.
@@ -149,11 +172,13 @@ func (c *Comparison) CSV() ([]byte, error) {
 	rows := [][]string{{
 		"configuration", "runs", "finished", "loss_mean", "loss_sd", "best_step", "seconds", "tokens_per_second", "allocated_bytes",
 		"difference", "low", "high", "pairs", "paired_by",
+		"accuracy_mean", "accuracy_sd", "base_accuracy",
 	}}
 	for _, g := range c.Configurations {
 		row := []string{
 			g.Label, strconv.Itoa(len(g.Runs)), strconv.Itoa(len(g.Done)),
 			full(g.Mean), full(g.SD), full(g.BestStep), full(g.Seconds), full(g.Pace), strconv.FormatInt(g.Bytes, 10), "", "", "", "", "",
+			full(g.Right.Mean), full(g.Right.SD), full(g.Right.Base),
 		}
 		if d := g.Against; d != nil {
 			copy(row[9:], []string{full(d.Mean), full(d.Low), full(d.High), strconv.Itoa(d.Pairs), map[bool]string{true: "row", false: "seed"}[d.ByRows]})
@@ -193,6 +218,9 @@ type runLine struct {
 	Pace          float64     `json:"tokens_per_second"`
 	Bytes         int64       `json:"allocated_bytes"`
 	Parameters    int         `json:"parameters"`
+	Score         string      `json:"score,omitempty"` // how answers were scored
+	Accuracy      *float64    `json:"accuracy,omitempty"`
+	BaseAccuracy  *float64    `json:"base_accuracy,omitempty"`
 	recipe.Recipe
 }
 
@@ -210,6 +238,9 @@ func (c *Comparison) JSON() ([]byte, error) {
 			line.Loss, line.BaseLoss, line.StartLoss, line.TrainLoss = &loss, p.Losses.Base, p.Start, p.TrainLoss
 			line.BestStep, line.Steps, line.Step, line.Tokens, line.Seconds = p.BestStep, p.Steps, p.Steps, p.Tokens, p.Seconds
 			line.Bytes, line.Parameters = p.AllocatedBytes, p.Parameters
+			if a := p.Answers; a != nil {
+				line.Score, line.Accuracy, line.BaseAccuracy = a.Score, &a.Adapter, &a.Base
+			}
 		}
 		if err := e.Encode(line); err != nil {
 			return nil, err

@@ -6,6 +6,7 @@
 //	README.md  loss.svg  finetune.json               what describes it
 //	heldout.jsonl                                    the loss that it has on each validation row
 //	run.yaml  metrics.jsonl                          the run's settings and figures
+//	events.out.tfevents.finetune                     the figures for TensorBoard, where they are asked for
 //	checkpoints/step-000120/                         what a run is resumed from
 //
 // Decisions:

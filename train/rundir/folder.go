@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"example.com/finetune/internal/files"
 )
@@ -113,6 +114,8 @@ type Dir struct {
 	path    string
 	lock    *lock // nil where the file system has none
 	metrics *metrics
+	events  *os.File  // nil for none
+	started time.Time // of the events
 }
 
 // Open makes the folder where it is not there, locks it, and removes what interrupted
@@ -123,7 +126,7 @@ func Open(path string) (*Dir, error) {
 	}
 	d := &Dir{path: path}
 	var err error
-	if d.lock, err = lockFolder(path); errors.Is(err, errNoLocks) {
+	if d.lock, err = lockFolder(path); errors.Is(err, files.ErrNoLocks) {
 		err = nil
 	}
 	if err == nil {
@@ -147,6 +150,9 @@ func (d *Dir) Close() error {
 	var err error
 	if d.metrics != nil {
 		err = errors.Join(d.metrics.sync(), d.metrics.close())
+	}
+	if d.events != nil {
+		err = errors.Join(err, d.events.Close())
 	}
 	d.lock.release()
 	return err
@@ -193,7 +199,7 @@ func (d *Dir) Resume(path string, step, keep int, size int64, settings []byte) (
 	if err := d.Write(SettingsFile, settings); err != nil {
 		return "", false, err
 	}
-	if err := d.remove(beginningFile); err != nil {
+	if err := d.remove(beginningFile, EventsFile); err != nil {
 		return "", false, err
 	}
 	short, err = d.openMetrics(size)
@@ -212,7 +218,7 @@ func (d *Dir) keepAdapter() (kept bool, err error) {
 // clear removes what an earlier run has left, but for an adapter that is kept and what
 // describes it.
 func (d *Dir) clear(kept bool) error {
-	stale := []string{CheckpointsDir, MetricsFile}
+	stale := []string{CheckpointsDir, MetricsFile, EventsFile}
 	if !kept {
 		stale = append(stale, PlotFile)
 		if d.ownCard() {

@@ -18,6 +18,14 @@ type HeldOutRow struct {
 	Line   int     `json:"line"`
 	Tokens int     `json:"tokens"` // trained ones
 	Nats   float64 `json:"nats"`   // of all of them together
+
+	Answers *Verdict `json:"answers,omitempty"` // nil where the row was not asked
+}
+
+// A Verdict says whose answer to a row was right.
+type Verdict struct {
+	Base    bool `json:"base"`
+	Adapter bool `json:"adapter"`
 }
 
 // EncodeHeldOut returns the content of heldout.jsonl.

@@ -13,7 +13,7 @@ func TestHeldOut(t *testing.T) {
 	if rows, err := ReadHeldOut(dir); rows != nil || err != nil {
 		t.Fatalf("no file: %v, %v", rows, err)
 	}
-	rows := []HeldOutRow{{"valid.jsonl", 3, 12, 0.1}, {"a b.jsonl", 4, 1, 1e-300}}
+	rows := []HeldOutRow{{File: "valid.jsonl", Line: 3, Tokens: 12, Nats: 0.1, Answers: &Verdict{Adapter: true}}, {File: "a b.jsonl", Line: 4, Tokens: 1, Nats: 1e-300}}
 	text, err := EncodeHeldOut(rows)
 	if err != nil {
 		t.Fatal(err)

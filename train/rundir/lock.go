@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"example.com/finetune/internal/files"
 	"example.com/finetune/internal/hint"
 )
 
@@ -23,11 +24,9 @@ const (
 	lockPause = 100 * time.Millisecond
 )
 
-// What tryLock returns where there is no lock to be had.
-var (
-	errHeld    = errors.New("another process holds the lock")
-	errNoLocks = errors.New("the file system has no locks")
-)
+// lockedByte lies far behind the content of a lock file, which others may then read on
+// Windows too.
+const lockedByte = 1 << 62
 
 // A holder is the content of a lock file: who holds it.
 type holder struct {
@@ -40,11 +39,11 @@ type holder struct {
 type lock struct{ f *os.File }
 
 // lockFolder locks dir, which must be there. An error that another run holds it
-// says which. The lock may be nil with errNoLocks.
+// says which. The lock may be nil with files.ErrNoLocks.
 func lockFolder(dir string) (*lock, error) {
 	for try := 1; ; try++ {
 		l, err := lockOnce(filepath.Join(dir, lockFile))
-		if err == nil || !errors.Is(err, errHeld) || try == lockTries {
+		if err == nil || !errors.Is(err, files.ErrHeld) || try == lockTries {
 			return l, err
 		}
 		time.Sleep(lockPause)
@@ -59,7 +58,7 @@ func lockOnce(path string) (*lock, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := tryLock(f); err != nil {
+	if err := files.TryLock(f, lockedByte); err != nil {
 		defer f.Close()
 		return nil, inUse(f, err)
 	}
@@ -89,7 +88,7 @@ func Busy(dir string) error {
 		return nil // no run of ours could have it either
 	}
 	defer f.Close() // and with it the lock
-	if err := tryLock(f); errors.Is(err, errHeld) {
+	if err := files.TryLock(f, lockedByte); errors.Is(err, files.ErrHeld) {
 		return inUse(f, err)
 	}
 	return nil
@@ -97,7 +96,7 @@ func Busy(dir string) error {
 
 // inUse says who holds the lock of f, where err is that it is held.
 func inUse(f *os.File, err error) error {
-	if !errors.Is(err, errHeld) {
+	if !errors.Is(err, files.ErrHeld) {
 		return err
 	}
 	by := "another process"

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"example.com/finetune/internal/files"
 	"example.com/finetune/internal/hint"
 )
 
@@ -47,8 +48,8 @@ func TestLockOfADeadProcess(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := Busy(dir); !errors.Is(err, errHeld) {
-		t.Errorf("%v, want %v", err, errHeld)
+	if err := Busy(dir); !errors.Is(err, files.ErrHeld) {
+		t.Errorf("%v, want %v", err, files.ErrHeld)
 	}
 	l.release()
 	if _, err := os.Lstat(path); !errors.Is(err, os.ErrNotExist) {

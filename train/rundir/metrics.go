@@ -24,6 +24,13 @@ type Metric struct {
 	Tokens          int      `json:"tokens"` // seen so far
 	TokensPerSecond float64  `json:"tokens_per_second,omitempty"`
 	Seconds         float64  `json:"seconds"`
+	Samples         []Sample `json:"samples,omitempty"` // of an evaluation
+}
+
+// A Sample is a prompt and what the adapter of the step answers.
+type Sample struct {
+	Prompt string `json:"prompt"`
+	Answer string `json:"answer"`
 }
 
 // metrics appends to metrics.jsonl.
@@ -41,7 +48,12 @@ func (d *Dir) openMetrics(size int64) (short bool, err error) {
 }
 
 // Record appends a line to the figures.
-func (d *Dir) Record(line Metric) error { return d.metrics.add(line) }
+func (d *Dir) Record(line Metric) error {
+	if err := d.metrics.add(line); err != nil {
+		return err
+	}
+	return d.addEvents(&line)
+}
 
 // Flush makes the figures so far durable and returns their size in bytes.
 func (d *Dir) Flush() (int64, error) { return d.metrics.size, d.metrics.sync() }

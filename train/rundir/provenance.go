@@ -3,6 +3,7 @@ package rundir
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	"example.com/finetune/internal/files"
 	"example.com/finetune/loraone"
@@ -31,7 +32,25 @@ type Summary struct {
 	Tokens       int     `json:"tokens"`
 	Seconds      float64 `json:"seconds"`
 
+	Answers *Answers `json:"answers,omitempty"` // scored; nil where nothing was asked
+
 	AllocatedBytes int64 `json:"allocated_bytes,omitempty"` // at the highest, as planned, beside the mapped weights
+}
+
+// Answers are how the base and the saved adapter answered validation rows: accuracies, and
+// their difference with a 95 % interval.
+type Answers struct {
+	Score      string  `json:"score"`
+	MaxTokens  int     `json:"max_tokens"`
+	Asked      int     `json:"asked"`
+	LeftOut    int     `json:"left_out"`
+	Base       float64 `json:"base"`
+	Adapter    float64 `json:"adapter"`
+	Difference float64 `json:"difference"`
+	Low        float64 `json:"low"`
+	High       float64 `json:"high"`
+
+	Rows map[int]Verdict `json:"-"` // by validation row: heldout.jsonl has them
 }
 
 // A FileHash is a file's name and SHA-256, which for a weight file of the Hub is the
@@ -85,6 +104,9 @@ type Provenance struct {
 
 	Recipe recipe.Recipe `json:"settings"`
 
+	// Share of Σ‖ΔW‖² that the file holds, where the method trains more than its rank.
+	Share float64 `json:"share_held,omitempty"`
+
 	Adapter  *Begun `json:"adapter,omitempty"`  // that the run began from
 	Extended []int  `json:"extended,omitempty"` // steps at whose end the run was given more
 
@@ -109,4 +131,24 @@ func ReadProvenance(dir string) (*Provenance, error) {
 		return nil, err
 	}
 	return p, nil
+}
+
+// OtherBase says in words that the adapter in a folder was trained on another base than
+// the one here, by the digest of one of its weight files; "" where that file is the same
+// or the adapter's are not known.
+func (p *Provenance) OtherBase(adapter, here string, now FileHash) string {
+	if p == nil || len(p.Base.Files) == 0 {
+		return ""
+	}
+	then := p.Base.Files
+	i := slices.IndexFunc(then, func(f FileHash) bool { return f.Name == now.Name })
+	switch {
+	case i < 0:
+		return fmt.Sprintf("%s was trained on %s, whose weights lay in other files (%s with SHA-256 %.12s): the base here, %s, has %s with SHA-256 %.12s",
+			adapter, p.BaseRef().Label(), then[0].Name, then[0].SHA256, here, now.Name, now.SHA256)
+	case then[i].SHA256 != now.SHA256:
+		return fmt.Sprintf("%s was trained on %s, and the base here is another, %s: its %s has SHA-256 %.12s, that one had %.12s",
+			adapter, p.BaseRef().Label(), here, now.Name, now.SHA256, then[i].SHA256)
+	}
+	return ""
 }

@@ -1,0 +1,214 @@
+package simd
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+)
+
+// quadOracle is the definition of a product in int8, in float64 but for what is rounded:
+// groups of 64 along k, integers by the scale of their group, and their exact sums.
+func quadOracle(c, a, b View, add bool) {
+	for i := range c.Rows {
+		for j := range c.Cols {
+			if a.Cols == 0 && !add {
+				c.Data[i*c.RowStride+j] = 0
+			}
+			for lo := 0; lo < a.Cols; lo += 64 {
+				hi := min(a.Cols, lo+64)
+				x, xs := integers(lo, hi, func(k int) float32 { return a.Data[i*a.RowStride+k*a.ColStride] })
+				y, ys := integers(lo, hi, func(k int) float32 { return b.Data[k*b.RowStride+j*b.ColStride] })
+				sum := 0.0
+				for k := range x {
+					sum += float64(x[k]) * float64(y[k])
+				}
+				at := &c.Data[i*c.RowStride+j]
+				if t := float32(xs * ys); lo == 0 && !add {
+					*at = float32(float32(sum) * t)
+				} else {
+					*at = fma(float32(sum), t, *at)
+				}
+			}
+		}
+	}
+}
+
+func integers(lo, hi int, value func(k int) float32) (q []float64, scale float32) {
+	most := 0.0
+	for k := lo; k < hi; k++ {
+		v := math.Abs(float64(value(k)))
+		if v-v != 0 { // NaN or infinite
+			return make([]float64, hi-lo), float32(math.NaN())
+		}
+		most = max(most, v)
+	}
+	for k := lo; k < hi; k++ {
+		v := 0.0
+		if most >= 0x1p-100 {
+			v = math.RoundToEven(float64(value(k) * (127 / float32(most))))
+		}
+		q = append(q, v)
+	}
+	if most < 0x1p-100 {
+		return q, 0
+	}
+	return q, float32(float32(most) * (float32(1) / 127))
+}
+
+// TestQuadProducts holds the products in int8 against the oracle, for every type, stacked,
+// adding or not, with ordinary and wild numbers, over all tails of rows, columns and k.
+func TestQuadProducts(t *testing.T) {
+	forEachImpl(t, func(t *testing.T) {
+		rng := rand.New(rand.NewPCG(43, 44))
+		list := append(stacks(), stack{[]int{3, 61, 70}, 128, 4}, stack{[]int{40}, 64*blockGroups() + 9, 3}, stack{[]int{1700}, 40, 2})
+		every := len(list)
+		for m := 1; m <= 30; m++ { // all row and column tails
+			list = append(list, stack{[]int{128 - m}, 64 * (1 + m%3), m}, stack{[]int{m}, 129 - m, 31 - m})
+		}
+		for i, s := range list {
+			for k, d := range dtypes {
+				if i >= every && k != i/2%len(dtypes) {
+					continue
+				}
+				make, fill := randomMatrix, normal(rng)
+				if i%4 == 3 {
+					make, fill = wildMatrix, wild(rng)
+				}
+				var w []Matrix
+				for _, rows := range s.rows {
+					w = append(w, make(rng, d, rows, s.cols))
+				}
+				p := NewPool(1 + i%4)
+				testQuads(t, p.With(ComputeInt8), fmt.Sprintf("%+v %v threads=%d", s, d, p.Threads()), fill, w, s.t)
+				p.Close()
+			}
+		}
+	})
+}
+
+func testQuads(t *testing.T, p *Pool, what string, fill func() float32, w []Matrix, tokens int) {
+	t.Helper()
+	full := stackedFloat32(w)
+	x := guardedView(tokens, full.Cols, 5, false, fill)
+	y := guardedView(tokens, full.Rows, 5, false, fill)
+	for _, add := range []bool{false, true} {
+		got, want := y.clone(), y.clone()
+		quadOracle(want.View, x.View, transposed(full), add)
+		if add {
+			p.AddMulNT(got.View, x.View, w...)
+		} else {
+			p.MulNT(got.View, x.View, w...)
+		}
+		sameBits(t, fmt.Sprintf("NT %s add=%v", what, add), got.all, want.all)
+
+		got, want = x.clone(), x.clone()
+		quadOracle(want.View, y.View, full, add)
+		if add {
+			p.AddMulNN(got.View, y.View, w...)
+		} else {
+			p.MulNN(got.View, y.View, w...)
+		}
+		sameBits(t, fmt.Sprintf("NN %s add=%v", what, add), got.all, want.all)
+	}
+	sameBits(t, what+" x", x.all, x.want)
+	sameBits(t, what+" y", y.all, y.want)
+}
+
+// TestQuadAccuracy: an element is off by at most what the rounding of either factor, half
+// a 127th of the largest of its group, can do. A wrong scale is off by far more.
+func TestQuadAccuracy(t *testing.T) {
+	forEachImpl(t, func(t *testing.T) {
+		rng := rand.New(rand.NewPCG(45, 46))
+		const m, n, k = 19, 45, 600
+		w := randomMatrix(rng, BF16, n, k)
+		x := guardedView(m, k, 0, false, func() float32 { return float32(rng.NormFloat64() * math.Exp(rng.NormFloat64())) })
+		p := NewPool(1)
+		defer p.Close()
+		c := make([]float32, m*n)
+		p.With(ComputeInt8).MulNT(Dense(c, m, n), x.View, w)
+		full := stackedFloat32([]Matrix{w})
+		for i := range m {
+			for j := range n {
+				var sum, bound float64
+				for lo := 0; lo < k; lo += 64 {
+					var a, b, as, bs float64 // largest and sums of magnitudes
+					hi := min(k, lo+64)
+					for l := lo; l < hi; l++ {
+						u, v := float64(x.Data[i*k+l]), float64(full.Data[j*k+l])
+						sum += u * v
+						a, b, as, bs = max(a, math.Abs(u)), max(b, math.Abs(v)), as+math.Abs(u), bs+math.Abs(v)
+					}
+					bound += a/254*bs + b/254*as + a*b/254/254*float64(hi-lo)
+				}
+				if d := math.Abs(float64(c[i*n+j]) - sum); d > 1.001*bound {
+					t.Fatalf("(%d,%d): %v, want %v within %v", i, j, c[i*n+j], sum, bound)
+				}
+			}
+		}
+	})
+}
+
+// TestQuantized pins scales at the ends of the range.
+func TestQuantized(t *testing.T) {
+	for _, c := range []struct{ most, inverse, scale float32 }{
+		{127, 1, 1},
+		{1, 127, float32(1) / 127},
+		{0, 0, 0},
+		{0x1.fffffep-101, 0, 0},
+		{0x1p-100, 127 * 0x1p100, float32(1) / 127 * 0x1p-100},
+	} {
+		if i, s := quantized(magnitude(-c.most)); i != c.inverse || s != c.scale {
+			t.Errorf("%x: %x, %x, want %x, %x", c.most, i, s, c.inverse, c.scale)
+		}
+	}
+	for _, most := range []float64{math.Inf(1), math.Inf(-1), math.NaN()} {
+		if _, s := quantized(magnitude(float32(most))); s == s {
+			t.Errorf("%v: the scale is %v", most, s)
+		}
+	}
+}
+
+// TestQuadThreads computes the same product on 1 to 9 threads, and one row of it alone.
+func TestQuadThreads(t *testing.T) {
+	forEachImpl(t, func(t *testing.T) {
+		rng := rand.New(rand.NewPCG(47, 48))
+		const tokens = 150
+		w := []Matrix{randomMatrix(rng, BF16, 96, 64), randomMatrix(rng, F16, 70, 64)}
+		x := guardedView(tokens, 64, 0, false, normal(rng))
+		var want, wantBack []float32
+		for threads := 1; threads <= 9; threads++ {
+			p := NewPool(threads).With(ComputeInt8)
+			y, dx := make([]float32, tokens*166), make([]float32, tokens*64)
+			p.MulNT(Dense(y, tokens, 166), x.View, w...)
+			p.MulNN(Dense(dx, tokens, 64), Dense(y, tokens, 166), w...)
+			if threads == 1 {
+				want, wantBack = y, dx
+			}
+			sameBits(t, fmt.Sprintf("NT threads=%d", threads), y, want)
+			sameBits(t, fmt.Sprintf("NN threads=%d", threads), dx, wantBack)
+			i := tokens / 2
+			p.MulNT(Dense(y, tokens, 166).Slice(i, i+1), x.Slice(i, i+1), w...)
+			sameBits(t, "row alone", y, want)
+			p.Close()
+		}
+	})
+}
+
+// TestQuantisedBytes: the memory that plans count is what a product takes.
+func TestQuantisedBytes(t *testing.T) {
+	forEachImpl(t, func(t *testing.T) {
+		rng := rand.New(rand.NewPCG(49, 50))
+		for _, k := range []int{40, 576, 3000} {
+			w := []Matrix{randomMatrix(rng, BF16, 33, k)}
+			p := NewPool(1)
+			const tokens = 17
+			x, y := make([]float32, tokens*k), make([]float32, tokens*33)
+			p.With(ComputeInt8).MulNT(Dense(y, tokens, 33), Dense(x, tokens, k), w...)
+			if got, want := int64(4*len(p.product.ints)), QuantisedBytes(tokens, k); got != want {
+				t.Errorf("k=%d: %d bytes, want %d", k, got, want)
+			}
+			p.Close()
+		}
+	})
+}
