@@ -21,11 +21,8 @@ func gradients(t *testing.T, c *golden.Case, threads int, layout model.Layout, b
 		}
 	}
 	a.Sync()
-	var losses []model.Loss
 	e.Layout = layout
-	for _, batch := range e.MicroBatches(c.Seqs(0, 8)) {
-		losses = append(losses, e.LossBackward(batch, nil)...)
-	}
+	losses := e.LossBackward(c.Seqs(0, 8), nil)
 	grads := make(map[string][]float32)
 	for _, l := range layers(a) {
 		grads[l.Name+".A"], grads[l.Name+".B"] = l.DA, l.DBt
@@ -120,9 +117,7 @@ func TestTwoEnginesOnOneMap(t *testing.T) {
 			a.Attach(e)
 			for range 3 {
 				a.ZeroGrad()
-				for _, batch := range e.MicroBatches(c.Seqs(0, 4)) {
-					e.LossBackward(batch, nil)
-				}
+				e.LossBackward(c.Seqs(0, 4), nil)
 				for _, x := range a.Params() {
 					simd.Scale(x.Grad, -1e-3)
 					simd.Add(x.Value, x.Grad)

@@ -30,15 +30,27 @@ type attention struct {
 	limit             float32 // a score s becomes limit·tanh(s/limit); 0: s
 	workers           []attentionScratch
 
+	most   int // keys that are packed together, if not those of a single piece
 	packed packed
-	dk, dv []float32 // KV×parts × T×D
+	dk, dv []float32 // KV×parts × N×D
 	spans  []span
+	parts  []part
 }
 
-// packed is keys and values as the products read them. Keys are scaled.
+// packed is the keys and values of some pieces as the products read them, N in all: for
+// each piece those of all its text so far, by position. Keys are scaled.
 type packed struct {
-	k, v   []float32 // KV × T×D
-	kt, vt []float32 // KV·D × T, padded
+	k, v   []float32 // KV × N×D
+	kt, vt []float32 // KV·D × N, padded
+	n      int
+	bases  []int // where each piece's begin
+	copies []copied
+}
+
+// copied is rows of keys and values (KV·D + KV·D columns) that are packed from at on.
+type copied struct {
+	at  int
+	src simd.View
 }
 
 // attentionScratch belongs to one worker.
@@ -49,8 +61,15 @@ type attentionScratch struct {
 	max, sum        []float32 // queryBlock
 }
 
-// A span is positions [from,to) of the sequence of tokens [lo,hi).
-type span struct{ lo, hi, from, to int }
+// A span is some queries of a piece, whose keys are packed from base on.
+type span struct {
+	queries
+	base int
+}
+
+// packedBatches is how many times a micro-batch's tokens are packed together: all of texts
+// that share nothing, and of short pieces with much before them enough to keep threads busy.
+const packedBatches = 4
 
 // none is the score of a key that is not seen.
 var none = float32(math.Inf(-1))
@@ -64,6 +83,7 @@ func newAttention(c *Config, threads int) *attention {
 		heads: c.NumAttentionHeads, kvHeads: c.NumKeyValueHeads, d: c.HeadDim,
 		scale:   float32(cmp.Or(c.AttentionScale, 1/math.Sqrt(float64(c.HeadDim)))),
 		limit:   float32(c.AttentionCap),
+		most:    packedBatches * MostTokens,
 		workers: make([]attentionScratch, threads),
 	}
 }
@@ -80,17 +100,19 @@ func (a *attention) column(x simd.View, h int) simd.View { return x.Columns(h*a.
 // kvOf returns the key and value head that query head h reads.
 func (a *attention) kvOf(h int) int { return h * a.kvHeads / a.heads }
 
-// multiplications returns how many one product of all queries with the keys they
-// see takes, over all heads.
-func (a *attention) multiplications(starts []int) int {
-	seen := 0
-	for i, lo := range starts[:len(starts)-1] {
-		n := starts[i+1] - lo
+// multiplications returns how many one product of some queries with the keys they see
+// takes, over all heads.
+func (a *attention) multiplications(list []queries) int {
+	before := func(n int) int { // the keys that n queries from the first on see
 		w := n
 		if a.window > 0 {
 			w = min(n, a.window)
 		}
-		seen += w*(w+1)/2 + (n-w)*w
+		return w*(w+1)/2 + (n-w)*w
+	}
+	seen := 0
+	for _, q := range list {
+		seen += before(q.end()) - before(q.first)
 	}
 	return seen * a.heads * a.d
 }
@@ -102,23 +124,47 @@ func (a *attention) firstKey(t int) int {
 	return max(0, t-a.window+1)
 }
 
-// pack sets a.packed from qkv (T×(H+2KV)·D).
-func (a *attention) pack(p *simd.Pool, qkv simd.View) {
-	T, n := qkv.Rows, a.kvHeads*a.d
-	k, v := grown(&a.packed.k, n*T), grown(&a.packed.v, n*T)
-	kt, vt := grown(&a.packed.kt, n*paddedTokens(T)), grown(&a.packed.vt, n*paddedTokens(T))
-	p.Range(T, 64, func(_, lo, hi int) {
+// pack sets a.packed to the keys and values of pieces [from,to), at least one, given qkv
+// (T×(H+2KV)·D) and those of the prefix (2KV·D columns), and returns to.
+func (a *attention) pack(p *simd.Pool, qkv, prefix simd.View, pieces []piece, from int) (to int) {
+	x := &a.packed
+	x.n, x.bases, x.copies = 0, x.bases[:0], x.copies[:0]
+	own := qkv.Columns(a.heads*a.d, qkv.Cols)
+	for to = from; to < len(pieces) && (to == from || x.n+pieces[to].end() <= a.most); to++ {
+		x.bases = append(x.bases, x.n)
+		at := pieces[to]
+		for x.add(x.n+at.first, own.Slice(at.lo, at.hi)); at.parent >= 0; {
+			at = pieces[at.parent]
+			x.add(x.n+at.first, own.Slice(at.lo, at.hi))
+		}
+		x.add(x.n, prefix.Slice(0, at.first))
+		x.n += pieces[to].end()
+	}
+	n, width := x.n, a.kvHeads*a.d
+	k, v := grown(&x.k, n*width), grown(&x.v, n*width)
+	kt, vt := grown(&x.kt, width*paddedTokens(n)), grown(&x.vt, width*paddedTokens(n))
+	p.Run(len(x.copies), func(_, task int) {
+		c := x.copies[task]
+		lo, hi := c.at, c.at+c.src.Rows
 		for h := range a.kvHeads {
-			k, v := a.head(k, h, T).Slice(lo, hi), a.head(v, h, T).Slice(lo, hi)
+			k, v := a.head(k, h, n).Slice(lo, hi), a.head(v, h, n).Slice(lo, hi)
 			for t := range k.Rows {
-				copy(k.Row(t), a.column(qkv, a.heads+h).Row(lo+t))
+				copy(k.Row(t), a.column(c.src, h).Row(t))
 				simd.Scale(k.Row(t), a.scale)
-				copy(v.Row(t), a.column(qkv, a.heads+a.kvHeads+h).Row(lo+t))
+				copy(v.Row(t), a.column(c.src, a.kvHeads+h).Row(t))
 			}
-			simd.Transpose(a.headT(kt, h, T).Columns(lo, hi), k)
-			simd.Transpose(a.headT(vt, h, T).Columns(lo, hi), v)
+			simd.Transpose(a.headT(kt, h, n).Columns(lo, hi), k)
+			simd.Transpose(a.headT(vt, h, n).Columns(lo, hi), v)
 		}
 	})
+	return to
+}
+
+// add has rows copied from at on.
+func (x *packed) add(at int, src simd.View) {
+	for lo := 0; lo < src.Rows; lo += 64 {
+		x.copies = append(x.copies, copied{at + lo, src.Slice(lo, min(src.Rows, lo+64))})
+	}
 }
 
 // head returns the T×D matrix of head h in x.
@@ -133,24 +179,32 @@ func (a *attention) headT(x []float32, h, T int) simd.View {
 // paddedTokens is a row of T tokens and a vector, not a multiple of a kilobyte.
 func paddedTokens(T int) int { return (T+31)&^31 + lanes }
 
-// forward sets out (T×H·D) and stats (T×H) from qkv (T×(H+2KV)·D: q heads, k
-// heads, v heads), for the sequences [starts[i],starts[i+1]).
-func (a *attention) forward(p *simd.Pool, out simd.View, stats []softmax, qkv simd.View, starts []int) {
-	a.pack(p, qkv)
-	a.spans = a.spans[:0]
-	for i, lo := range starts[:len(starts)-1] {
-		for from := lo; from < starts[i+1]; from += queryBlock {
-			a.spans = append(a.spans, span{lo, starts[i+1], from, min(starts[i+1], from+queryBlock)})
+// forward sets out (N×H·D) and stats (N×H) for N queries. qkv is T×(H+2KV)·D, q heads, k
+// heads, v heads: the queries are its first N rows, keys and values those of all T tokens.
+func (a *attention) forward(p *simd.Pool, out simd.View, stats []softmax, qkv, prefix simd.View, x texts) {
+	rest := x.queries
+	for from, to := 0, 0; from < len(x.pieces); from = to {
+		to = a.pack(p, qkv, prefix, x.pieces, from)
+		a.spans = a.spans[:0]
+		for ; len(rest) > 0 && rest[0].piece < to; rest = rest[1:] {
+			for q := range rest[0].blocks() {
+				a.spans = append(a.spans, span{q, a.packed.bases[q.piece-from]})
+			}
 		}
+		a.forwardSpans(p, out, stats, qkv)
 	}
-	T := qkv.Rows
+}
+
+// forwardSpans is forward for the queries of a.spans.
+func (a *attention) forwardSpans(p *simd.Pool, out simd.View, stats []softmax, qkv simd.View) {
+	n := a.packed.n
 	p.Run(len(a.spans)*a.heads, func(worker, task int) {
 		s, h := a.spans[len(a.spans)-1-task/a.heads], task%a.heads // the last queries have most to do
 		w, kv := &a.workers[worker], a.kvOf(h)
-		kt, v := a.headT(a.packed.kt, kv, T).Columns(s.lo, s.hi), a.head(a.packed.v, kv, T).Slice(s.lo, s.hi)
-		a.attend(w, a.column(out, h).Slice(s.from, s.to), a.column(qkv, h).Slice(s.from, s.to), kt, v, s.from-s.lo)
-		for i := range s.to - s.from {
-			stats[(s.from+i)*a.heads+h] = softmax{w.max[i], 1 / w.sum[i]}
+		kt, v := a.headT(a.packed.kt, kv, n).Columns(s.base, s.base+s.end()), a.head(a.packed.v, kv, n).Slice(s.base, s.base+s.end())
+		a.attend(w, a.column(out, h).Slice(s.lo, s.hi), a.column(qkv, h).Slice(s.lo, s.hi), kt, v, s.first)
+		for i := range s.hi - s.lo {
+			stats[(s.lo+i)*a.heads+h] = softmax{w.max[i], 1 / w.sum[i]}
 		}
 	})
 }

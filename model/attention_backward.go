@@ -6,68 +6,105 @@ import (
 	"example.com/finetune/simd"
 )
 
-// backward sets dqkv from dout (T×H·D), given out and stats of forward for qkv.
-// Each key head has some tasks for a sequence, each with a part of the queries.
-// Key and value gradients are summed over the query heads that share them, and
-// their queries, in order within a task, then over the tasks, in order.
-func (a *attention) backward(p *simd.Pool, dqkv, dout, out simd.View, stats []softmax, qkv simd.View, starts []int) {
-	a.pack(p, qkv)
-	parts := keyParts(a.kvHeads)
-	a.spans = a.spans[:0]
-	for i, lo := range starts[:len(starts)-1] {
-		from, hi := lo, starts[i+1]
-		for part := range parts {
-			to := lo + a.share(hi-lo, part+1, parts)
-			a.spans = append(a.spans, span{lo, hi, from, to})
-			from = to
+// A part is positions [from,to) of a piece's text, whose queries are a task of the backward
+// pass for each key head: number i of the piece.
+type part struct{ piece, i, from, to int }
+
+// backward sets dqkv from dout (N×H·D), given out and stats of forward for qkv, whose rows
+// are as there. Gradients of keys and values of the prefix are added to dprefix, not yet
+// scaled. Each piece has some tasks for each key head, each with a part of its queries: the
+// sums go over the query heads that share a key head, and their queries, in order within a
+// part, then over the parts, in order, and then over the pieces that see a token, in order.
+func (a *attention) backward(p *simd.Pool, dqkv, dout, out simd.View, stats []softmax, qkv, prefix, dprefix simd.View, x texts) {
+	dkv := dqkv.Columns(a.heads*a.d, dqkv.Cols)
+	p.Run(len(x.pieces), func(_, i int) {
+		if at := x.pieces[i]; at.carried {
+			for t := at.first; t < at.end(); t++ {
+				copy(dkv.Row(at.lo+t-at.first), dprefix.Row(t))
+			}
+		} else if at.shared {
+			dkv.Slice(at.lo, at.hi).Clear()
+		}
+	})
+	rest := x.queries
+	for from, to := 0, 0; from < len(x.pieces); from = to {
+		to = a.pack(p, qkv, prefix, x.pieces, from)
+		some := 0
+		for some < len(rest) && rest[some].piece < to {
+			some++
+		}
+		a.makeParts(x.pieces, from, to)
+		a.backwardParts(p, dqkv, dout, out, stats, qkv, texts{x.pieces, rest[:some]}, from)
+		a.sumParts(p, dkv, dprefix, x.pieces, from, to)
+		rest = rest[some:]
+	}
+}
+
+// makeParts sets a.parts to those of pieces [from,to).
+func (a *attention) makeParts(pieces []piece, from, to int) {
+	a.parts = a.parts[:0]
+	for i := from; i < to; i++ {
+		at, n := pieces[i], a.partsOf(pieces[i])
+		lo := at.first
+		for k := range n {
+			hi := at.first + a.share(at, k+1, n)
+			a.parts = append(a.parts, part{i, k, lo, hi})
+			lo = hi
 		}
 	}
-	T := qkv.Rows
-	n := parts * T * a.kvHeads * a.d
-	dk, dv := grown(&a.dk, n), grown(&a.dv, n)
-	p.Run(len(a.spans)*a.kvHeads, func(worker, task int) {
-		kv, i := task%a.kvHeads, task/a.kvHeads
-		s, at := a.spans[i], kv*parts+i%parts
+}
+
+// backwardParts sets dq, and a.dk and a.dv for each part.
+func (a *attention) backwardParts(p *simd.Pool, dqkv, dout, out simd.View, stats []softmax, qkv simd.View, x texts, first int) {
+	most, n := keyParts(a.kvHeads), a.packed.n
+	dk, dv := grown(&a.dk, most*n*a.kvHeads*a.d), grown(&a.dv, most*n*a.kvHeads*a.d)
+	p.Run(len(a.parts)*a.kvHeads, func(worker, task int) {
+		kv, s := task%a.kvHeads, a.parts[task/a.kvHeads]
+		lo, at := a.packed.bases[s.piece-first], kv*most+s.i
+		hi := lo + x.pieces[s.piece].end()
 		g := headBackward{
 			attention: a, w: &a.workers[worker], stats: stats,
-			k:  a.head(a.packed.k, kv, T).Slice(s.lo, s.hi),
-			kt: a.headT(a.packed.kt, kv, T).Columns(s.lo, s.hi), vt: a.headT(a.packed.vt, kv, T).Columns(s.lo, s.hi),
-			dk: a.head(dk, at, T).Slice(s.lo, s.hi), dv: a.head(dv, at, T).Slice(s.lo, s.hi),
+			k:  a.head(a.packed.k, kv, n).Slice(lo, hi),
+			kt: a.headT(a.packed.kt, kv, n).Columns(lo, hi), vt: a.headT(a.packed.vt, kv, n).Columns(lo, hi),
+			dk: a.head(dk, at, n).Slice(lo, hi), dv: a.head(dv, at, n).Slice(lo, hi),
 		}
-		from, to := a.keys(s)
-		g.dk.Slice(from-s.lo, to-s.lo).Clear()
-		g.dv.Slice(from-s.lo, to-s.lo).Clear()
+		g.dk.Slice(a.firstKey(s.from), s.to).Clear()
+		g.dv.Slice(a.firstKey(s.from), s.to).Clear()
 		for h := range a.heads {
 			if a.kvOf(h) == kv {
 				g.h, g.dout, g.out, g.q, g.dq = h, a.column(dout, h), a.column(out, h), a.column(qkv, h), a.column(dqkv, h)
-				g.span(s)
+				g.part(s, x.queries)
 			}
-		}
-	})
-	p.Range(T, 16, func(_, lo, hi int) {
-		for h := range a.kvHeads {
-			to := a.column(dqkv, a.heads+h).Slice(lo, hi)
-			a.sumParts(to, dk, h*parts, lo, T)
-			for t := range to.Rows {
-				simd.Scale(to.Row(t), a.scale)
-			}
-			a.sumParts(a.column(dqkv, a.heads+a.kvHeads+h).Slice(lo, hi), dv, h*parts, lo, T)
 		}
 	})
 }
-
-// keys returns the tokens, [from,to), that the queries of s see.
-func (a *attention) keys(s span) (from, to int) { return s.lo + a.firstKey(s.from-s.lo), s.to }
 
 // keyParts is how many tasks a sequence has for each of some key heads: enough for
 // the threads of a laptop, and the same for any number of them, as the sums show it.
 func keyParts(kvHeads int) int { return (16 + kvHeads - 1) / kvHeads }
 
-// share returns how many of n queries have about part/parts of the work, in whole
+// partsOf is how many a piece has: fewer where it is short and there is much before it,
+// as each has gradients of all keys.
+func (a *attention) partsOf(at piece) int {
+	n := keyParts(a.kvHeads)
+	if at.first > 0 {
+		n = min(n, (at.hi-at.lo+partQueries-1)/partQueries)
+	}
+	return n
+}
+
+// partQueries is the least number of queries of a part, where other tokens come before.
+const partQueries = 64
+
+// share returns how many of a piece's queries have about part/parts of the work, in whole
 // strips; all for the last.
-func (a *attention) share(n, part, parts int) int {
+func (a *attention) share(at piece, part, parts int) int {
+	n := at.hi - at.lo
 	if part == parts {
 		return n
+	}
+	if at.first > 0 {
+		return n * part / parts / strip * strip
 	}
 	w := n
 	if a.window > 0 {
@@ -83,7 +120,7 @@ func (a *attention) share(n, part, parts int) int {
 }
 
 // A headBackward is the backward pass of one query head after the other, for one
-// task. dout, out, q and dq are those of all tokens, the others of the sequence.
+// task. dout, out, q and dq are those of all queries, the others of the piece's text.
 type headBackward struct {
 	*attention
 	w            *attentionScratch
@@ -95,13 +132,21 @@ type headBackward struct {
 	dq           simd.View
 }
 
-func (g *headBackward) span(s span) {
-	for from := s.from; from < s.to; from += queryBlock {
-		g.queries(from, min(s.to, from+queryBlock), from-s.lo)
+// part adds what the queries of s bring.
+func (g *headBackward) part(s part, list []queries) {
+	for _, q := range list {
+		if q.piece != s.piece {
+			continue
+		}
+		row := q.lo - q.first
+		to := min(s.to, q.end())
+		for from := max(s.from, q.first); from < to; from += queryBlock {
+			g.queries(row+from, row+min(to, from+queryBlock), from)
+		}
 	}
 }
 
-// queries adds the part of tokens [lo,hi), the first of which is at position first.
+// queries adds what rows [lo,hi) bring, the first of which is at position first.
 func (g *headBackward) queries(lo, hi, first int) {
 	q, dq := g.q.Slice(lo, hi), g.dq.Slice(lo, hi)
 	n := q.Rows
@@ -166,27 +211,59 @@ func (b block) addMulQueries(c, s, x simd.View) {
 	}
 }
 
-// sumParts sets rows lo… of a head to the sum of its parts, of which first is the
-// first, in order: those whose queries see the token. The spans are backward's.
-func (a *attention) sumParts(dst simd.View, x []float32, first, lo, T int) {
-	parts := keyParts(a.kvHeads)
-	at := 0
-	for i := range dst.Rows {
-		t, row, begun := lo+i, dst.Row(i), false
-		for a.spans[at].hi <= t {
-			at += parts
-		}
-		for part, s := range a.spans[at : at+parts] {
-			if from, to := a.keys(s); t < from || t >= to {
-				continue
+// sumParts adds the parts of pieces [from,to), in order, to the gradients of the keys and
+// values that they see. A piece is the last to see its own: its keys are complete then, and
+// scaled.
+func (a *attention) sumParts(p *simd.Pool, dkv, dprefix simd.View, pieces []piece, from, to int) {
+	longest := 0
+	for _, at := range pieces[from:to] {
+		longest = max(longest, at.end())
+	}
+	p.Range(longest, 4, func(_, lo, hi int) {
+		parts := a.parts
+		for i := from; i < to; i++ {
+			at, n := pieces[i], a.partsOf(pieces[i])
+			for t := lo; t < min(hi, at.end()); t++ {
+				row := rowAt(dkv, dprefix, pieces, i, t)
+				a.sumRow(row, parts[:n], a.packed.bases[i-from]+t, t, t < at.first || at.shared)
+				if t >= at.first {
+					simd.Scale(row[:len(row)/2], a.scale)
+				}
 			}
-			src := a.head(x, first+part, T).Row(t)
+			parts = parts[n:]
+		}
+	})
+}
+
+// rowAt returns the row of position t of piece i's text, in x or that of the prefix.
+func rowAt(x, prefix simd.View, pieces []piece, i, t int) []float32 {
+	for pieces[i].first > t {
+		if i = pieces[i].parent; i < 0 {
+			return prefix.Row(t)
+		}
+	}
+	return x.Row(pieces[i].lo + t - pieces[i].first)
+}
+
+// sumRow adds row at of some parts to a row (KV·D + KV·D), or sets it to their sum where
+// nothing has begun it: those whose queries see position t.
+func (a *attention) sumRow(row []float32, parts []part, at, t int, begun bool) {
+	most, n := keyParts(a.kvHeads), a.packed.n
+	for _, s := range parts {
+		if t < a.firstKey(s.from) || t >= s.to {
+			continue
+		}
+		for h := range a.kvHeads {
+			k, v := row[h*a.d:][:a.d], row[(a.kvHeads+h)*a.d:][:a.d]
+			dk, dv := a.head(a.dk, h*most+s.i, n).Row(at), a.head(a.dv, h*most+s.i, n).Row(at)
 			if begun {
-				simd.Add(row, src)
+				simd.Add(k, dk)
+				simd.Add(v, dv)
 			} else {
-				copy(row, src)
+				copy(k, dk)
+				copy(v, dv)
 			}
-			begun = true
 		}
+		begun = true
 	}
 }

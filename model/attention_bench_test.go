@@ -23,21 +23,22 @@ func BenchmarkAttention(b *testing.B) {
 			width := (a.heads + 2*a.kvHeads) * a.d
 			qkv, dqkv := randomView(rng, T, width), randomView(rng, T, width)
 			out, dout := randomView(rng, T, a.heads*a.d), randomView(rng, T, a.heads*a.d)
+			whole := textsAt(starts...)
 			stats := make([]softmax, T*a.heads)
 			speed := func(b *testing.B, products int) {
-				ops := 2 * float64(products) * float64(a.multiplications(starts))
+				ops := 2 * float64(products) * float64(a.multiplications(whole.queries))
 				b.ReportMetric(ops*float64(b.N)/b.Elapsed().Seconds()*1e-9, "GFLOP/s")
 			}
 			name := fmt.Sprintf("threads=%d/tokens=%d", threads, starts[1])
 			b.Run(name+"/forward", func(b *testing.B) {
 				for b.Loop() {
-					a.forward(p, out, stats, qkv, starts)
+					a.forward(p, out, stats, qkv, simd.View{}, whole)
 				}
 				speed(b, 2)
 			})
 			b.Run(name+"/backward", func(b *testing.B) {
 				for b.Loop() {
-					a.backward(p, dqkv, dout, out, stats, qkv, starts)
+					a.backward(p, dqkv, dout, out, stats, qkv, simd.View{}, simd.View{}, whole)
 				}
 				speed(b, 4)
 			})

@@ -43,6 +43,15 @@ func naiveAttention(a *attention, qkv simd.View, h, t int) []float64 {
 	return out
 }
 
+// textsAt returns texts that share nothing: text i is rows [starts[i],starts[i+1]).
+func textsAt(starts ...int) texts {
+	var m microBatch
+	for i, lo := range starts[:len(starts)-1] {
+		m.lay(make([]int32, starts[i+1]-lo), piece{parent: -1})
+	}
+	return m.texts
+}
+
 func attentionCases(t *testing.T, f func(t *testing.T, a *attention, starts []int)) {
 	for _, c := range []struct {
 		name   string
@@ -68,7 +77,7 @@ func TestAttentionMatchesTheFormula(t *testing.T) {
 		T := starts[len(starts)-1]
 		qkv := randomView(rand.New(rand.NewPCG(1, 2)), T, (a.heads+2*a.kvHeads)*a.d)
 		out := simd.Dense(make([]float32, T*a.heads*a.d), T, a.heads*a.d)
-		a.forward(p, out, make([]softmax, T*a.heads), qkv, starts)
+		a.forward(p, out, make([]softmax, T*a.heads), qkv, simd.View{}, textsAt(starts...))
 		for s := range len(starts) - 1 {
 			seq := qkv.Slice(starts[s], starts[s+1])
 			for at := range seq.Rows {
@@ -96,8 +105,8 @@ func TestAttentionBackwardIsTheSlope(t *testing.T) {
 		qkv, w := randomView(rng, T, width), randomView(rng, T, a.heads*a.d)
 		dqkv := simd.Dense(make([]float32, len(qkv.Data)), T, width)
 		out, stats := simd.Dense(make([]float32, T*a.heads*a.d), T, a.heads*a.d), make([]softmax, T*a.heads)
-		a.forward(p, out, stats, qkv, starts)
-		a.backward(p, dqkv, w, out, stats, qkv, starts)
+		a.forward(p, out, stats, qkv, simd.View{}, textsAt(starts...))
+		a.backward(p, dqkv, w, out, stats, qkv, simd.View{}, simd.View{}, textsAt(starts...))
 		q, k := a.heads*a.d, (a.heads+a.kvHeads)*a.d
 		for name, cols := range map[string][2]int{"q": {0, q}, "k": {q, k}, "v": {k, width}} {
 			const eps = 1e-2
@@ -151,8 +160,8 @@ func TestAttentionIsTheSameForAnyNeighbours(t *testing.T) {
 			o, d := make([]float32, (hi-lo)*a.heads*a.d), make([]float32, (hi-lo)*width)
 			ov, dv := simd.Dense(o, hi-lo, a.heads*a.d), simd.Dense(d, hi-lo, width)
 			stats := make([]softmax, (hi-lo)*a.heads)
-			a.forward(p, ov, stats, qkv.Slice(lo, hi), starts)
-			a.backward(p, dv, dout.Slice(lo, hi), ov, stats, qkv.Slice(lo, hi), starts)
+			a.forward(p, ov, stats, qkv.Slice(lo, hi), simd.View{}, textsAt(starts...))
+			a.backward(p, dv, dout.Slice(lo, hi), ov, stats, qkv.Slice(lo, hi), simd.View{}, simd.View{}, textsAt(starts...))
 			return o, d
 		}
 		out, dqkv := run(p4, 0, T, starts)

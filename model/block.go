@@ -1,6 +1,10 @@
 package model
 
-import "example.com/finetune/simd"
+import (
+	"slices"
+
+	"example.com/finetune/simd"
+)
 
 // kept is what a block's backward pass needs of its forward pass besides its input.
 type kept struct {
@@ -17,28 +21,76 @@ type kept struct {
 // rowGrain is the number of rows an elementwise task takes.
 const rowGrain = 8
 
-// An attend sets out (T×H·D) to block l's attention of rotated rows qkv.
+// The last block's output is asked for of some rows alone, N of T: those that predict a
+// target. Only they have queries there, and all that follows from them; its keys and values
+// are still those of all rows. In the other blocks N is T. What has N rows lies together, the
+// queries in the first N rows of q's columns.
+
+// An attend sets out (N×H·D) to block l's attention of rotated rows qkv.
 type attend func(l int, k *kept, out, qkv simd.View)
 
-// blockForward sets y (T×C), the output of block l for x, and k. y may be x itself,
-// whose values are then gone.
+// blockForward sets the first N rows of y, the output of block l for x (T×C), and k. y may be
+// x itself, whose values are then gone.
 func (e *Engine) blockForward(l int, k *kept, x, y simd.View, f attend) {
 	e.blockInner(l, k, x, f)
-	sum := e.rows(&e.scratch.sum, x.Rows, x.Cols)
+	N := e.queriesOf(l, x.Rows)
+	sum := e.rows(&e.scratch.sum, N, x.Cols)
 	e.mlpOut(l, k, sum)
-	e.addForward(y, matrix(k.mid, x.Rows, x.Cols), sum)
+	e.addForward(y.Slice(0, N), matrix(k.mid, N, x.Cols), sum)
+}
+
+// top reports whether block l is the last, and asked for some of T rows only.
+func (e *Engine) top(l, T int) bool {
+	return l == len(e.m.Blocks)-1 && len(e.laid.asked) < T
+}
+
+// queriesOf returns N of block l.
+func (e *Engine) queriesOf(l, T int) int {
+	if e.top(l, T) {
+		return len(e.laid.asked)
+	}
+	return T
+}
+
+// pick returns the rows of x that the last block is asked for, in buf.
+func (e *Engine) pick(buf *[]float32, x simd.View) simd.View {
+	y := e.rows(buf, len(e.laid.asked), x.Cols)
+	for i, row := range e.laid.asked {
+		copy(y.Row(i), x.Row(row))
+	}
+	return y
+}
+
+// spread puts the first rows of x, which pick would return, where they belong, and clears
+// the others.
+func (e *Engine) spread(x simd.View) {
+	end := x.Rows
+	for i := len(e.laid.asked) - 1; i >= 0; i-- {
+		row := e.laid.asked[i]
+		x.Slice(row+1, end).Clear()
+		copy(x.Row(row), x.Row(i))
+		end = row
+	}
+	x.Slice(0, end).Clear()
 }
 
 // blockInner is blockForward up to gate and up.
 func (e *Engine) blockInner(l int, k *kept, x simd.View, f attend) {
 	b, c, s, T := &e.m.Blocks[l], e.m.Config, &e.scratch, x.Rows
-	sum := e.rows(&s.sum, T, c.HiddenSize)
+	N := e.queriesOf(l, T)
+	sum := e.rows(&s.sum, N, c.HiddenSize)
 	qkv := e.rows(&k.qkv, T, e.qkvWidth)
-	out := e.rows(&k.out, T, e.qWidth)
-	mid := e.rows(&k.mid, T, c.HiddenSize)
-	gu := e.rows(&k.gu, T, 2*c.IntermediateSize)
+	out := e.rows(&k.out, N, e.qWidth)
+	mid := e.rows(&k.mid, N, c.HiddenSize)
+	gu := e.rows(&k.gu, N, 2*c.IntermediateSize)
 
-	e.project(QKV, qkv, e.normed(x, b.InputNorm), b.QKV...)
+	norm := e.normed(x, b.InputNorm)
+	if e.top(l, T) {
+		e.askedForward(qkv, norm, b.QKV)
+		x = e.pick(&k.mid, x)
+	} else {
+		e.project(QKV, qkv, norm, b.QKV...)
+	}
 	e.rotateForward(l, k, qkv)
 	e.Profile.At(Attention)
 	f(l, k, out, qkv)
@@ -92,15 +144,15 @@ func (e *Engine) outBackward(dsum simd.View, keep, norm []float32) simd.View {
 	return d
 }
 
-// blockBackward turns dx from the gradient of the block's output into that of
-// its input x, in place. In the lowest adapted block it stops where no adapter is
-// left, and dx has no meaning afterwards.
+// blockBackward turns dx (T×C) from the gradient of the block's output, in its first N rows,
+// into that of its input x, in place. In the lowest adapted block it stops where no adapter
+// is left, and dx has no meaning afterwards.
 func (e *Engine) blockBackward(l int, k *kept, x, dx simd.View, lowest bool) {
-	b, c, s, T := &e.m.Blocks[l], e.m.Config, &e.scratch, dx.Rows
-	F := c.IntermediateSize
-	mid, gu := matrix(k.mid, T, c.HiddenSize), matrix(k.gu, T, 2*F)
-	act := e.rows(&s.act, T, F)
-	dact := e.rows(&s.dact, T, F)
+	b, c, s, N := &e.m.Blocks[l], e.m.Config, &e.scratch, e.queriesOf(l, dx.Rows)
+	F, dy := c.IntermediateSize, dx.Slice(0, N)
+	mid, gu := matrix(k.mid, N, c.HiddenSize), matrix(k.gu, N, 2*F)
+	act := e.rows(&s.act, N, F)
+	dact := e.rows(&s.dact, N, F)
 
 	inAttention := e.adapted(b.QKV...) || e.adapted(b.O)
 	if lowest && !inAttention && !e.adapted(b.GateUp...) {
@@ -109,12 +161,12 @@ func (e *Engine) blockBackward(l int, k *kept, x, dx simd.View, lowest bool) {
 	if e.adapted(b.Down) { // nothing else reads a projection's input
 		e.gateForward(act, gu)
 	}
-	e.projectBackward(MLP, dact, e.outBackward(dx, k.down, b.MLPPostNorm), act, b.Down) // y = mid + down(act)
+	e.projectBackward(MLP, dact, e.outBackward(dy, k.down, b.MLPPostNorm), act, b.Down) // y = mid + down(act)
 	if dact.Data == nil {
 		return
 	}
 	e.gateBackward(gu, dact) // gu is its own gradient from here on
-	dnorm := e.rows(&s.sum, T, c.HiddenSize)
+	dnorm := e.rows(&s.sum, N, c.HiddenSize)
 	if lowest && !inAttention {
 		dnorm.Data = nil
 	}
@@ -122,37 +174,86 @@ func (e *Engine) blockBackward(l int, k *kept, x, dx simd.View, lowest bool) {
 	if dnorm.Data == nil {
 		return
 	}
-	e.normBackward(dx, dnorm, mid, b.MLPNorm)
+	e.normBackward(dy, dnorm, mid, b.MLPNorm)
 	e.attentionHalfBackward(l, k, x, dx, lowest)
 }
 
 // attentionHalfBackward is the rest of blockBackward: mid = x + o(attention(x)).
 func (e *Engine) attentionHalfBackward(l int, k *kept, x, dx simd.View, lowest bool) {
 	b, c, s, T := &e.m.Blocks[l], e.m.Config, &e.scratch, dx.Rows
-	qkv, out := matrix(k.qkv, T, e.qkvWidth), matrix(k.out, T, e.qWidth)
-	dout := e.rows(&s.dout, T, e.qWidth)
+	N := e.queriesOf(l, T)
+	qkv, out := matrix(k.qkv, T, e.qkvWidth), matrix(k.out, N, e.qWidth)
+	dout := e.rows(&s.dout, N, e.qWidth)
 
 	if lowest && !e.adapted(b.QKV...) {
 		dout.Data = nil
 	}
-	e.projectBackward(Output, dout, e.outBackward(dx, k.o, b.PostNorm), out, b.O)
+	e.projectBackward(Output, dout, e.outBackward(dx.Slice(0, N), k.o, b.PostNorm), out, b.O)
 	if dout.Data == nil {
 		return
 	}
 	dqkv := e.rows(&s.dqkv, T, e.qkvWidth)
 	e.Profile.At(Attention)
-	a := e.attention.of(c.Layers[l])
-	e.Profile.count(Attention, 4*a.multiplications(e.starts)) // dv, dp, dq and dk
-	a.backward(e.pool, dqkv, dout, out, k.softmax, qkv, e.starts)
+	a, texts := e.attention.of(c.Layers[l]), e.textsOf(l, T)
+	e.Profile.count(Attention, 4*a.multiplications(texts.queries)) // dv, dp, dq and dk
+	a.backward(e.pool, dqkv, dout, out, k.softmax, qkv, e.prefix.keys(l), e.prefix.gradients(l), texts)
 	e.rotateBackward(l, k, dqkv)
 	dnorm := e.rows(&s.sum, T, c.HiddenSize)
 	if lowest {
 		dnorm.Data = nil
 	}
-	e.projectBackward(QKV, dnorm, dqkv, e.normedAgain(x, b.InputNorm, b.QKV...), b.QKV...)
+	norm := e.normedAgain(x, b.InputNorm, b.QKV...)
+	if e.top(l, T) {
+		e.spread(dx)
+		e.askedBackward(dnorm, dqkv, norm, b.QKV)
+	} else {
+		e.projectBackward(QKV, dnorm, dqkv, norm, b.QKV...)
+	}
 	if dnorm.Data != nil {
 		e.normBackward(dx, dnorm, x, b.InputNorm)
 	}
+}
+
+// askedForward is project of q, k and v where some rows alone have queries.
+func (e *Engine) askedForward(qkv, x simd.View, ls []*Linear) {
+	q := qkv.Columns(0, e.qWidth)
+	if len(ls) == 1 { // they are one projection
+		e.project(QKV, qkv, x, ls...)
+		for i, row := range e.laid.asked {
+			copy(q.Row(i), q.Row(row))
+		}
+		return
+	}
+	e.project(QKV, qkv.Columns(e.qWidth, e.qkvWidth), x, ls[1:]...)
+	e.project(QKV, q.Slice(0, len(e.laid.asked)), e.pick(&e.scratch.act, x), ls[0])
+}
+
+// askedBackward is projectBackward of q, k and v where some rows alone have queries. Every
+// element of dx adds up in the same order as there.
+func (e *Engine) askedBackward(dx, dqkv, x simd.View, ls []*Linear) {
+	s, N := &e.scratch, len(e.laid.asked)
+	if len(ls) == 1 {
+		e.spread(dqkv.Columns(0, e.qWidth))
+		e.projectBackward(QKV, dx, dqkv, x, ls...)
+		return
+	}
+	dq, dkv := dqkv.Slice(0, N).Columns(0, e.qWidth), dqkv.Columns(e.qWidth, e.qkvWidth)
+	if dx.Data != nil {
+		e.productBackward(QKV, dx.Slice(0, N), dq, false, ls[:1])
+		e.spread(dx)
+		e.productBackward(QKV, dx, dkv, true, ls[1:])
+	}
+	if e.adapted(ls[0]) {
+		some := simd.View{}
+		if dx.Data != nil {
+			some = e.pick(&s.dact, dx)
+		}
+		e.adaptersBackward(some, dq, e.pick(&s.act, x), ls[:1])
+		for i := range some.Rows {
+			copy(dx.Row(e.laid.asked[i]), some.Row(i))
+		}
+	}
+	e.adaptersBackward(dx, dkv, x, ls[1:])
 }
 
 // eachRow calls f for rows 0 to n-1 of an elementwise operation.
@@ -202,71 +303,64 @@ func (e *Engine) normBackward(dx, dy, x simd.View, w []float32) {
 }
 
 // rotateForward norms, where the block has norms for them, and rotates the q and k
-// heads of qkv in place.
+// heads of qkv in place. As many values are normed together as a norm has weights.
 func (e *Engine) rotateForward(l int, k *kept, qkv simd.View) {
-	e.Profile.At(Elementwise)
-	b, rotary := &e.m.Blocks[l], e.rotaries[l]
-	width := e.qkvWidth - e.kvWidth // q and k
-	var qk simd.View
-	if b.QNorm != nil {
-		qk = e.rows(&k.qk, qkv.Rows, width)
-	}
-	e.pool.Range(qkv.Rows, rowGrain, func(_, lo, hi int) {
-		for t := lo; t < hi; t++ {
-			row := qkv.Row(t)[:width]
-			if b.QNorm != nil {
+	e.eachHeads(l, k, qkv, func(x, qk simd.View, w []float32, positions []position) {
+		for t := range x.Rows {
+			row := x.Row(t)
+			if w != nil {
 				copy(qk.Row(t), row)
-				e.headNorms(b, row)
+				for part := range slices.Chunk(row, len(w)) {
+					simd.RMSNorm(part, part, w, e.m.Config.RMSNormEps)
+				}
 			}
-			rotary.rotate(row, e.positions[t], e.lengths[t])
+			e.rotaries[l].rotate(row, positions[t])
 		}
 	})
 }
 
-// headNorms norms the q and k heads of row: as many values together as a norm has weights.
-func (e *Engine) headNorms(b *Block, row []float32) {
-	for at := 0; at < len(row); {
-		w := b.norm(at, e.qWidth)
-		x := row[at : at+len(w)]
-		simd.RMSNorm(x, x, w, e.m.Config.RMSNormEps)
-		at += len(w)
-	}
-}
-
-// norm returns the norm of the q or k values from a column on; q's are the first ones.
-func (b *Block) norm(column, qWidth int) []float32 {
-	if column < qWidth {
-		return b.QNorm
-	}
-	return b.KNorm
-}
-
 // rotateBackward replaces the q and k gradients in dqkv by those before rotateForward.
 func (e *Engine) rotateBackward(l int, k *kept, dqkv simd.View) {
-	e.Profile.At(Elementwise)
-	b, rotary := &e.m.Blocks[l], e.rotaries[l]
-	width := e.qkvWidth - e.kvWidth
-	var qk simd.View
-	if b.QNorm != nil {
-		qk = matrix(k.qk, dqkv.Rows, width)
-	}
-	e.pool.Range(dqkv.Rows, rowGrain, func(_, lo, hi int) {
-		buf := make([]float32, max(len(b.QNorm), len(b.KNorm)))
-		for t := lo; t < hi; t++ {
-			row := dqkv.Row(t)[:width]
-			rotary.rotateBackward(row, e.positions[t], e.lengths[t])
-			if b.QNorm == nil {
-				continue
-			}
-			for at := 0; at < width; {
-				w := b.norm(at, e.qWidth)
-				x, dx, dy := qk.Row(t)[at:at+len(w)], row[at:at+len(w)], buf[:len(w)]
+	e.eachHeads(l, k, dqkv, func(dx, qk simd.View, w []float32, positions []position) {
+		dy := make([]float32, len(w))
+		for t := range dx.Rows {
+			e.rotaries[l].rotateBackward(dx.Row(t), positions[t])
+			for i, d := 0, len(w); w != nil && i < dx.Cols; i += d {
+				x, dx := qk.Row(t)[i:i+d], dx.Row(t)[i:i+d]
 				copy(dy, dx)
 				clear(dx)
 				simd.RMSNormBackward(dx, dy, x, w, simd.RMSNormScale(x, e.m.Config.RMSNormEps))
-				at += len(w)
 			}
 		}
+	})
+}
+
+// eachHeads calls f with rows of the q heads of qkv (N rows), and of its k heads (T rows),
+// their rows in k.qk and weights where the block norms them, and their positions.
+func (e *Engine) eachHeads(l int, k *kept, qkv simd.View, f func(x, qk simd.View, w []float32, positions []position)) {
+	e.Profile.At(Elementwise)
+	b, T, end := &e.m.Blocks[l], qkv.Rows, e.qkvWidth-e.kvWidth
+	var qk simd.View
+	if b.QNorm != nil {
+		qk = e.rows(&k.qk, T, end)
+	}
+	heads := func(lo, hi, first, last int, w []float32, positions []position) {
+		if hi = min(hi, len(positions)); lo >= hi {
+			return
+		}
+		part := qk
+		if w != nil {
+			part = qk.Slice(lo, hi).Columns(first, last)
+		}
+		f(qkv.Slice(lo, hi).Columns(first, last), part, w, positions[lo:hi])
+	}
+	positions := e.laid.positions
+	if e.top(l, T) {
+		positions = e.laid.askedPositions
+	}
+	e.pool.Range(T, rowGrain, func(_, lo, hi int) {
+		heads(lo, hi, 0, e.qWidth, b.QNorm, positions)
+		heads(lo, hi, e.qWidth, end, b.KNorm, e.laid.positions)
 	})
 }
 

@@ -118,14 +118,10 @@ func (e *Engine) Extend(parts []Portion) simd.View {
 			e.attendTexts(parts, l, out, qkv)
 		})
 	}
-	asked := 0
-	for i, p := range parts {
+	for _, p := range parts {
 		p.Text.ids = append(p.Text.ids, p.IDs...)
-		if p.Ask { // the rows of those that ask move to the top: none overtakes another
-			copy(x.Row(asked), x.Row(e.starts[i+1]-1))
-			asked++
-		}
 	}
+	asked := len(e.laid.asked)
 	x = x.Slice(0, asked)
 	e.normForward(x, x, e.m.Norm)
 	V := e.m.Config.VocabSize
@@ -142,7 +138,7 @@ func (e *Engine) Extend(parts []Portion) simd.View {
 // is all of it.
 func (e *Engine) layPortions(parts []Portion) []Portion {
 	parts = slices.Clone(parts)
-	seqs := make([]Sequence, len(parts))
+	e.layNothing()
 	for i := range parts {
 		p := &parts[i]
 		if len(p.IDs) == 0 {
@@ -153,18 +149,17 @@ func (e *Engine) layPortions(parts []Portion) []Portion {
 			p.IDs = slices.Concat(p.Text.ids, p.IDs)
 			p.Text.Truncate(0)
 		}
-		p.Text.length, seqs[i].IDs = length, p.IDs
-	}
-	e.lay(seqs)
-	for i, p := range parts {
+		p.Text.length = length
 		n := p.Text.Len()
-		e.prepareRotaries(p.Text.length)
-		for t := e.starts[i]; t < e.starts[i+1]; t++ {
-			e.positions[t] += n
-			e.lengths[t] = p.Text.length
-		}
-		for at := n / keyBlock; at <= (n+len(p.IDs)-1)/keyBlock; at++ {
+		e.layPiece(p.IDs, piece{first: n, parent: -1, length: length})
+		for at := n / keyBlock; at <= (length-1)/keyBlock; at++ {
 			p.Text.page(e, at, n%keyBlock)
+		}
+	}
+	e.laid.begin()
+	for i, p := range parts {
+		if p.Ask {
+			e.laid.ask(e.laid.pieces[i].hi - 1)
 		}
 	}
 	return parts
@@ -173,9 +168,10 @@ func (e *Engine) layPortions(parts []Portion) []Portion {
 // remember stores the keys and values of qkv's rows.
 func (e *Engine) remember(parts []Portion, l int, qkv simd.View) {
 	for i, p := range parts {
-		for t := e.starts[i]; t < e.starts[i+1]; t++ {
-			at := e.positions[t] % keyBlock
-			row, page := qkv.Row(t), p.Text.pages[e.positions[t]/keyBlock]
+		piece := e.laid.pieces[i]
+		for t := piece.first; t < piece.end(); t++ {
+			at := t % keyBlock
+			row, page := qkv.Row(piece.lo+t-piece.first), p.Text.pages[t/keyBlock]
 			keys := page.keys[l]
 			for j, v := range row[e.qWidth : e.qWidth+e.kvWidth] {
 				keys[j*pageStride+at] = v * e.attention.scale
@@ -185,26 +181,20 @@ func (e *Engine) remember(parts []Portion, l int, qkv simd.View) {
 	}
 }
 
-// attendTexts sets out (T×H·D) for the new queries, each over all keys of its text so far.
+// attendTexts sets out (N×H·D) for the new queries, each over all keys of its text so far.
 func (e *Engine) attendTexts(parts []Portion, l int, out, qkv simd.View) {
 	a := e.attention.of(e.m.Config.Layers[l])
-	type stretch struct {
-		text   *Text
-		lo, hi int // rows
-	}
-	var list []stretch
-	for i, p := range parts {
-		for lo := e.starts[i]; lo < e.starts[i+1]; lo += queryBlock {
-			list = append(list, stretch{p.Text, lo, min(e.starts[i+1], lo+queryBlock)})
-		}
+	var list []queries
+	for _, q := range e.textsOf(l, qkv.Rows).queries {
+		list = slices.AppendSeq(list, q.blocks())
 	}
 	e.pool.Run(len(list)*a.heads, func(worker, task int) {
 		s, h := list[task/a.heads], task%a.heads
 		w, kv := &a.workers[worker], a.kvOf(h)
 		out, q := a.column(out, h).Slice(s.lo, s.hi), a.column(qkv, h).Slice(s.lo, s.hi)
 		a.open(w, out)
-		for b := range a.blocks(e.positions[s.lo], q.Rows) {
-			page := s.text.pages[b.key/keyBlock]
+		for b := range a.blocks(s.first, q.Rows) {
+			page := parts[s.piece].Text.pages[b.key/keyBlock]
 			kt := simd.View{Data: page.keys[l][kv*a.d*pageStride:], Rows: a.d, Cols: keyBlock, RowStride: pageStride, ColStride: 1}
 			v := a.column(simd.Dense(page.values[l], keyBlock, e.kvWidth), kv)
 			a.attendBlock(w, b.within(b.key), out, q, kt, v)

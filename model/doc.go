@@ -45,6 +45,25 @@
 // same whatever lies beside it (see package simd), so neither the size of a
 // micro-batch nor its composition shows in a result.
 //
+// # Shared prefixes
+//
+// Sequences of a batch that begin with the same tokens share them: a batch is a tree, and a
+// [Pass] computes each node of it once. The nodes below attend to its keys and values, whose
+// gradients are the sums over them. A token from which several sequences train is not
+// shared, so that every row has one target at most; nor is a beginning that saves some
+// dozen tokens only. Both follow from the tokens alone. A sequence longer than those whose
+// rotary angles are the same at all lengths (longrope, dynamic) shares nothing.
+//
+// Nodes are laid in one order: children before their parent, in the order of the sequences.
+// Gradients add up in it, wherever micro-batches end, and sequences that share nothing have
+// the order of the batch. What a micro-batch has before its nodes and not in it is the
+// [Engine]'s prefix, always the beginning of one text: keys and values are computed with the
+// first micro-batch that needs them, their gradients add up there, and the tokens have their
+// forward and backward pass with the last one. Nothing else of them is kept in between.
+//
+// In the last block only rows that predict a target have queries and what follows from
+// them; the others have keys and values alone.
+//
 // # What is kept for the backward pass
 //
 // Per block: its input, the input of its MLP half, q, k and v after rotation,

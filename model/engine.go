@@ -22,10 +22,8 @@ type Engine struct {
 
 	qWidth, kvWidth, qkvWidth int // H·D, KV·D, (H+2KV)·D
 
-	ids       []int32 // the micro-batch's tokens
-	positions []int   // of each token in its sequence
-	lengths   []int   // of each token's sequence
-	starts    []int   // sequence i is tokens [starts[i],starts[i+1])
+	laid   microBatch
+	prefix prefix
 
 	inputs  [][]float32 // T×C, of each block, and the last one's output
 	kept    []kept      // of each block
@@ -45,6 +43,7 @@ func NewEngine(m *Model, p *simd.Pool) *Engine {
 	return &Engine{
 		Layout: c.DefaultLayout(), m: m, pool: p, products: p, rotaries: newRotaries(c), attention: newAttention(c, p.Threads()),
 		qWidth: c.qWidth(), kvWidth: c.kvWidth(), qkvWidth: c.qkvWidth(),
+		prefix: newPrefix(c),
 		inputs: make([][]float32, len(m.Blocks)+1), kept: make([]kept, len(m.Blocks)),
 	}
 }
@@ -58,44 +57,6 @@ func (e *Engine) Model() *Model { return e.m }
 // Pool returns the pool the engine computes on.
 func (e *Engine) Pool() *simd.Pool { return e.pool }
 
-// Loss returns the loss of each sequence of one micro-batch.
-func (e *Engine) Loss(seqs []Sequence) []Loss {
-	e.lay(seqs)
-	losses := e.head(seqs, e.forward(len(e.m.Blocks)), nil, simd.View{})
-	e.Profile.At(Rest)
-	return losses
-}
-
-// LossBackward returns the loss of each sequence of one micro-batch and adds
-// Σ weightᵢ·∂(Loss.Sum)ᵢ to the adapters' gradients. Without weights all are 1.
-func (e *Engine) LossBackward(seqs []Sequence, weights []float32) []Loss {
-	if weights == nil {
-		weights = make([]float32, len(seqs))
-		for i := range weights {
-			weights[i] = 1
-		}
-	}
-	e.lay(seqs)
-	lowest := e.lowestAdapted()
-	y := e.forward(lowest)
-	dx := e.rows(&e.scratch.dx, y.Rows, y.Cols)
-	losses := e.head(seqs, y, weights, dx)
-	for l := len(e.m.Blocks) - 1; l >= lowest; l-- {
-		k, x := e.keeper(l, lowest), matrix(e.inputs[l], dx.Rows, dx.Cols)
-		if l < e.Layout.Recompute { // that of the block above them still lies in spare
-			e.Profile.again(true)
-			e.blockInner(l, k, x, e.attend)
-			if e.m.Blocks[l].MLPPostNorm != nil { // whose backward pass needs what it was given
-				e.mlpOut(l, k, e.rows(&e.scratch.sum, x.Rows, x.Cols))
-			}
-			e.Profile.again(false)
-		}
-		e.blockBackward(l, k, x, dx, l == lowest)
-	}
-	e.Profile.At(Rest)
-	return losses
-}
-
 // keeper returns where block l puts what its backward pass needs besides its input.
 func (e *Engine) keeper(l, lowest int) *kept {
 	if l <= e.Layout.Recompute || l < lowest {
@@ -106,7 +67,7 @@ func (e *Engine) keeper(l, lowest int) *kept {
 
 // Logits returns the T×V logits of one short text.
 func (e *Engine) Logits(ids []int32) simd.View {
-	e.lay([]Sequence{{IDs: ids}})
+	e.layText(ids)
 	y := e.forward(len(e.m.Blocks))
 	logits := simd.Dense(make([]float32, y.Rows*e.m.Config.VocabSize), y.Rows, e.m.Config.VocabSize)
 	e.normForward(y, y, e.m.Norm)
@@ -114,33 +75,35 @@ func (e *Engine) Logits(ids []int32) simd.View {
 	return logits
 }
 
-// lay lays the sequences end to end: ids, starts and positions.
-func (e *Engine) lay(seqs []Sequence) {
-	e.starts, e.ids, e.positions, e.lengths = append(e.starts[:0], 0), e.ids[:0], e.positions[:0], e.lengths[:0]
+// layText lays one text and asks for all of it.
+func (e *Engine) layText(ids []int32) {
+	e.prefix.n = 0
+	e.layNothing()
+	e.layPiece(ids, piece{parent: -1, length: len(ids)})
+	e.laid.askAll()
+}
+
+// layNothing empties the micro-batch.
+func (e *Engine) layNothing() {
+	e.laid.reset()
 	for _, r := range e.rotaries {
 		if r != nil {
 			r.forget()
 		}
 	}
-	for _, s := range seqs {
-		for t, id := range s.IDs {
-			if id < 0 || int(id) >= e.m.Config.VocabSize {
-				panic(fmt.Sprintf("model: token id %d, vocabulary of %d", id, e.m.Config.VocabSize))
-			}
-			e.ids = append(e.ids, id)
-			e.positions = append(e.positions, t)
-			e.lengths = append(e.lengths, len(s.IDs))
-		}
-		e.starts = append(e.starts, len(e.ids))
-		e.prepareRotaries(len(s.IDs))
-	}
 }
 
-// prepareRotaries makes the angles of a sequence of some tokens.
-func (e *Engine) prepareRotaries(length int) {
+// layPiece adds a piece to the micro-batch.
+func (e *Engine) layPiece(ids []int32, p piece) {
+	for _, id := range ids {
+		if id < 0 || int(id) >= e.m.Config.VocabSize {
+			panic(fmt.Sprintf("model: token id %d, vocabulary of %d", id, e.m.Config.VocabSize))
+		}
+	}
+	e.laid.lay(ids, p)
 	for _, r := range e.rotaries {
 		if r != nil {
-			r.prepare(length)
+			r.prepare(p.length)
 		}
 	}
 }
@@ -153,7 +116,7 @@ func (e *Engine) sameAngles(a, b int) bool {
 // rows returns a T×width matrix in *buf, which is made for a full micro-batch: what a
 // larger one leaves behind is garbage.
 func (e *Engine) rows(buf *[]float32, T, width int) simd.View {
-	if cap(*buf) < T*simd.Pitch(width) {
+	if cap(*buf) < max(T, 1)*simd.Pitch(width) {
 		*buf = make([]float32, max(T, e.Layout.MicroBatch)*simd.Pitch(width))
 	}
 	return matrix((*buf)[:T*simd.Pitch(width)], T, width)
@@ -166,9 +129,9 @@ func matrix(x []float32, T, width int) simd.View {
 
 // embed returns the embeddings of the laid tokens in buf.
 func (e *Engine) embed(buf *[]float32) simd.View {
-	T, C := len(e.ids), e.m.Config.HiddenSize
+	T, C := len(e.laid.ids), e.m.Config.HiddenSize
 	x := e.rows(buf, T, C)
-	for t, id := range e.ids {
+	for t, id := range e.laid.ids {
 		e.m.EmbedTokens.Row(x.Row(t), int(id))
 		if s := e.m.Config.EmbeddingScale; s != 0 {
 			simd.Scale(x.Row(t), float32(s))
@@ -177,8 +140,8 @@ func (e *Engine) embed(buf *[]float32) simd.View {
 	return x
 }
 
-// forward runs all blocks and returns the last one's output. What the blocks
-// from lowest on need for their backward pass is kept; the ones below work in
+// forward runs all blocks and returns the last one's output for the rows that are asked for.
+// What the blocks from lowest on need for their backward pass is kept; the ones below work in
 // place.
 func (e *Engine) forward(lowest int) simd.View {
 	x := e.embed(&e.inputs[lowest])
@@ -190,14 +153,24 @@ func (e *Engine) forward(lowest int) simd.View {
 		e.blockForward(l, e.keeper(l, lowest), x, y, e.attend)
 		x = y
 	}
-	return x
+	return x.Slice(0, len(e.laid.asked))
 }
 
-// attend is block l's attention of the sequences that are laid out.
+// attend is block l's attention of the texts that are laid out. What is to be the prefix of
+// others lies behind them.
 func (e *Engine) attend(l int, k *kept, out, qkv simd.View) {
-	a := e.attention.of(e.m.Config.Layers[l])
-	e.Profile.count(Attention, 2*a.multiplications(e.starts)) // q·kᵀ and p·v
-	a.forward(e.pool, out, grown(&k.softmax, qkv.Rows*a.heads), qkv, e.starts)
+	e.prefix.put(l, qkv.Columns(e.qWidth, e.qkvWidth), &e.laid)
+	a, texts := e.attention.of(e.m.Config.Layers[l]), e.textsOf(l, qkv.Rows)
+	e.Profile.count(Attention, 2*a.multiplications(texts.queries)) // q·kᵀ and p·v
+	a.forward(e.pool, out, grown(&k.softmax, out.Rows*a.heads), qkv, e.prefix.keys(l), texts)
+}
+
+// textsOf returns the texts of block l and its queries.
+func (e *Engine) textsOf(l, T int) texts {
+	if e.top(l, T) {
+		return e.laid.askedTexts
+	}
+	return e.laid.texts
 }
 
 // lowestAdapted returns the first block with an adapter, or the number of blocks.

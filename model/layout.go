@@ -37,12 +37,12 @@ func (c *Config) bounded(l Layout) Layout {
 
 // FitLayout returns the fastest layout whose TrainingBytes are within budget, and
 // whether there is one; if not, the smallest.
-func (c *Config) FitLayout(budget int64, longest, threads int) (Layout, bool) {
+func (c *Config) FitLayout(budget int64, longest, shared, threads int) (Layout, bool) {
 	var l Layout
 	for _, candidate := range layouts {
 		l = c.bounded(candidate)
 		for l.Recompute = range c.NumHiddenLayers {
-			if c.TrainingBytes(l, longest, threads) <= budget {
+			if c.TrainingBytes(l, longest, shared, threads) <= budget {
 				return l, true
 			}
 		}
@@ -59,8 +59,8 @@ func (c *Config) QuantisedBytes(longest int) int64 {
 
 // TrainingBytes returns what an Engine with layout l allocates for forward and
 // backward passes over sequences of at most longest tokens, every block being
-// adapted.
-func (c *Config) TrainingBytes(l Layout, longest, threads int) int64 {
+// adapted, of which the first shared ones at most may be those of others as well.
+func (c *Config) TrainingBytes(l Layout, longest, shared, threads int) int64 {
 	kv := c.kvWidth()
 	C, F, gu := simd.Pitch(c.HiddenSize), simd.Pitch(c.IntermediateSize), simd.Pitch(2*c.IntermediateSize)
 	q, qk, qkv := simd.Pitch(c.qWidth()), simd.Pitch(c.qWidth()+kv), simd.Pitch(c.qkvWidth())
@@ -77,10 +77,15 @@ func (c *Config) TrainingBytes(l Layout, longest, threads int) int64 {
 	}
 	kept := c.NumHiddenLayers - l.Recompute // one of them in turn for those computed again
 	token := (c.NumHiddenLayers+1)*C + kept*inner +
-		3*C + 2*F + q + qkv + // see scratch
-		4*kv + 2*keyParts(c.NumKeyValueHeads)*kv // see attention
+		3*C + 2*F + q + qkv // see scratch
 	T := max(l.MicroBatch, longest)
-	floats := int64(T)*int64(token) + 2*int64(kv*(paddedTokens(T)-T)) +
+	keys := T // packed together
+	if shared > 0 {
+		keys = max(packedBatches*l.MicroBatch, longest)
+	}
+	floats := int64(T)*int64(token) +
+		int64(keys)*int64(4*kv+2*keyParts(c.NumKeyValueHeads)*kv) + 2*int64(kv*(paddedTokens(keys)-keys)) + // see attention
+		int64(shared)*int64(c.NumHiddenLayers*4*kv) + // see prefix
 		int64(l.Logits)*int64(3*C+simd.Pitch(c.VocabSize)) +
 		int64(threads)*int64(tiles*queryBlock*(keyBlock+headPad)+queryBlock*(c.HeadDim+2)) // see attentionScratch
 	return 4 * floats

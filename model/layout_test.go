@@ -19,28 +19,33 @@ func TestTrainingBytes(t *testing.T) {
 		{Layout{MicroBatch: 512, Logits: 256, Recompute: 10}, 512*(31*576+20*inner+scratch) + 256*head + workers},
 		{Layout{MicroBatch: 256, Logits: 64, Recompute: 29}, 512*(31*576+inner+scratch) + 64*head + workers},
 	} {
-		if got := smol.TrainingBytes(c.l, 512, 2); got != 4*c.want {
+		if got := smol.TrainingBytes(c.l, 512, 0, 2); got != 4*c.want {
 			t.Errorf("%+v: got %d, want %d", c.l, got, 4*c.want)
 		}
 	}
+	// Of 400 shared tokens every block has keys, values and their gradients, and the keys of
+	// four micro-batches are packed, with six parts of their gradients.
+	l := smol.DefaultLayout()
+	if got, want := smol.TrainingBytes(l, 512, 400, 2)-smol.TrainingBytes(l, 512, 0, 2), int64(4*(400*30*4*192+3*512*16*192)); got != want {
+		t.Errorf("400 shared tokens take %d bytes, want %d", got, want)
+	}
 	qwen := *smol
 	qwen.QKNorm = true
-	l := smol.DefaultLayout()
-	if got, want := qwen.TrainingBytes(l, 512, 2)-smol.TrainingBytes(l, 512, 2), int64(4*512*30*(768+16)); got != want {
+	if got, want := qwen.TrainingBytes(l, 512, 0, 2)-smol.TrainingBytes(l, 512, 0, 2), int64(4*512*30*(768+16)); got != want {
 		t.Errorf("q and k norms keep %d bytes, want %d", got, want)
 	}
 	around := *smol
 	around.NormPlaces, around.AttentionCap = NormsAround, 50
-	if got, want := around.TrainingBytes(l, 512, 2)-smol.TrainingBytes(l, 512, 2), int64(4*(512*30*2*576+2*96*272)); got != want {
+	if got, want := around.TrainingBytes(l, 512, 0, 2)-smol.TrainingBytes(l, 512, 0, 2), int64(4*(512*30*2*576+2*96*272)); got != want {
 		t.Errorf("norms behind the halves and a cap take %d bytes, want %d", got, want)
 	}
 }
 
 func TestFitLayout(t *testing.T) {
-	bytes := func(l Layout) int64 { return smol.TrainingBytes(l, 100, 2) }
+	bytes := func(l Layout) int64 { return smol.TrainingBytes(l, 100, 0, 2) }
 	fits := func(budget int64, want Layout, wantOK bool) {
 		t.Helper()
-		if got, ok := smol.FitLayout(budget, 100, 2); ok != wantOK || got != want {
+		if got, ok := smol.FitLayout(budget, 100, 0, 2); ok != wantOK || got != want {
 			t.Errorf("%d bytes: got %+v %v, want %+v %v", budget, got, ok, want, wantOK)
 		}
 	}

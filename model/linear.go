@@ -21,8 +21,8 @@ type Adapter interface {
 	// Forward adds the adapter's output for x (T×In) to y (T×Out).
 	Forward(p *simd.Pool, y, x simd.View)
 	// Backward adds to dx (T×In) and to the adapter's own gradients, given dy
-	// (T×Out). It follows the Forward call for the same x. dx.Data is nil where
-	// nothing below wants it.
+	// (T×Out). It follows the Forward call for the same x, or for one with further rows
+	// behind its T. dx.Data is nil where nothing below wants it.
 	Backward(p *simd.Pool, dx, dy, x simd.View)
 }
 
@@ -54,6 +54,9 @@ func (e *Engine) adapted(ls ...*Linear) bool {
 // project sets y = x·[W₀;W₁;…]ᵀ + bias and lets the adapters add to it. The
 // outputs of the linears lie side by side in y.
 func (e *Engine) project(part Part, y, x simd.View, ls ...*Linear) {
+	if x.Rows == 0 {
+		return
+	}
 	e.Profile.At(part)
 	e.Profile.count(part, x.Rows*x.Cols*y.Cols)
 	ws := make([]simd.Matrix, len(ls))
@@ -95,14 +98,34 @@ func setBias(row []float32, ls []*Linear) {
 // their gradients, for which alone x is read. Without dx.Data only the adapters'
 // gradients are wanted.
 func (e *Engine) projectBackward(part Part, dx, dy, x simd.View, ls ...*Linear) {
-	e.Profile.At(part)
 	if dx.Data != nil {
-		ws := make([]simd.Matrix, len(ls))
-		for i, l := range ls {
-			ws[i] = l.W
-		}
+		e.productBackward(part, dx, dy, false, ls)
+	}
+	e.adaptersBackward(dx, dy, x, ls)
+}
+
+// productBackward sets dx = dy·[W₀;W₁;…] or adds that to it.
+func (e *Engine) productBackward(part Part, dx, dy simd.View, add bool, ls []*Linear) {
+	if dx.Rows == 0 {
+		return
+	}
+	e.Profile.At(part)
+	e.Profile.count(part, dx.Rows*dx.Cols*dy.Cols)
+	ws := make([]simd.Matrix, len(ls))
+	for i, l := range ls {
+		ws[i] = l.W
+	}
+	if add {
+		e.products.AddMulNN(dx, dy, ws...)
+	} else {
 		e.products.MulNN(dx, dy, ws...)
-		e.Profile.count(part, dx.Rows*dx.Cols*dy.Cols)
+	}
+}
+
+// adaptersBackward lets the adapters add to dx and to their gradients.
+func (e *Engine) adaptersBackward(dx, dy, x simd.View, ls []*Linear) {
+	if x.Rows == 0 {
+		return
 	}
 	col := 0
 	for _, l := range ls {

@@ -8,53 +8,37 @@ import (
 )
 
 // headScratch is the memory of the final norm, lm_head and loss.
-type headScratch struct{ x, norm, dnorm, logits []float32 }
+type headScratch struct{ norm, dnorm, logits []float32 }
 
-// A target is a row of the last block's output and the token it must predict.
-type target struct {
-	row, id, seq int
-}
-
-func (e *Engine) targets(seqs []Sequence) []target {
-	var list []target
-	for s, q := range seqs {
-		for i := 1; i < len(q.IDs); i++ {
-			if q.Mask[i] {
-				list = append(list, target{row: e.starts[s] + i - 1, id: int(q.IDs[i]), seq: s})
-			}
-		}
-	}
-	return list
-}
-
-// head returns the loss of each sequence given y (T×C), the last block's output.
-// With weights it also sets dx (T×C) to the gradient of Σ weightᵢ·lossᵢ. Norm and
-// lm_head run for the targets' rows alone, a chunk of them at a time.
-func (e *Engine) head(seqs []Sequence, y simd.View, weights []float32, dx simd.View) []Loss {
-	losses := make([]Loss, len(seqs))
+// head adds the loss of the micro-batch's targets to those of their sequences, given y, the
+// last block's output, a row for each target. With weights, of the sequences, it also sets dx,
+// as large as y, to the gradient of Σ weightᵢ·lossᵢ. Norm and lm_head run for a chunk of
+// targets at a time.
+func (e *Engine) head(losses []Loss, y simd.View, weights []float32, dx simd.View) {
 	if weights != nil {
 		dx.Clear()
 	}
-	all := e.targets(seqs)
-	for part := range slices.Chunk(all, e.Layout.Logits) {
-		logps := e.chunk(part, y, weights, dx)
-		for i, t := range part {
-			losses[t.seq].Sum -= logps[i]
-			losses[t.seq].Targets++
+	at := 0
+	for part := range slices.Chunk(e.laid.targets, e.Layout.Logits) {
+		to := at + len(part)
+		var dpart simd.View
+		if weights != nil {
+			dpart = dx.Slice(at, to)
 		}
+		for i, logp := range e.chunk(part, y.Slice(at, to), weights, dpart) {
+			losses[part[i].seq].Sum -= logp
+			losses[part[i].seq].Targets++
+		}
+		at = to
 	}
-	return losses
 }
 
-// chunk returns log p of each target and, with weights, sets their rows of dx.
-func (e *Engine) chunk(part []target, y simd.View, weights []float32, dx simd.View) []float64 {
+// chunk returns log p of each target, of which x (n×C) are the rows, and, with weights, adds
+// to their gradients dx.
+func (e *Engine) chunk(part []target, x simd.View, weights []float32, dx simd.View) []float64 {
 	n, C, V, s := len(part), e.m.Config.HiddenSize, e.m.Config.VocabSize, &e.scratch.head
-	x := matrix(grown(&s.x, n*simd.Pitch(C)), n, C)
 	norm := matrix(grown(&s.norm, n*simd.Pitch(C)), n, C)
 	logits := matrix(grown(&s.logits, n*simd.Pitch(V)), n, V)
-	for i, t := range part {
-		copy(x.Row(i), y.Row(t.row))
-	}
 	e.normForward(norm, x, e.m.Norm)
 	e.Profile.At(Head)
 	e.Profile.count(Head, n*C*V)
@@ -78,9 +62,9 @@ func (e *Engine) chunk(part []target, y simd.View, weights []float32, dx simd.Vi
 	e.products.MulNN(dnorm, logits, e.m.LMHead)
 	e.Profile.count(Head, n*C*V)
 	e.pool.Range(n, rowGrain, func(_, lo, hi int) {
-		for i := lo; i < hi; i++ { // a row is a target at most once
+		for i := lo; i < hi; i++ {
 			rstd := simd.RMSNormScale(x.Row(i), e.m.Config.RMSNormEps)
-			simd.RMSNormBackward(dx.Row(part[i].row), dnorm.Row(i), x.Row(i), e.m.Norm, rstd)
+			simd.RMSNormBackward(dx.Row(i), dnorm.Row(i), x.Row(i), e.m.Norm, rstd)
 		}
 	})
 	return logps

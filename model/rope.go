@@ -49,6 +49,17 @@ func (r *rotary) variant(length int) int {
 	return 0
 }
 
+// usualLength returns the longest sequence whose angles are the usual ones in all layers.
+func (c *Config) usualLength() int {
+	n := math.MaxInt
+	for _, l := range c.Layers {
+		if t := l.Rope.Type; t == "longrope" || t == "dynamic" {
+			n = min(n, l.Rope.OriginalMaxPositionEmbeddings)
+		}
+	}
+	return n
+}
+
 // fewVariants is how many are kept: a model of type dynamic has one for each length that
 // it was not made for.
 const fewVariants = 8
@@ -156,20 +167,19 @@ func (a *angles) grow(n int, factor float64) {
 	a.positions = max(a.positions, n)
 }
 
-// rotate rotates the heads of row, which stands at position t of a sequence of some
-// tokens. A nil rotary leaves them alone.
-func (r *rotary) rotate(row []float32, t, length int) {
+// rotate rotates the heads of row, at position p. A nil rotary leaves them alone.
+func (r *rotary) rotate(row []float32, p position) {
 	if r != nil {
-		a := r.angles[r.variant(length)]
-		r.by(row, a.cos, a.sin, t)
+		a := r.angles[r.variant(p.length)]
+		r.by(row, a.cos, a.sin, p.t)
 	}
 }
 
 // rotateBackward is the transpose of rotate, for gradients.
-func (r *rotary) rotateBackward(row []float32, t, length int) {
+func (r *rotary) rotateBackward(row []float32, p position) {
 	if r != nil {
-		a := r.angles[r.variant(length)]
-		r.by(row, a.cos, a.negSin, t)
+		a := r.angles[r.variant(p.length)]
+		r.by(row, a.cos, a.negSin, p.t)
 	}
 }
 

@@ -54,7 +54,7 @@ func TestAnglesOfLongerSequences(t *testing.T) {
 		at := func(length int) []float32 {
 			r.prepare(length)
 			row := []float32{1, 2, 3, 4}
-			r.rotate(row, 3, length)
+			r.rotate(row, position{3, length})
 			return row
 		}
 		short, long := at(5), at(6)

@@ -12,7 +12,7 @@ LENGTH, DENSE, GSM8K = 512, 4, 8  # tokens of a dense row; rows of a step
 class Job:
     def __init__(self, name):
         self.name, (self.kind, *options) = name, name.split("-")
-        if self.kind not in ("dense", "gsm8k", "start") or set(options) - {"all", "bf16", "int8", "avx2", "1", "memory"}:
+        if self.kind not in ("dense", "gsm8k", "prompt", "start") or set(options) - {"all", "bf16", "int8", "avx2", "1", "memory"}:
             sys.exit(f"bench.sh: unknown job {name}")
         self.all, self.memory = "all" in options, "memory" in options
         self.bf16, self.int8 = "bf16" in options, "int8" in options
@@ -30,8 +30,8 @@ class Job:
         start = self.kind == "start"
         flags = ["--init", "loraone" if start else "lora", "--optimizer", "adamw", "--val-split", 0, "--save-steps", 1000000, "--threads", self.threads,
                  "--target-modules", "all-linear" if self.all else "q_proj,v_proj", "--lora-r", 16 if self.all else 8, "--output-dir", out, "--quiet",
-                 "--batch-size", 1 if start else GSM8K if self.kind == "gsm8k" else DENSE, "--max-steps", 1 if start else steps + 1]
-        flags += ["--data", work / "gsm8k.jsonl", "--map", "prompt=question,completion=answer"] if self.kind == "gsm8k" else ["--data", dense(), "--max-length", LENGTH]
+                 "--batch-size", 1 if start else DENSE if self.kind == "dense" else GSM8K, "--max-steps", 1 if start else steps + 1]
+        flags += ["--data", chat(self.kind), "--map", "prompt=question,completion=answer"] if self.kind in ("gsm8k", "prompt") else ["--data", dense(), "--max-length", LENGTH]
         flags += ["--compute", "bf16"] if self.bf16 else []
         flags += ["--compute", "int8"] if self.int8 else []
         flags += ["--memory", f"{self.budget:.0f}MiB"] if self.memory else []
@@ -61,7 +61,7 @@ class Job:
     def peer(self):
         command = [sys.executable, "-W", "ignore", peer_script, model, "--dtype", "bf16" if self.bf16 else "fp32", "--targets", "all" if self.all else "qv",
                    "--rank", 16 if self.all else 8, "--steps", steps, "--threads", self.threads, "--seq", LENGTH]
-        command += {"start": ["--init"], "gsm8k": ["--batch", GSM8K, "--gsm8k", work / "gsm8k.jsonl"], "dense": ["--batch", DENSE]}[self.kind]
+        command += {"start": ["--init"], "dense": ["--batch", DENSE]}.get(self.kind) or ["--batch", GSM8K, "--gsm8k", chat(self.kind)]
         done = subprocess.run([str(x) for x in command], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True, env=self.environment)
         result = json.loads(done.stdout.splitlines()[-1])
         if self.kind == "start":
@@ -75,6 +75,16 @@ def dense():
         text = " ".join(json.loads(line)["answer"] for line in open(work / "gsm8k.jsonl", encoding="utf-8"))
         text *= 1 + 8 * LENGTH // len(text)
         path.write_text("".join(json.dumps({"text": text[i:]}) + "\n" for i in range(max(8, (steps + 1) * DENSE))))
+    return path
+
+def chat(kind):
+    """Questions and answers of GSM8K; for prompt behind an instruction of some 500 tokens, which all have, and cut to some 100 together."""
+    path = work / f"{kind}.jsonl"
+    if not path.exists():
+        rows = [json.loads(line) for line in open(work / "gsm8k.jsonl", encoding="utf-8")]
+        text = " ".join(row["answer"] for row in rows).split()
+        text = " ".join((text * (1 + 270 // len(text)))[:270])
+        path.write_text("".join(json.dumps({"question": text + "\n\n" + row["question"][:200], "answer": row["answer"][:120]}) + "\n" for row in rows))
     return path
 
 def steps_of(path):

@@ -4,7 +4,8 @@
 #
 #   scripts/bench.sh [-k ROUNDS] [-n STEPS] [JOB…]
 #
-# A JOB is dense (4 rows of 512 tokens, all trained), gsm8k (8 rows a step through the chat template) or start
+# A JOB is dense (4 rows of 512 tokens, all trained), gsm8k (8 rows a step through the chat template), prompt (the same
+# with one instruction of some 500 tokens before all questions, and about 100 tokens behind it) or start
 # (LoRA-One's start from 8 rows of 512 tokens, against that of the method's authors), followed by any of
 #   -all     every projection, rank 16, in place of q and v, rank 8
 #   -bf16    products in bfloat16

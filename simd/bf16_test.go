@@ -221,7 +221,7 @@ func testDots(t *testing.T, p *Pool, what string, fill func() float32, w []Matri
 		got, want = x.clone(), x.clone()
 		dotOracle(want.View, y.View, full, add)
 		if add {
-			addMulNN(p, got.View, y.View, w...)
+			p.AddMulNN(got.View, y.View, w...)
 		} else {
 			p.MulNN(got.View, y.View, w...)
 		}

@@ -105,7 +105,7 @@ func testQuads(t *testing.T, p *Pool, what string, fill func() float32, w []Matr
 		got, want = x.clone(), x.clone()
 		quadOracle(want.View, y.View, full, add)
 		if add {
-			addMulNN(p, got.View, y.View, w...)
+			p.AddMulNN(got.View, y.View, w...)
 		} else {
 			p.MulNN(got.View, y.View, w...)
 		}

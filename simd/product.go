@@ -29,10 +29,10 @@ func (p *Pool) AddMulNT(y, x View, w ...Matrix) { p.mulNT(y, x, w, true) }
 
 // MulNN sets dX = dY·[W₀;W₁;…], the backward pass of MulNT: dY is T×ΣOut, each W
 // is Out×In, dX is T×In. An element sums the rows of W₀ first, then those of W₁.
-func (p *Pool) MulNN(dx, dy View, w ...Matrix) {
-	checkWeights("MulNN", dy, dx, w)
-	p.mulWeights(product{c: dx, a: dy}, w)
-}
+func (p *Pool) MulNN(dx, dy View, w ...Matrix) { p.mulNN(dx, dy, w, false) }
+
+// AddMulNN adds dY·[W₀;W₁;…] to dX; see MulNN.
+func (p *Pool) AddMulNN(dx, dy View, w ...Matrix) { p.mulNN(dx, dy, w, true) }
 
 func checkViews(c, a, b View) {
 	if c.Rows != a.Rows || a.Cols != b.Rows || c.Cols != b.Cols || c.ColStride != 1 || b.ColStride != 1 {
@@ -76,6 +76,11 @@ func (p *Pool) mulViews(c, a, b View, add bool) {
 func (p *Pool) mulNT(y, x View, w []Matrix, add bool) {
 	checkWeights("MulNT", y, x, w)
 	p.mulWeights(product{c: y, a: x, nt: true, add: add}, w)
+}
+
+func (p *Pool) mulNN(dx, dy View, w []Matrix, add bool) {
+	checkWeights("MulNN", dy, dx, w)
+	p.mulWeights(product{c: dx, a: dy, add: add}, w)
 }
 
 func (p *Pool) mulWeights(g product, w []Matrix) {

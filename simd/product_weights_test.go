@@ -105,12 +105,6 @@ func TestWeightProducts(t *testing.T) {
 	})
 }
 
-// addMulNN adds dY·[W₀;W₁;…] to dX, which only tests ask for.
-func addMulNN(p *Pool, dx, dy View, w ...Matrix) {
-	checkWeights("addMulNN", dy, dx, w)
-	p.mulWeights(product{c: dx, a: dy, add: true}, w)
-}
-
 func testWeights(t *testing.T, p *Pool, what string, rng *rand.Rand, w []Matrix, tokens int) {
 	t.Helper()
 	full := stackedFloat32(w)
@@ -130,7 +124,7 @@ func testWeights(t *testing.T, p *Pool, what string, rng *rand.Rand, w []Matrix,
 		got, want = x.clone(), x.clone()
 		mulOracle(want.View, y.View, full, add)
 		if add {
-			addMulNN(p, got.View, y.View, w...)
+			p.AddMulNN(got.View, y.View, w...)
 		} else {
 			p.MulNN(got.View, y.View, w...)
 		}
@@ -163,7 +157,7 @@ func TestStackedIsSeparate(t *testing.T) {
 		p.MulNN(Dense(dx, tokens, in), dy, w...)
 		col = 0
 		for _, m := range w {
-			addMulNN(p, Dense(sum, tokens, in), dy.Columns(col, col+m.Rows), m)
+			p.AddMulNN(Dense(sum, tokens, in), dy.Columns(col, col+m.Rows), m)
 			col += m.Rows
 		}
 		sameBits(t, "NN", sum, dx)

@@ -8,20 +8,16 @@ import (
 	"example.com/finetune/model"
 )
 
-// RowLosses returns the loss of each sequence. progress may be nil. It stops between
-// micro-batches when ctx ends.
+// RowLosses returns the loss of each sequence. progress, which may be nil, is told the tokens
+// that are done. It stops between micro-batches when ctx ends.
 func RowLosses(ctx context.Context, e *model.Engine, seqs []model.Sequence, progress func(done, total int)) ([]model.Loss, error) {
-	losses := make([]model.Loss, 0, len(seqs))
-	for _, batch := range e.MicroBatches(seqs) {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		losses = append(losses, e.Loss(batch)...)
+	pass := e.Forward(seqs)
+	for ctx.Err() == nil && pass.Next() {
 		if progress != nil {
-			progress(len(losses), len(seqs))
+			progress(pass.Progress())
 		}
 	}
-	return losses, nil
+	return pass.Losses, ctx.Err()
 }
 
 // PerToken returns the loss per trained token of all rows, and the tokens.

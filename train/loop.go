@@ -94,22 +94,23 @@ func (r *run) backward(indices []int) (batchLoss, error) {
 	r.engine.Profile = r.profile
 	defer func() { r.engine.Profile = nil }()
 	var total batchLoss
-	done := 0
 	seqs, err := r.Data.Train.Sequences(indices)
 	if err != nil {
 		return total, err
 	}
-	for _, mb := range r.engine.MicroBatches(seqs) {
-		for i, l := range r.engine.LossBackward(mb, nil) {
+	pass := r.engine.Backward(seqs, nil)
+	for pass.Next() {
+		for i, l := range pass.Losses {
 			if !finite(l.Sum) {
-				row := indices[done+i]
+				row := indices[i]
 				return total, nonFiniteError{fmt.Errorf("the loss of %v is not finite", r.Data.Train.Origin(row)), []int{row}}
 			}
-			total.sum += l.Sum
-			total.targets += l.Targets
-			total.tokens += len(mb[i].IDs)
 		}
-		done += len(mb)
+	}
+	for i, l := range pass.Losses {
+		total.sum += l.Sum
+		total.targets += l.Targets
+		total.tokens += len(seqs[i].IDs)
 	}
 	return total, r.unchanged()
 }

@@ -36,6 +36,8 @@ type Plan struct {
 	TextBytes            int64 // that texts may take which the model writes at once; 0: it writes none
 	AllocatedBytes       int64 // at the highest; the weights are mapped, not allocated
 	Tokens               int   // a pass over the training rows
+	Computed             int   // of these, where what the rows of a step share counts once
+	Shared               int   // the longest beginning that rows of a step, or those for validation, share
 }
 
 // NewPlan returns the plan of training with c. valid may be nil. held is what the
@@ -50,6 +52,9 @@ func NewPlan(c *recipe.Resolved, m *model.Config, train, valid *data.Set, held i
 		Steps: b.total, StepsPerEpoch: b.perEpoch, Warmup: newSchedule(&c.Recipe, b.total).warmup,
 		Parameters: lora.Parameters(m), LeftOut: lora.LeftOut(m), Tokens: train.Stats.Tokens,
 	}
+	if err := p.share(&c.Recipe, m, b, train, valid); err != nil {
+		return p, err
+	}
 	if valid != nil && valid.Len() > 0 {
 		p.EvalEvery = evalEvery(c.EvalSteps, b.total)
 		p.EvalRows = len(chooseEval(&c.Recipe, valid))
@@ -61,6 +66,36 @@ func NewPlan(c *recipe.Resolved, m *model.Config, train, valid *data.Set, held i
 	}
 	err = p.fit(c, lora, m, longest(train, valid), held)
 	return p, err
+}
+
+// share finds what rows share in each step of the first epoch, and those of an evaluation.
+func (p *Plan) share(c *recipe.Recipe, m *model.Config, b *batches, train, valid *data.Set) error {
+	look := func(set *data.Set, indices []int) (int, error) {
+		seqs, err := set.Sequences(indices)
+		if err != nil {
+			return 0, err
+		}
+		computed, longest := m.SharedTokens(seqs)
+		p.Shared = max(p.Shared, longest)
+		return computed, nil
+	}
+	for t := range b.perEpoch {
+		n, err := look(train, b.batch(t))
+		if err != nil {
+			return err
+		}
+		p.Computed += n
+	}
+	if c.Init.Method().Need(loraone.Gradient) {
+		if _, err := look(train, b.initial(c.InitSamples.Of(train.Len()))); err != nil {
+			return err
+		}
+	}
+	if valid == nil || valid.Len() == 0 {
+		return nil
+	}
+	_, err := look(valid, chooseEval(c, valid))
+	return err
 }
 
 // GarbagePercent is what may lie uncollected beside a run's memory, in percent of it: for
@@ -92,8 +127,8 @@ func (p *Plan) fit(c *recipe.Resolved, lora loraone.Config, m *model.Config, lon
 		budget = math.MaxInt64
 	}
 	var ok bool
-	p.Layout, ok = m.FitLayout(budget/(100+GarbagePercent)*100-other(leastMaterialisedBytes), longest, threads(c))
-	engine := m.TrainingBytes(p.Layout, longest, threads(c))
+	p.Layout, ok = m.FitLayout(budget/(100+GarbagePercent)*100-other(leastMaterialisedBytes), longest, p.Shared, threads(c))
+	engine := m.TrainingBytes(p.Layout, longest, p.Shared, threads(c))
 	p.MaterialisedBytes = spectrum.DefaultMaterialisedBytes
 	for p.MaterialisedBytes > leastMaterialisedBytes && withGarbage(other(p.MaterialisedBytes)+engine) > budget {
 		p.MaterialisedBytes /= 2

@@ -33,6 +33,7 @@ For example:
 type planReport struct {
 	Rows             int     `json:"rows"`
 	TokensPerEpoch   int     `json:"tokens_per_epoch"`
+	ComputedPerEpoch int     `json:"computed_per_epoch"`
 	Steps            int     `json:"steps"`
 	StepsPerEpoch    int     `json:"steps_per_epoch"`
 	WarmupSteps      int     `json:"warmup_steps"`
@@ -91,7 +92,7 @@ func (c *planCommand) Run(u *ui, ctx *kong.Context) error {
 func (j *job) planReport(pace train.Pace) planReport {
 	p := j.plan
 	return planReport{
-		Rows: j.data.Train.Stats.Kept, TokensPerEpoch: p.Tokens,
+		Rows: j.data.Train.Stats.Kept, TokensPerEpoch: p.Tokens, ComputedPerEpoch: p.Computed,
 		Steps: p.Steps, StepsPerEpoch: p.StepsPerEpoch, WarmupSteps: p.Warmup,
 		EvalEvery: p.EvalEvery, EvalRows: p.EvalRows, InitSamples: p.InitSamples, Parameters: p.Parameters,
 		MappedBytes: j.Weights.MappedBytes(), AllocatedBytes: p.AllocatedBytes,
@@ -143,6 +144,9 @@ func planRows(j *job, say, warn func(format string, args ...any)) {
 	say("data     %s: %s of %v%s", d.Files[0].Path, many(d.Files[0].Rows, "row"), d.Files[0].Format, template)
 	s := d.Train.Stats
 	say("         training on %s: %s, %s trained, the longest row %s", many(s.Kept, "row"), many(s.Tokens, "token"), count(s.Trained), count(s.Longest))
+	if n := j.plan.Computed; n < s.Tokens {
+		say("         rows of a step begin alike: %s of %s computed an epoch", count(n), many(s.Tokens, "token"))
+	}
 	if d.Valid != nil {
 		from := "taken from the same file (val_split " + fmt.Sprint(j.settings.ValSplit) + ")"
 		if !d.Split {

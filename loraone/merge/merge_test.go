@@ -71,10 +71,8 @@ func TestMergedFoldersLoadAlike(t *testing.T) {
 			}
 			e := model.NewEngine(m, o.Pool)
 			sum, n := 0.0, 0
-			for _, batch := range e.MicroBatches(c.Seqs(0, c.InitSamples)) {
-				for _, l := range e.Loss(batch) {
-					sum, n = sum+l.Sum, n+l.Targets
-				}
+			for _, l := range e.Loss(c.Seqs(0, c.InitSamples)) {
+				sum, n = sum+l.Sum, n+l.Targets
 			}
 			m.Close()
 			want := map[string]float64{"stored": 2e-3, "f32": 1e-5, "f16": 2e-4, "bf16": 2e-3}[name]

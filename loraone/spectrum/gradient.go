@@ -94,15 +94,13 @@ func Each(ctx context.Context, e *model.Engine, seqs []model.Sequence, targets [
 // Loss returns (1/K)·Σ Lₖ of the K sequences with the adapters that the engine has: what
 // Pass.Loss is without any. It stops between micro-batches when ctx ends.
 func Loss(ctx context.Context, e *model.Engine, seqs []model.Sequence) (loss float64, err error) {
-	for _, batch := range e.MicroBatches(seqs) {
-		if err := ctx.Err(); err != nil {
-			return 0, err
-		}
-		for _, l := range e.Loss(batch) {
-			loss += share(l, len(seqs))
-		}
+	pass := e.Forward(seqs)
+	for ctx.Err() == nil && pass.Next() {
 	}
-	return loss, nil
+	for _, l := range pass.Losses {
+		loss += share(l, len(seqs))
+	}
+	return loss, ctx.Err()
 }
 
 // share is what the loss of one of k sequences adds to their mean.
@@ -131,7 +129,7 @@ type computation struct {
 	targets []Target
 	options Options
 	f       func(i int, g *Gradient) error
-	batches [][]model.Sequence
+	seqs    []model.Sequence
 	weights []float32 // of each sequence: 1/(K·targets)
 	passes  int       // over the sequences so far
 	loss    float64   // of the first pass
@@ -142,7 +140,7 @@ func newComputation(ctx context.Context, e *model.Engine, seqs []model.Sequence,
 	if len(seqs) == 0 {
 		return nil, errors.New("no sequences for the initial gradient")
 	}
-	c := &computation{ctx: ctx, engine: e, targets: targets, options: o, f: f, batches: e.MicroBatches(seqs), groups: groupsOf(targets, o)}
+	c := &computation{ctx: ctx, engine: e, targets: targets, options: o, f: f, seqs: seqs, groups: groupsOf(targets, o)}
 	for i, s := range seqs {
 		n := s.Targets()
 		if n == 0 {
@@ -239,28 +237,29 @@ func (c *computation) record(recs []recorder) error {
 		}
 	}
 	c.engine.SetAdapters(adapters)
-	first := 0
-	for i, batch := range c.batches {
-		if err := c.ctx.Err(); err != nil {
-			return err
-		}
-		losses := c.engine.LossBackward(batch, c.weights[first:first+len(batch)])
-		for k, l := range losses {
+	pass := c.engine.Backward(c.seqs, c.weights)
+	for c.ctx.Err() == nil && pass.Next() {
+		for i, l := range pass.Losses {
 			if math.IsNaN(l.Sum) || math.IsInf(l.Sum, 0) {
-				return &NonFiniteError{Sequence: first + k}
-			}
-			if c.passes == 0 {
-				c.loss += share(l, len(c.weights))
+				return &NonFiniteError{Sequence: i}
 			}
 		}
 		bad := make([]bool, len(recs))
 		c.engine.Pool().Run(len(recs), func(_, k int) { bad[k] = recs[k] != nil && !finite(recs[k].sum()) })
 		if k := slices.Index(bad, true); k >= 0 {
-			return &NonFiniteError{Sequence: first, Module: c.targets[k].Name}
+			return &NonFiniteError{Sequence: pass.Sequence(), Module: c.targets[k].Name}
 		}
-		first += len(batch)
 		if c.options.Progress != nil {
-			c.options.Progress(c.passes*len(c.batches)+i+1, max(c.passes+1, passesOf(c.groups))*len(c.batches))
+			done, total := pass.Progress()
+			c.options.Progress(c.passes*total+done, max(c.passes+1, passesOf(c.groups))*total)
+		}
+	}
+	if err := c.ctx.Err(); err != nil {
+		return err
+	}
+	for _, l := range pass.Losses {
+		if c.passes == 0 {
+			c.loss += share(l, len(c.seqs))
 		}
 	}
 	c.passes++
