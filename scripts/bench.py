@@ -1,4 +1,5 @@
-"""What scripts/bench.sh measures: finetune and bench_peer.py in turn, on the same rows. Started by it.
+"""What scripts/bench.sh measures: finetune and bench_peer.py, or another build of finetune, in turn on the same rows.
+Started by it.
 
 usage: bench.py WORK MODEL PEER ROUNDS STEPS JOB…"""
 import json, os, shutil, statistics, subprocess, sys, threading, time
@@ -20,7 +21,7 @@ class Job:
         self.threads = 1 if "1" in options else os.cpu_count()
         self.environment = os.environ | (AVX2 if "avx2" in options else {})
 
-    def ours(self):
+    def ours(self, program=work / "finetune"):
         if self.memory and not self.budget:  # half of the resident memory the job takes otherwise, less the mapped weights
             self.memory = False
             self.budget = self.ours()["rss_mb"] / 2 - os.path.getsize(f"{model}/model.safetensors") / 2**20
@@ -36,7 +37,7 @@ class Job:
         flags += ["--compute", "int8"] if self.int8 else []
         flags += ["--memory", f"{self.budget:.0f}MiB"] if self.memory else []
         began, first = time.time(), []
-        child = subprocess.Popen([str(x) for x in [work / "finetune", "train", "--model", model, *flags]], stdout=subprocess.DEVNULL, env=self.environment)
+        child = subprocess.Popen([str(x) for x in [program, "train", "--model", model, *flags]], stdout=subprocess.DEVNULL, env=self.environment)
         def watch():  # metrics.jsonl gets a line at the end of each step
             while child.returncode is None and not first:
                 if steps_of(out / "metrics.jsonl"):
@@ -59,6 +60,8 @@ class Job:
         return result | dict(tok_s=(lines[-1]["tokens"] - lines[0]["tokens"]) / seconds)
 
     def peer(self):
+        if not peer_script.endswith(".py"):
+            return self.ours(peer_script)
         command = [sys.executable, "-W", "ignore", peer_script, model, "--dtype", "bf16" if self.bf16 else "fp32", "--targets", "all" if self.all else "qv",
                    "--rank", 16 if self.all else 8, "--steps", steps, "--threads", self.threads, "--seq", LENGTH]
         command += {"start": ["--init"], "dense": ["--batch", DENSE]}.get(self.kind) or ["--batch", GSM8K, "--gsm8k", chat(self.kind)]
@@ -92,7 +95,8 @@ def steps_of(path):
 
 def main():
     print(f"SmolLM2-135M, {steps} steps, {os.cpu_count()} threads, medians of {rounds} rounds (lowest–highest ratio)\n")
-    print("| job | finetune | PyTorch + PEFT | speed | finetune, MB | peer, MB | memory | to the first step, s | peer, s |\n" + "|---" * 9 + "|")
+    other = "PyTorch + PEFT" if peer_script.endswith(".py") else "the other build"
+    print(f"| job | finetune | {other} | speed | finetune, MB | peer, MB | memory | to the first step, s | peer, s |\n" + "|---" * 9 + "|")
     for job in map(Job, jobs):
         results = dict(ours=[], peer=[])
         for r in range(rounds):
