@@ -63,14 +63,17 @@ func (r *run) evalLoss(ctx context.Context) (loss float64, rows []float64, err e
 }
 
 func (r *run) lossOf(ctx context.Context, seqs []model.Sequence) (loss float64, rows []float64, err error) {
-	start := r.now()
-	list, err := RowLosses(ctx, r.engine, seqs, func(done, total int) { r.Report(EvalProgress{done, total}) })
+	start, computed := r.now(), 0
+	list, err := RowLosses(ctx, r.engine, seqs, func(done, total int) {
+		computed = done
+		r.Report(EvalProgress{done, total})
+	})
 	if err == nil {
 		loss, _ = PerToken(list) // every validation row has trained tokens
-		for i, s := range seqs {
-			r.clock.evaluated += len(s.IDs)
-			rows = append(rows, list[i].Sum)
+		for _, l := range list {
+			rows = append(rows, l.Sum)
 		}
+		r.clock.evaluated += computed
 		r.clock.evaluation += r.now().Sub(start)
 		err = r.unchanged()
 	}
