@@ -14,12 +14,16 @@ import (
 )
 
 // chooseEval returns the indices of the validation rows used during training: a
-// seeded choice, in the file's order.
+// seeded choice, in the file's order. Where nobody has chosen how many, it is a hundred.
 func chooseEval(c *recipe.Recipe, valid *data.Set) []int {
 	n := valid.Len()
 	list := random.ForStep(c.Seed, "eval", 0).Permutation(n)
-	if c.EvalSamples > 0 {
-		list = list[:min(n, c.EvalSamples)]
+	most := int(c.EvalSamples)
+	if c.EvalSamples == recipe.Chosen {
+		most = mostEvalRows
+	}
+	if most > 0 {
+		list = list[:min(n, most)]
 	}
 	slices.Sort(list)
 	return list

@@ -17,6 +17,10 @@ import (
 // counts once. 0 is a pace that is not known.
 type Pace struct{ Training, Evaluation, Writing float64 }
 
+// UsualPace returns how fast the parts of a run go beside each other on most machines: what
+// is known before anything is measured.
+func UsualPace() Pace { return Pace{Training: 1, Evaluation: trainingCost} }
+
 // writingCost is how many tokens are read in the time of one that is written, where no pace
 // says it: the weights are read again for each token of a batch of texts.
 const writingCost = 4

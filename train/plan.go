@@ -58,7 +58,7 @@ func NewPlan(c *recipe.Resolved, m *model.Config, train, valid *data.Set, held i
 		return p, err
 	}
 	if valid != nil && valid.Len() > 0 {
-		p.EvalEvery = evalEvery(c.EvalSteps, b.total)
+		p.EvalEvery = evalEvery(int(c.EvalSteps), b.total)
 		p.Samples, p.Scored = texts(c, valid, p.EvalRows)
 	}
 	err = p.fit(c, lora, m, longest(train, valid), held)
@@ -200,7 +200,7 @@ func evalEvery(steps, total int) int {
 	if steps > 0 {
 		return steps
 	}
-	return max(1, (total+9)/10)
+	return max(1, (total+mostEvals-1)/mostEvals)
 }
 
 // threads returns how many will compute.

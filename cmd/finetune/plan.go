@@ -159,6 +159,7 @@ func planRows(j *job, say, warn func(format string, args ...any)) {
 			from = "from " + d.Files[len(d.Files)-1].Path
 		}
 		say("         validating on %s %s", many(d.Valid.Len(), "row"), from)
+		say("         evaluating %s every %s, about %.0f %% of the time", many(j.plan.EvalRows, "row"), many(j.plan.EvalEvery, "step"), 100*j.plan.EvalShare(train.UsualPace()))
 	} else {
 		why := ""
 		if j.settings.ValSplit > 0 && d.Files[0].Rows < data.SplitFrom {

@@ -148,6 +148,7 @@ func (r *Run) resolve(f *File) error {
 			return err
 		}
 	}
+	compare(&c)
 	c.OutputDir = f.OutputDir // until the name is known
 	c.Resume = true
 	resolved, err := c.Resolve()
@@ -158,6 +159,17 @@ func (r *Run) resolve(f *File) error {
 	resolved.OutputDir = filepath.Join(f.OutputDir, r.Name)
 	r.Config = resolved
 	return nil
+}
+
+// compare sets how often and on how many rows runs are evaluated where that is left to each
+// of them: runs that are compared have the same rows, however long they are.
+func compare(c *recipe.Config) {
+	if c.EvalSteps == recipe.Chosen {
+		c.EvalSteps = 0
+	}
+	if c.EvalSamples == recipe.Chosen {
+		c.EvalSamples = 100
+	}
 }
 
 // longestName leaves room for what files in the folder of logs add.
@@ -181,6 +193,7 @@ func hash(c *recipe.Resolved) string { return identity(c)[:8] }
 // out, so that a setting which a later version adds changes no name.
 func identity(c *recipe.Resolved) string {
 	standard := recipe.Default()
+	compare(&standard)
 	method := c.Init.Method()
 	standard.Optimizer, standard.InitGamma = recipe.Optimizer(method.Optimizer), method.Gamma // as resolved
 	h := sha256.New()
