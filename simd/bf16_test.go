@@ -129,10 +129,16 @@ func TestBFloat16(t *testing.T) {
 // dotOracle is the definition of a product in bf16: from C or +0, pairs of k
 // ascending, of each the odd first. Without any, C stays as it is.
 func dotOracle(c, a, b View, add bool) {
-	round := func(v View, i, k int) float32 {
-		x := v.Data[i*v.RowStride+k*v.ColStride]
-		return flush(math.Float32frombits(uint32(bfloat16(x)) << 16))
+	rounded := func(v View) View { // with zeros to an even number of columns
+		r := Dense(make([]float32, v.Rows*2*pairCount(v.Cols)), v.Rows, 2*pairCount(v.Cols))
+		for i := range v.Rows {
+			for k := range v.Cols {
+				r.Row(i)[k] = flush(math.Float32frombits(uint32(bfloat16(v.Data[i*v.RowStride+k*v.ColStride])) << 16))
+			}
+		}
+		return r
 	}
+	x, y := rounded(a), rounded(b.T())
 	for i := range c.Rows {
 		for j := range c.Cols {
 			s := float32(0)
@@ -142,13 +148,9 @@ func dotOracle(c, a, b View, add bool) {
 			if a.Cols > 0 {
 				s = flush(s)
 			}
-			for k := 0; k < a.Cols; k += 2 {
-				if k+1 < a.Cols {
-					s = fmaFlush(round(a, i, k+1), round(b, k+1, j), s)
-				} else {
-					s = fmaFlush(0, 0, s)
-				}
-				s = fmaFlush(round(a, i, k), round(b, k, j), s)
+			u, v := x.Row(i), y.Row(j)
+			for k := 0; k < len(u); k += 2 {
+				s = fmaFlush(u[k], v[k], fmaFlush(u[k+1], v[k+1], s))
 			}
 			c.Data[i*c.RowStride+j] = s
 		}
