@@ -8,6 +8,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"example.com/finetune/simd"
 	"example.com/finetune/train"
 	"example.com/finetune/train/data"
 )
@@ -137,6 +138,11 @@ func printPlan(j *job, say, warn func(format string, args ...any)) {
 	}
 	say("memory   %s mapped, about %s allocated; micro-batches of %s%s; %s on %s", bytesText(j.Weights.MappedBytes()), bytesText(plan.AllocatedBytes),
 		many(plan.Layout.MicroBatch, "token"), again, many(j.Pool.Threads(), "thread"), kernels())
+	if compute := simd.Compute(c.Compute); compute != simd.ComputeF32 {
+		if times := j.Pool.With(compute).RelativeTime(); times > 1.1 {
+			warn("compute %v is no gain on this CPU: its products take %.1f times as long as those of f32, the default", compute, times)
+		}
+	}
 	say("output   %s", c.OutputDir)
 }
 
