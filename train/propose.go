@@ -160,7 +160,7 @@ func (p *Proposal) evaluations(steps, held int, rows, valid *data.Report) {
 	cost := evalCost{training: trainingCost * mean(rows) * float64(steps*c.Sequences()), row: mean(valid), steps: steps, rows: held, before: 2}
 	n, of := cost.choose(every, samples)
 	c.EvalSteps, c.EvalSamples = recipe.AutoCount(n), recipe.AutoCount(of)
-	p.because("eval_steps", "%s, which take a tenth of the time at most.", upper(report.Many((steps+n-1)/n, "evaluation")))
+	p.because("eval_steps", "%s.", upper(report.Many((steps+n-1)/n, "evaluation")))
 	p.because("eval_samples", "%s.", ofAll(of, held, "validation row"))
 }
 

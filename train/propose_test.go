@@ -47,7 +47,7 @@ func TestPropose(t *testing.T) {
 	}{
 		{"three rows", 3, 20, 20, 0, 32, 2, auto, 10, 10, 0, map[string]string{"max_length": "The longest row has 20.", "num_train_epochs": "3 rows in batches of 2 make 2 steps a pass, 20 in all."}},
 		{"a hundred", 100, 64, 60, 0, 64, 4, auto, 15, 3, 0, map[string]string{"val_split": "100 rows are too few"}},
-		{"a thousand", 1000, 700, 400, 50, 704, 8, 30, 23, 1, 0.05, map[string]string{"val_split": "50 of 1,000 rows.", "eval_steps": "4 evaluations, which take a tenth of the time at most.", "eval_samples": "32 of 50 validation rows."}},
+		{"a thousand", 1000, 700, 400, 50, 704, 8, 30, 23, 1, 0.05, map[string]string{"val_split": "50 of 1,000 rows.", "eval_steps": "4 evaluations.", "eval_samples": "32 of 50 validation rows."}},
 		{"many", 20_000, 700, 700, 1000, 704, 8, 238, 100, 1, 0.05, map[string]string{"eval_steps": "10 evaluations", "eval_samples": "100 of 1,000 validation rows."}},
 		{"one giant", 1000, 9000, 400, 50, 416, 8, 30, 23, 1, 0.05, map[string]string{"max_length": "99 % of the rows have at most 400, the longest 9,000."}},
 		{"longer than the model", 1000, 3000, 2500, 0, 2048, 8, auto, 25, 1, 0, map[string]string{"max_length": "The model was made for 2,048."}},
