@@ -28,7 +28,7 @@ func (a *attention) backward(p *simd.Pool, dqkv, dout, out simd.View, stats []so
 	})
 	rest := x.queries
 	for from, to := 0, 0; from < len(x.pieces); from = to {
-		to = a.pack(p, qkv, prefix, x.pieces, from)
+		to = a.pack(p, qkv, prefix, x.pieces, from, a.copyBackward)
 		some := 0
 		for some < len(rest) && rest[some].piece < to {
 			some++
@@ -54,19 +54,20 @@ func (a *attention) makeParts(pieces []piece, from, to int) {
 	}
 }
 
-// backwardParts sets dq, and a.dk and a.dv for each part.
+// backwardParts sets dq, and a.dkv for each part.
 func (a *attention) backwardParts(p *simd.Pool, dqkv, dout, out simd.View, stats []softmax, qkv simd.View, x texts, first int) {
-	most, n := keyParts(a.kvHeads), a.packed.n
-	dk, dv := grown(&a.dk, most*n*a.kvHeads*a.d), grown(&a.dv, most*n*a.kvHeads*a.d)
+	n := a.packed.n
+	grown(&a.dkv, keyParts(a.kvHeads)*n*simd.Pitch(2*a.kvHeads*a.d))
 	p.Run(len(a.parts)*a.kvHeads, func(worker, task int) {
 		kv, s := task%a.kvHeads, a.parts[task/a.kvHeads]
-		lo, at := a.packed.bases[s.piece-first], kv*most+s.i
+		lo := a.packed.bases[s.piece-first]
 		hi := lo + x.pieces[s.piece].end()
+		dkv := a.partial(s.i).Slice(lo, hi)
 		g := headBackward{
 			attention: a, w: &a.workers[worker], stats: stats,
-			k:  a.head(a.packed.k, kv, n).Slice(lo, hi),
+			k:  a.head(a.packed.rows, kv, n).Slice(lo, hi),
 			kt: a.headT(a.packed.kt, kv, n).Columns(lo, hi), vt: a.headT(a.packed.vt, kv, n).Columns(lo, hi),
-			dk: a.head(dk, at, n).Slice(lo, hi), dv: a.head(dv, at, n).Slice(lo, hi),
+			dk: a.column(dkv, kv), dv: a.column(dkv, a.kvHeads+kv),
 		}
 		g.dk.Slice(a.firstKey(s.from), s.to).Clear()
 		g.dv.Slice(a.firstKey(s.from), s.to).Clear()
@@ -77,6 +78,12 @@ func (a *attention) backwardParts(p *simd.Pool, dqkv, dout, out simd.View, stats
 			}
 		}
 	})
+}
+
+// partial returns a.dkv of each piece's part i.
+func (a *attention) partial(i int) simd.View {
+	n, width := a.packed.n, 2*a.kvHeads*a.d
+	return matrix(a.dkv[i*n*simd.Pitch(width):], n, width)
 }
 
 // keyParts is how many tasks a sequence has for each of some key heads: enough for
@@ -156,7 +163,7 @@ func (g *headBackward) queries(lo, hi, first int) {
 		simd.Scale(dout.Row(i), g.stat(lo+i).rcp)
 		delta[i] = simd.Dot(dout.Row(i), g.out.Row(lo+i)) // Σ p·dp
 	}
-	dq.Clear()
+	begun := false
 	for b := range g.blocks(first, n) {
 		probs, ds := b.view(&g.w.scores), b.view(&g.w.dscores)
 		b.mulQueries(probs, q, g.kt)
@@ -188,7 +195,8 @@ func (g *headBackward) queries(lo, hi, first int) {
 				simd.SoftCapBackward(ds.Row(i)[from:to], capped.Row(i)[from:to], g.limit)
 			}
 		}
-		b.addMulKeys(dq, ds, g.k) // scores = q·(scale·k)ᵀ
+		b.mulKeys(dq, ds, g.k, begun) // scores = q·(scale·k)ᵀ
+		begun = true
 		b.addMulQueries(g.dk, ds, q)
 	}
 }
@@ -248,21 +256,14 @@ func rowAt(x, prefix simd.View, pieces []piece, i, t int) []float32 {
 // sumRow adds row at of some parts to a row (KV·D + KV·D), or sets it to their sum where
 // nothing has begun it: those whose queries see position t.
 func (a *attention) sumRow(row []float32, parts []part, at, t int, begun bool) {
-	most, n := keyParts(a.kvHeads), a.packed.n
 	for _, s := range parts {
 		if t < a.firstKey(s.from) || t >= s.to {
 			continue
 		}
-		for h := range a.kvHeads {
-			k, v := row[h*a.d:][:a.d], row[(a.kvHeads+h)*a.d:][:a.d]
-			dk, dv := a.head(a.dk, h*most+s.i, n).Row(at), a.head(a.dv, h*most+s.i, n).Row(at)
-			if begun {
-				simd.Add(k, dk)
-				simd.Add(v, dv)
-			} else {
-				copy(k, dk)
-				copy(v, dv)
-			}
+		if part := a.partial(s.i).Row(at); begun {
+			simd.Add(row, part)
+		} else {
+			copy(row, part)
 		}
 		begun = true
 	}
