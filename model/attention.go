@@ -125,6 +125,9 @@ func (a *attention) firstKey(t int) int {
 	return max(0, t-a.window+1)
 }
 
+// firstBlock returns where the first block of keys begins that position t sees.
+func (a *attention) firstBlock(t int) int { return a.firstKey(t) / keyBlock * keyBlock }
+
 // pack sets a.packed to the keys and values of pieces [from,to), at least one, given qkv
 // (T×(H+2KV)·D) and those of the prefix (2KV·D columns), and returns to. copyHead is
 // copyForward or copyBackward.
@@ -298,7 +301,7 @@ func (b block) within(key int) block { return block{b.first - key, b.rows, b.key
 // in ascending order.
 func (a *attention) blocks(first, rows int) iter.Seq[block] {
 	return func(yield func(block) bool) {
-		for key := a.firstKey(first) / keyBlock * keyBlock; key < first+rows; key += keyBlock {
+		for key := a.firstBlock(first); key < first+rows; key += keyBlock {
 			if !yield(block{first, rows, key, min(key+keyBlock, first+rows)}) {
 				return
 			}
@@ -341,13 +344,18 @@ func (b block) mulQueries(c, x, kt simd.View) {
 // mulKeys sets c = s·k, or adds to it, s being of the block's size, c the rows' and k
 // (keys×D) the sequence's.
 func (b block) mulKeys(c, s, k simd.View, add bool) {
-	mul := simd.Mul
-	if add {
-		mul = simd.AddMul
-	}
+	mul := product(add)
 	b.strips(func(lo, hi, keys int) {
 		mul(c.Slice(lo, hi), s.Slice(lo, hi).Columns(0, keys), k.Slice(b.key, b.key+keys))
 	})
+}
+
+// product is Mul or AddMul.
+func product(add bool) func(c, a, b simd.View) {
+	if add {
+		return simd.AddMul
+	}
+	return simd.Mul
 }
 
 // seen returns the block's keys, [lo,hi), that query i sees.
