@@ -178,57 +178,12 @@ func TestDotProducts(t *testing.T) {
 	forEachImpl(t, func(t *testing.T) {
 		rng := rand.New(rand.NewPCG(35, 36))
 		list := append(stacks(), stack{[]int{3, 5, 2}, 34, 4}, stack{[]int{613}, 64, 2}, stack{[]int{40}, 2*2*blockK() + 9, 3})
-		every := len(list)
-		for m := 1; m <= 30; m++ { // all row and column tails
-			list = append(list, stack{[]int{64 - m}, 2 * m, m}, stack{[]int{m}, 65 - m, 31 - m})
+		var tails []stack
+		for m := 1; m <= 30; m++ { // of rows and columns
+			tails = append(tails, stack{[]int{64 - m}, 2 * m, m}, stack{[]int{m}, 65 - m, 31 - m})
 		}
-		for i, s := range list {
-			for k, d := range dtypes {
-				if i >= every && k != i/2%len(dtypes) {
-					continue
-				}
-				make, fill := randomMatrix, normal(rng)
-				if i%2 == 1 {
-					make, fill = wildMatrix, wild(rng)
-				}
-				var w []Matrix
-				for _, rows := range s.rows {
-					w = append(w, make(rng, d, rows, s.cols))
-				}
-				p := NewPool(1 + i%4)
-				testDots(t, p.With(ComputeBF16), fmt.Sprintf("%+v %v threads=%d", s, d, p.Threads()), fill, w, s.t)
-				p.Close()
-			}
-		}
+		testRounded(t, ComputeBF16, dotOracle, rng, list, tails, 2)
 	})
-}
-
-func testDots(t *testing.T, p *Pool, what string, fill func() float32, w []Matrix, tokens int) {
-	t.Helper()
-	full := stackedFloat32(w)
-	x := guardedView(tokens, full.Cols, 5, false, fill)
-	y := guardedView(tokens, full.Rows, 5, false, fill)
-	for _, add := range []bool{false, true} {
-		got, want := y.clone(), y.clone()
-		dotOracle(want.View, x.View, transposed(full), add)
-		if add {
-			p.AddMulNT(got.View, x.View, w...)
-		} else {
-			p.MulNT(got.View, x.View, w...)
-		}
-		sameBits(t, fmt.Sprintf("NT %s add=%v", what, add), got.all, want.all)
-
-		got, want = x.clone(), x.clone()
-		dotOracle(want.View, y.View, full, add)
-		if add {
-			p.AddMulNN(got.View, y.View, w...)
-		} else {
-			p.MulNN(got.View, y.View, w...)
-		}
-		sameBits(t, fmt.Sprintf("NN %s add=%v", what, add), got.all, want.all)
-	}
-	sameBits(t, what+" x", x.all, x.want)
-	sameBits(t, what+" y", y.all, y.want)
 }
 
 // TestDotAccuracy: with factors that are bf16 already, a product in bf16 is one
@@ -258,33 +213,6 @@ func TestDotAccuracy(t *testing.T) {
 					t.Fatalf("(%d,%d): %v, want %v", i, j, c[i*n+j], sum)
 				}
 			}
-		}
-	})
-}
-
-// TestDotThreads computes the same product on 1 to 9 threads, and one row of it
-// alone.
-func TestDotThreads(t *testing.T) {
-	forEachImpl(t, func(t *testing.T) {
-		rng := rand.New(rand.NewPCG(39, 40))
-		const tokens = 150
-		w := []Matrix{randomMatrix(rng, BF16, 96, 64), randomMatrix(rng, F16, 70, 64)}
-		x := guardedView(tokens, 64, 0, false, normal(rng))
-		var want, wantBack []float32
-		for threads := 1; threads <= 9; threads++ {
-			p := NewPool(threads).With(ComputeBF16)
-			y, dx := make([]float32, tokens*166), make([]float32, tokens*64)
-			p.MulNT(Dense(y, tokens, 166), x.View, w...)
-			p.MulNN(Dense(dx, tokens, 64), Dense(y, tokens, 166), w...)
-			if threads == 1 {
-				want, wantBack = y, dx
-			}
-			sameBits(t, fmt.Sprintf("NT threads=%d", threads), y, want)
-			sameBits(t, fmt.Sprintf("NN threads=%d", threads), dx, wantBack)
-			i := tokens / 2
-			p.MulNT(Dense(y, tokens, 166).Slice(i, i+1), x.Slice(i, i+1), w...)
-			sameBits(t, "row alone", y, want)
-			p.Close()
 		}
 	})
 }

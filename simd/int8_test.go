@@ -1,7 +1,6 @@
 package simd
 
 import (
-	"fmt"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -62,57 +61,12 @@ func TestQuadProducts(t *testing.T) {
 	forEachImpl(t, func(t *testing.T) {
 		rng := rand.New(rand.NewPCG(43, 44))
 		list := append(stacks(), stack{[]int{3, 61, 70}, 128, 4}, stack{[]int{40}, 64*blockGroups() + 9, 3}, stack{[]int{1700}, 40, 2})
-		every := len(list)
-		for m := 1; m <= 30; m++ { // all row and column tails
-			list = append(list, stack{[]int{128 - m}, 64 * (1 + m%3), m}, stack{[]int{m}, 129 - m, 31 - m})
+		var tails []stack
+		for m := 1; m <= 30; m++ { // of rows and columns
+			tails = append(tails, stack{[]int{128 - m}, 64 * (1 + m%3), m}, stack{[]int{m}, 129 - m, 31 - m})
 		}
-		for i, s := range list {
-			for k, d := range dtypes {
-				if i >= every && k != i/2%len(dtypes) {
-					continue
-				}
-				make, fill := randomMatrix, normal(rng)
-				if i%4 == 3 {
-					make, fill = wildMatrix, wild(rng)
-				}
-				var w []Matrix
-				for _, rows := range s.rows {
-					w = append(w, make(rng, d, rows, s.cols))
-				}
-				p := NewPool(1 + i%4)
-				testQuads(t, p.With(ComputeInt8), fmt.Sprintf("%+v %v threads=%d", s, d, p.Threads()), fill, w, s.t)
-				p.Close()
-			}
-		}
+		testRounded(t, ComputeInt8, quadOracle, rng, list, tails, 4)
 	})
-}
-
-func testQuads(t *testing.T, p *Pool, what string, fill func() float32, w []Matrix, tokens int) {
-	t.Helper()
-	full := stackedFloat32(w)
-	x := guardedView(tokens, full.Cols, 5, false, fill)
-	y := guardedView(tokens, full.Rows, 5, false, fill)
-	for _, add := range []bool{false, true} {
-		got, want := y.clone(), y.clone()
-		quadOracle(want.View, x.View, transposed(full), add)
-		if add {
-			p.AddMulNT(got.View, x.View, w...)
-		} else {
-			p.MulNT(got.View, x.View, w...)
-		}
-		sameBits(t, fmt.Sprintf("NT %s add=%v", what, add), got.all, want.all)
-
-		got, want = x.clone(), x.clone()
-		quadOracle(want.View, y.View, full, add)
-		if add {
-			p.AddMulNN(got.View, y.View, w...)
-		} else {
-			p.MulNN(got.View, y.View, w...)
-		}
-		sameBits(t, fmt.Sprintf("NN %s add=%v", what, add), got.all, want.all)
-	}
-	sameBits(t, what+" x", x.all, x.want)
-	sameBits(t, what+" y", y.all, y.want)
 }
 
 // TestQuadAccuracy: an element is off by at most what the rounding of either factor, half
@@ -167,32 +121,6 @@ func TestQuantized(t *testing.T) {
 			t.Errorf("%v: the scale is %v", most, s)
 		}
 	}
-}
-
-// TestQuadThreads computes the same product on 1 to 9 threads, and one row of it alone.
-func TestQuadThreads(t *testing.T) {
-	forEachImpl(t, func(t *testing.T) {
-		rng := rand.New(rand.NewPCG(47, 48))
-		const tokens = 150
-		w := []Matrix{randomMatrix(rng, BF16, 96, 64), randomMatrix(rng, F16, 70, 64)}
-		x := guardedView(tokens, 64, 0, false, normal(rng))
-		var want, wantBack []float32
-		for threads := 1; threads <= 9; threads++ {
-			p := NewPool(threads).With(ComputeInt8)
-			y, dx := make([]float32, tokens*166), make([]float32, tokens*64)
-			p.MulNT(Dense(y, tokens, 166), x.View, w...)
-			p.MulNN(Dense(dx, tokens, 64), Dense(y, tokens, 166), w...)
-			if threads == 1 {
-				want, wantBack = y, dx
-			}
-			sameBits(t, fmt.Sprintf("NT threads=%d", threads), y, want)
-			sameBits(t, fmt.Sprintf("NN threads=%d", threads), dx, wantBack)
-			i := tokens / 2
-			p.MulNT(Dense(y, tokens, 166).Slice(i, i+1), x.Slice(i, i+1), w...)
-			sameBits(t, "row alone", y, want)
-			p.Close()
-		}
-	})
 }
 
 // TestQuantisedBytes: the memory that plans count is what a product takes.

@@ -68,7 +68,7 @@ func settings() map[string]setting {
 		"init_gamma":      {groupLora, "γ: the start's size is divided by it (0: the method's own, 128 for loraone, 64 for loraga).", "GAMMA", 0},
 
 		"optimizer":         {groupOptim, "preconditioned-adamw, adamw, scaled-adamw (the form of LoRA-One's authors), adarankgrad (for init adarankgrad alone), or auto: adamw for loraplus and lorasb, adarankgrad for that, else the first.", "WORD", 0},
-		"learning_rate":     {groupOptim, "Learning rate (0: the method's and optimizer's own: 4e-3 for adamw, 2e-3 for scaled-adamw, 5e-4 for loraplus and adarankgrad, 2e-2 for lorasb, and 0.035/√k for preconditioned-adamw with k targets).", "RATE", 0},
+		"learning_rate":     {groupOptim, "Learning rate (0: the method's and optimizer's own: 4e-3 for adamw, 2e-3 for scaled-adamw, 5e-4 for loraplus and adarankgrad, 2e-2 for lorasb, and 0.56/(α·√k) for preconditioned-adamw with k targets, 0.0247 for q_proj,v_proj and α 16; α is lora_alpha, and lora_alpha/√r without use-rslora).", "RATE", 0},
 		"lr_scheduler_type": {groupOptim, "constant, linear or cosine.", "WORD", 0},
 		"warmup_steps":      {groupOptim, "Steps of rising rate; below 1 a share of all.", "N", 0},
 		"weight_decay":      {groupOptim, "Decoupled weight decay.", "X", 0},

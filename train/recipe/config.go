@@ -2,6 +2,7 @@ package recipe
 
 import (
 	"cmp"
+	"math"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -140,7 +141,7 @@ func (r *Recipe) Rate() float64 {
 		return method.Rate
 	}
 	targets, _ := r.targets() // checked
-	return kind.Rate(len(targets))
+	return kind.Rate(len(targets), r.Lora().Scale(r.LoraR)*math.Sqrt(float64(r.LoraR)))
 }
 
 // targets returns the projections of an ordinary layer that get adapters, fused ones by
