@@ -208,10 +208,11 @@ def phi3():
 
 def phi4_mini():
     """GPT-4o's vocabulary; the template is that of the model's card."""
-    names = {"<|endofprompt|>": "<|end|>"}
-    t, _ = renamed(lambda: npm("gpt4o"), names)
+    t, _ = renamed(lambda: npm("gpt4o"), {"<|endofprompt|>": "<|end|>"})
     last = max(token["id"] for token in t["added_tokens"])
-    t["added_tokens"] += [special(last + 1 + i, n) for i, n in enumerate(["<|system|>", "<|user|>", "<|assistant|>", "<|tool|>", "<|/tool|>"])]
+    for i, name in enumerate(["<|system|>", "<|user|>", "<|assistant|>", "<|tool|>", "<|/tool|>"], last + 1):
+        t["model"]["vocab"][name] = i
+        t["added_tokens"].append(special(i, name))
     template = ("{% for message in messages %}{% if message['role'] == 'system' and 'tools' in message and message['tools'] is not none %}"
                 "{{ '<|' + message['role'] + '|>' + message['content'] + '<|tool|>' + message['tools'] + '<|/tool|>' + '<|end|>' }}{% else %}"
                 "{{ '<|' + message['role'] + '|>' + message['content'] + '<|end|>' }}{% endif %}{% endfor %}"
