@@ -52,6 +52,18 @@ CASES = {
 FUSED = ["qkv_proj", "o_proj", "gate_up_proj", "down_proj"]
 
 
+def fill(model, kind, seed):
+    g = torch.Generator().manual_seed(seed)
+    centre = 0 if kind.startswith("gemma") else 1  # these norms multiply by 1+w
+    with torch.no_grad():
+        for n, p in model.named_parameters():
+            noise = torch.randn(p.shape, generator=g)
+            if "norm" in n: p.copy_(centre + 0.2 * noise)
+            elif n.endswith("bias"): p.copy_(0.1 * noise)
+            elif "embed" in n or "lm_head" in n: p.copy_(0.4 * noise)
+            else: p.copy_(noise * 1.2 / math.sqrt(p.shape[1]))
+
+
 def build(golden):
     def f(case, out, seed):
         spec = dict(SMALL)
@@ -59,15 +71,7 @@ def build(golden):
         dtype, targets, kind = spec.pop("dtype"), spec.pop("targets"), spec.pop("model_type")
         torch.manual_seed(seed)
         model = AutoModelForCausalLM.from_config(AutoConfig.for_model(kind, **spec), attn_implementation="eager").to(torch.float32)
-        g = torch.Generator().manual_seed(seed)
-        centre = 0 if kind.startswith("gemma") else 1  # these norms multiply by 1+w
-        with torch.no_grad():
-            for n, p in model.named_parameters():
-                noise = torch.randn(p.shape, generator=g)
-                if "norm" in n: p.copy_(centre + 0.2 * noise)
-                elif n.endswith("bias"): p.copy_(0.1 * noise)
-                elif "embed" in n or "lm_head" in n: p.copy_(0.4 * noise)
-                else: p.copy_(noise * 1.2 / math.sqrt(p.shape[1]))
+        fill(model, kind, seed)
         model.to(golden.DT[dtype]).save_pretrained(out)
         if targets == "fused":
             golden.ALL = FUSED
