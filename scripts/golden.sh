@@ -33,6 +33,7 @@ golden() { # CASE SEED
 		"$python" -W ignore "scripts/$more.py" "$shared/tools/golden.py" "$out.part" >"$out.log" 2>&1 ||
 			{ cat "$out.log" >&2; die "$more.py $1 --seed $2"; }
 	done
+	rm -rf "$out"
 	mv "$out.part" "$out"
 }
 
