@@ -380,6 +380,7 @@ func TestConfigRefused(t *testing.T) {
 		{m{"model_type": "gemma", "final_logit_softcapping": 30}, `final_logit_softcapping is 30, want null`},
 		{m{"model_type": "olmo3", "sliding_window": nil}, `sliding_window is null, want a number for model_type olmo3`},
 		{m{"model_type": "exaone4", "sliding_window_pattern": "LG"}, `sliding_window_pattern is "LG", want an integer from 1`},
+		{m{"model_type": "exaone4", "sliding_window_pattern": 0}, `sliding_window_pattern is 0, want an integer from 1`},
 		{m{"model_type": "exaone4", "attention_bias": true}, `attention_bias is true, want false for model_type exaone4`},
 		{m{"model_type": "gemma2", "final_logit_softcapping": -1}, `final_logit_softcapping is -1, want a number above 0`},
 		{m{"model_type": "gemma3_text", "attn_logit_softcapping": 50}, `attn_logit_softcapping is 50, want null`},

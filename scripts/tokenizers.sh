@@ -43,7 +43,7 @@ if [ ! -d "$sources/templates" ]; then # templates of a dozen families, which th
 	chmod -R u+w "$sources/templates"
 fi
 if [ ! -d "$sources/published" ]; then # and as their makers published them, which the tests of two libraries hold
-	python3 -m pip download -q --no-deps --no-binary :all: -d "$sources/wheel" llama-cpp-python==0.3.36
+	python3 -m pip download -q --no-deps --no-binary llama-cpp-python -d "$sources/wheel" llama-cpp-python==0.3.36
 	python3 -m pip download -q --no-deps -d "$sources/wheel" trl==1.16.0
 	mkdir -p "$sources/published.part"
 	published() { tar xzOf "$sources"/wheel/llama_cpp_python-*.tar.gz --wildcards "*/models/templates/$2.jinja" >"$sources/published.part/$1.jinja"; }
