@@ -9,21 +9,28 @@ import (
 // quadOracle is the definition of a product in int8, in float64 but for what is rounded:
 // groups of 64 along k, integers by the scale of their group, and their exact sums.
 func quadOracle(c, a, b View, add bool) {
-	for i := range c.Rows {
+	if a.Cols == 0 && !add {
+		for i := range c.Rows {
+			clear(c.Row(i))
+		}
+	}
+	for lo := 0; lo < a.Cols; lo += 64 {
+		hi := min(a.Cols, lo+64)
+		var x, y []integers
+		for i := range c.Rows {
+			x = append(x, integersOf(lo, hi, func(k int) float32 { return a.Data[i*a.RowStride+k*a.ColStride] }))
+		}
 		for j := range c.Cols {
-			if a.Cols == 0 && !add {
-				c.Data[i*c.RowStride+j] = 0
-			}
-			for lo := 0; lo < a.Cols; lo += 64 {
-				hi := min(a.Cols, lo+64)
-				x, xs := integers(lo, hi, func(k int) float32 { return a.Data[i*a.RowStride+k*a.ColStride] })
-				y, ys := integers(lo, hi, func(k int) float32 { return b.Data[k*b.RowStride+j*b.ColStride] })
+			y = append(y, integersOf(lo, hi, func(k int) float32 { return b.Data[k*b.RowStride+j*b.ColStride] }))
+		}
+		for i := range c.Rows {
+			for j := range c.Cols {
 				sum := 0.0
-				for k := range x {
-					sum += float64(x[k]) * float64(y[k])
+				for k, q := range x[i].q {
+					sum += q * y[j].q[k]
 				}
 				at := &c.Data[i*c.RowStride+j]
-				if t := float32(xs * ys); lo == 0 && !add {
+				if t := float32(x[i].scale * y[j].scale); lo == 0 && !add {
 					*at = float32(float32(sum) * t)
 				} else {
 					*at = fma(float32(sum), t, *at)
@@ -33,26 +40,29 @@ func quadOracle(c, a, b View, add bool) {
 	}
 }
 
-func integers(lo, hi int, value func(k int) float32) (q []float64, scale float32) {
+// integers is a group: q·scale are its values, rounded.
+type integers struct {
+	q     []float64
+	scale float32
+}
+
+func integersOf(lo, hi int, value func(k int) float32) integers {
 	most := 0.0
 	for k := lo; k < hi; k++ {
 		v := math.Abs(float64(value(k)))
 		if v-v != 0 { // NaN or infinite
-			return make([]float64, hi-lo), float32(math.NaN())
+			return integers{make([]float64, hi-lo), float32(math.NaN())}
 		}
 		most = max(most, v)
 	}
-	for k := lo; k < hi; k++ {
-		v := 0.0
-		if most >= 0x1p-100 {
-			v = math.RoundToEven(float64(value(k) * (127 / float32(most))))
-		}
-		q = append(q, v)
-	}
 	if most < 0x1p-100 {
-		return q, 0
+		return integers{make([]float64, hi-lo), 0}
 	}
-	return q, float32(float32(most) * (float32(1) / 127))
+	var q []float64
+	for k := lo; k < hi; k++ {
+		q = append(q, math.RoundToEven(float64(value(k)*(127/float32(most)))))
+	}
+	return integers{q, float32(float32(most) * (float32(1) / 127))}
 }
 
 // TestQuadProducts holds the products in int8 against the oracle, for every type, stacked,
