@@ -25,6 +25,10 @@
 //   - What a step does follows from its number alone: the order, the learning rate
 //     and the batch are pure functions of (settings, step), see schedule.go. A checkpoint
 //     therefore holds no stream of random numbers, and a resumed run gets the same bits.
+//   - How often a run evaluates, and on how many rows, is chosen by tokens and never by a
+//     clock (evaluations.go), and written down when the run begins: it is the same on
+//     every machine, and when the run is given more. How long all takes is another matter
+//     (pace.go).
 //   - A loss is a sum of nats divided once by its tokens, never a mean of means.
 //     The micro-batch, the threads and the accumulation show in no result.
 //   - A step counts once it is done: an interrupted run has finished its step, and what

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 
@@ -159,7 +160,7 @@ func (c *sweepCommand) submit(u *ui, s *sweep.Sweep, plans *sweepPlans) error {
 		if text, err = s.Kubernetes.Manifest(t); err != nil {
 			return err
 		}
-		command = []string{"kubectl", "apply", "-f", "-"}
+		command = []string{"kubectl", "create", "-f", "-"} // a job that is there stays as it is
 	}
 	if c.Print {
 		return u.printf("%s", text)
@@ -170,6 +171,10 @@ func (c *sweepCommand) submit(u *ui, s *sweep.Sweep, plans *sweepPlans) error {
 	return give(u, command, text)
 }
 
+// madeBefore is what the API server says of a job of the same runs, which may differ from the
+// new one in its resources.
+var madeBefore = regexp.MustCompile(`\(AlreadyExists\).* "([^"]+)" already exists`)
+
 // give starts an engine's own program with a text on its standard input.
 func give(u *ui, command []string, text string) error {
 	run := exec.Command(command[0], command[1:]...)
@@ -177,10 +182,10 @@ func give(u *ui, command []string, text string) error {
 	var out, errs bytes.Buffer
 	run.Stdout, run.Stderr = &out, &errs
 	if err := run.Run(); err != nil {
+		if job := madeBefore.FindStringSubmatch(errs.String()); job != nil {
+			return hint.Newf(fmt.Errorf("job %s is there already: nothing was started", job[1]), "kubectl delete job %s, and type this again", job[1])
+		}
 		return hint.New(fmt.Errorf("%s: %w: %s", strings.Join(command, " "), err, strings.TrimSpace(errs.String())), "--print shows what it would be given")
-	}
-	if job, ok := strings.CutSuffix(strings.TrimSpace(out.String()), " unchanged"); ok {
-		return hint.Newf(fmt.Errorf("%s is there already: nothing was started", job), "kubectl delete %s, and type this again", job)
 	}
 	return u.printf("%s", out.String())
 }

@@ -12,7 +12,9 @@
 //     hash of its recipe: values can be added to the file and nothing moves, and what is
 //     changed is another run. "train --resume" in a folder can be typed any number of
 //     times, so a sweep that was interrupted, however, is typed again.
-//   - Every configuration has the same seeds, so that differences are paired.
+//   - Every configuration has the same seeds, and the same validation rows, so that
+//     differences are paired: the plan of a run, which may choose how many rows to evaluate
+//     on, chooses nothing here.
 //   - Nothing is decided by time or by the order in which runs end: drawn values come
 //     from a counter, and a rung of [Halving] waits for all of its runs.
 package sweep

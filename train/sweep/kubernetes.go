@@ -66,7 +66,7 @@ func cores(quantity string) (int, error) {
 	return n, nil
 }
 
-// Manifest returns the Indexed Job of some runs, to be given to kubectl apply. Pod i runs
+// Manifest returns the Indexed Job of some runs, to be given to kubectl create. Pod i runs
 // the i-th of them; a pod that is evicted saves, and counts for nothing.
 func (k *Kubernetes) Manifest(t Task) (string, error) {
 	if k.Image == "" || k.Claim == "" {
