@@ -17,7 +17,8 @@ var PreconditionedAdamW = &Kind{
 	Rate: func(targets int) float64 {
 		return math.Round(0.035/math.Sqrt(float64(max(1, targets)))*1e4) / 1e4
 	},
-	New: newPreconditioned,
+	RateIs: "the size of a step in B·A",
+	New:    newPreconditioned,
 }
 
 // A preconditioned keeps the state of each module's pair.

@@ -129,20 +129,6 @@ func (r *Recipe) Kind() *optim.Kind {
 	return optim.Find(string(r.Optimizer))
 }
 
-// Rate returns the learning rate; where none is set that of the method with its
-// optimizer, or of another optimizer.
-func (r *Recipe) Rate() float64 {
-	if r.LearningRate != 0 {
-		return r.LearningRate
-	}
-	kind, method := r.Kind(), r.Init.Method()
-	if method.Rate != 0 && method.Optimizer == kind.Name {
-		return method.Rate
-	}
-	targets, _ := r.targets() // checked
-	return kind.Rate(len(targets))
-}
-
 // targets returns the projections of an ordinary layer that get adapters, fused ones by
 // their parts: the model is not known yet.
 func (r *Recipe) targets() ([]string, error) {
