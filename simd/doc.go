@@ -13,6 +13,7 @@
 //	rows.go      rows of float64, for what is as small as a rank
 //	pack.go      stored weights become panels
 //	gemv.go      a product of few rows, as in decoding
+//	compute.go   the precision of products with stored weights
 //	bf16.go      products in bf16
 //	int8.go      products in int8
 //	parallel.go  Pool: the goroutines that compute

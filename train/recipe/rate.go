@@ -3,6 +3,7 @@ package recipe
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 
 	"example.com/finetune/train/optim"
@@ -27,8 +28,13 @@ func (r *Recipe) ownRate() float64 {
 	if method.Rate != 0 && method.Optimizer == kind.Name {
 		return method.Rate
 	}
+	return r.rateFor(kind)
+}
+
+// rateFor is the rate of an optimizer for the run's adapters.
+func (r *Recipe) rateFor(kind *optim.Kind) float64 {
 	targets, _ := r.targets() // checked
-	return kind.Rate(len(targets))
+	return kind.Rate(len(targets), r.Scale()*math.Sqrt(float64(r.LoraR)))
 }
 
 // rateRemark returns a sentence about a learning rate that is far from the optimizer's own
@@ -37,7 +43,9 @@ func (r *Recipe) rateRemark() string {
 	rate, own, kind := r.LearningRate, r.ownRate(), r.Kind()
 	far := ""
 	switch {
-	case rate != 0 && rate*farBelow < own:
+	case rate == 0 || math.IsInf(own, 0): // for an alpha that is next to nothing
+		return ""
+	case rate*farBelow < own:
 		far = fmt.Sprintf("1/%.0f of", own/rate)
 	case rate > farAbove*own:
 		far = fmt.Sprintf("%.3g times", rate/own)
@@ -55,12 +63,11 @@ func (r *Recipe) rateRemark() string {
 // are of another kind than one's, if its own lies on that side of one's; nil where the rate
 // would be odd there too.
 func (r *Recipe) rateOf(rate float64, one *optim.Kind) *optim.Kind {
-	targets, _ := r.targets() // checked
 	i := slices.IndexFunc(optim.Kinds, func(k *optim.Kind) bool { return k.RateIs != one.RateIs })
 	if i < 0 {
 		return nil
 	}
-	own, other := r.ownRate(), optim.Kinds[i].Rate(len(targets))
+	own, other := r.ownRate(), r.rateFor(optim.Kinds[i])
 	if (other < own) == (rate < own) && rate*mostShared >= other && rate <= farAbove*other {
 		return optim.Kinds[i]
 	}
