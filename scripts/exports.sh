@@ -3,7 +3,9 @@
 # GGUF adapter and models in llama.cpp, the MLX folder in mlx-lm, all against transformers + PEFT in float32; and the ids that
 # llama.cpp gives texts for the vocabularies in the cache.
 #
-#   scripts/exports.sh [merge] [gguf] [mlx] [tokens]     without a word: all; FAMILIES names the folders for tokens
+#   scripts/exports.sh [merge] [gguf] [mlx] [families] [tokens]     without a word: all
+#
+# families: small random models of each family and kind of rope; NAMES chooses among them. tokens: FAMILIES names the folders.
 #
 # The consumers are Python environments in the cache, which --install makes: llama (llama-cpp-python, some eight minutes of
 # compiling) and mlx (mlx[cpu], mlx-lm). What is missing is said.
@@ -20,7 +22,7 @@ if [ "${1:-}" = --install ]; then
 	CMAKE_ARGS="-DGGML_NATIVE=ON -DLLAVA_BUILD=OFF -DLLAMA_BUILD_TOOLS=OFF" "$consumers/llama/bin/pip" install llama-cpp-python==0.3.36
 	exit
 fi
-[ $# -gt 0 ] || set -- merge gguf mlx tokens
+[ $# -gt 0 ] || set -- merge gguf mlx families tokens
 need_smollm2
 need_peer
 work=$(mktemp -d)
@@ -58,10 +60,28 @@ mlx() {
 	check "$consumers/mlx/bin/python" mlx "$smollm2" "$work/mlx" "$work/ref"
 }
 
+families() {
+	local out=$work/families name to names
+	read -ra names <<<"${NAMES:-$("$python" -B scripts/exports_check.py list)}"
+	mkdir "$out"
+	check "$python" families "$out" "${names[@]}"
+	for name in "${names[@]}"; do
+		local d=$out/$name
+		to() { "$work/finetune" export --adapter "$d/adapter" --model "$d/model" "$@" --log-level error >/dev/null; }
+		to --to gguf -o "$d/adapter.gguf"
+		to --to gguf --merged --type f32 -o "$d/merged.gguf"
+		to --to ollama --type f32 -o "$d/ollama"
+		to --to mlx -o "$d/mlx"
+	done
+	! has llama || check "$consumers/llama/bin/python" llamas "$out" "${names[@]}"
+	! has mlx || check "$consumers/mlx/bin/python" mlxs "$out" "${names[@]}"
+}
+
 tokens() { # a model of one narrow layer for each vocabulary, so that llama.cpp has a file to read it from
 	has llama || return 0
 	local dir name
 	for dir in ${FAMILIES:-"$cache"/tokenizers/families/*/ cmd/finetune/demo/model/}; do
+		[ -f "$dir/tokenizer.json" ] || continue # a chat template alone
 		name=$(basename "$dir")
 		check "$python" tiny "$dir" "$work/tiny" "$work/texts.json"
 		check "$python" adapter "$work/tiny" "$work/tiny-adapter"
@@ -76,8 +96,8 @@ tokens() { # a model of one narrow layer for each vocabulary, so that llama.cpp 
 
 for word in "$@"; do
 	case $word in
-	merge | gguf | mlx | tokens) "$word" ;;
-	*) die "no check $word: want merge, gguf, mlx or tokens" ;;
+	merge | gguf | mlx | families | tokens) "$word" ;;
+	*) die "no check $word: want merge, gguf, mlx, families or tokens" ;;
 	esac
 done
 exit $failed

@@ -164,7 +164,19 @@ def distill(of):
     return t, {"bos_token": names[0], "eos_token": names[1], "chat_template": npm("deepseek_v3")[1]["chat_template"]}
 
 
+def phi3():
+    """Llama 2's vocabulary and the tokens that Phi-3 adds, which take the spaces behind them."""
+    t, config = npm("llama2")
+    names = ["<|endoftext|>", "<|assistant|>", *(f"<|placeholder{i}|>" for i in range(1, 5)), "<|system|>", "<|end|>", "<|placeholder5|>", "<|placeholder6|>", "<|user|>"]
+    t["added_tokens"] += [special(32000 + i, n) | {"rstrip": i > 0} for i, n in enumerate(names)]
+    for token in t["added_tokens"]:
+        if token["content"] == "</s>":
+            token.update(rstrip=True, special=False)
+    return t, config | {"eos_token": "<|endoftext|>"}
+
+
 FAMILIES = {
+    "phi3": phi3,
     "gpt2": gpt2,
     "smollm2": lambda: folder(os.environ["SMOLLM2"]),
     "llama2": lambda: npm("llama2"),

@@ -389,6 +389,137 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+// TestOtherMathematicsIsRefused: what llama.cpp would compute otherwise from the weights is
+// refused with a way out, and nothing is written.
+func TestOtherMathematicsIsRefused(t *testing.T) {
+	layer := func(change func(l *model.LayerConfig)) func(c *model.Config) {
+		return func(c *model.Config) {
+			c.Layers = slices.Clone(c.Layers)
+			change(&c.Layers[len(c.Layers)-1])
+		}
+	}
+	cases := map[string][]struct {
+		change func(c *model.Config)
+		want   string
+	}{
+		"llama3": {
+			{layer(func(l *model.LayerConfig) { l.Rope.Theta = 1 }), "layer 1 rotates otherwise than those before it"},
+			{layer(func(l *model.LayerConfig) { l.Rope = model.Rope{} }), "q and k of layer 1 are rotated: false; in llama.cpp that is true for llama"},
+			{func(c *model.Config) { c.AttentionScale = 0.5 }, "attention.scale is 0.5"},
+			{func(c *model.Config) { c.LogitsDivisor = 3 }, "logit_scale is 3, in llama.cpp it is 1 for llama"},
+		},
+		"qwen2-yarn": {
+			{func(c *model.Config) { c.OBias = true }, "o_proj has a bias: in llama.cpp that of qwen2 has none"},
+			{func(c *model.Config) { c.HeadDim++ }, "heads have 13 values"},
+			{ropes(func(r *model.Rope) { r.Type = "llama3" }), `the rope type "llama3" is not written as GGUF for qwen2`},
+			{ropes(func(r *model.Rope) { r.Type = "dynamic" }), `the rope type "dynamic" is not written`},
+			{ropes(func(r *model.Rope) { r.BetaFast = 20 }), "a yarn rope with beta_fast 20, beta_slow 1, truncate true"},
+			{ropes(func(r *model.Rope) { r.Whole = false }), "truncate false"},
+		},
+		"smollm3": {
+			{func(c *model.Config) { c.Layers = slices.Clone(c.Layers); c.Layers[3].Rope = c.Layers[0].Rope }, "q and k of layer 3 are rotated: true; in llama.cpp that is false for smollm3"},
+		},
+		"olmo2": {{func(c *model.Config) { c.TieWordEmbeddings = true }, "tie_word_embeddings is true: in llama.cpp it is false for olmo2"}},
+		"gemma2": {
+			{func(c *model.Config) { c.TieWordEmbeddings = false }, "tie_word_embeddings is false: in llama.cpp it is true for gemma2"},
+			{func(c *model.Config) { c.AttentionCap = 0 }, "attn_logit_softcapping is 0, in llama.cpp it is 50 for gemma2"},
+			{func(c *model.Config) { c.AttentionScale = 1 }, "attention.scale is 1"},
+			{layer(func(l *model.LayerConfig) { l.Rope.Theta = 1 }), "layers with a window rotate otherwise"},
+		},
+		"gemma3_text": {
+			{layer(func(l *model.LayerConfig) { l.Rope.Theta = 1 }), "layer 2 rotates otherwise"},
+			{func(c *model.Config) { c.EmbeddingScale = 0 }, "embedding_scale is 1"},
+			{func(c *model.Config) {
+				c.Layers = slices.Clone(c.Layers)
+				for i := range c.Layers {
+					c.Layers[i].Rope = c.Layers[1].Rope
+				}
+			}, `the rope type "linear" of layers with a window is not written`},
+		},
+		"phi3": {{ropes(func(r *model.Rope) { r.Type = "yarn" }), `the rope type "yarn" is not written as GGUF for phi3`}},
+	}
+	golden.Each(t, "../../model", func(t *testing.T, c *golden.Case) {
+		for _, test := range cases[c.Name] {
+			m := loaded(t, c)
+			config := *m.Config
+			test.change(&config)
+			m.Config = &config
+			path := filepath.Join(t.TempDir(), "m.gguf")
+			err := WriteModel(path, m, nil, F32, nil)
+			if err == nil || !strings.Contains(err.Error(), test.want) || hint.Of(err) == "" {
+				t.Errorf("%v, want %q and a hint", err, test.want)
+			}
+			if _, err := os.Stat(path); err == nil {
+				t.Error("something was written")
+			}
+		}
+		delete(cases, c.Name)
+	})
+	if len(cases) > 0 {
+		t.Errorf("no golden models for %v", cases)
+	}
+}
+
+// ropes changes the rope of all layers.
+func ropes(change func(r *model.Rope)) func(c *model.Config) {
+	return func(c *model.Config) {
+		c.Layers = slices.Clone(c.Layers)
+		for i := range c.Layers {
+			change(&c.Layers[i].Rope)
+		}
+	}
+}
+
+// TestWindowKeys: a window is said, and which layers have it where llama.cpp would take
+// others.
+func TestWindowKeys(t *testing.T) {
+	windows := func(of ...int) *model.Config {
+		c := &model.Config{MaxPositionEmbeddings: 100, NumHiddenLayers: len(of)}
+		for _, w := range of {
+			c.Layers = append(c.Layers, model.LayerConfig{Window: w, Rope: model.Rope{Type: "default"}})
+		}
+		return c
+	}
+	const window, pattern = "attention.sliding_window", "attention.sliding_window_pattern"
+	for _, test := range []struct {
+		modelType string
+		config    *model.Config
+		context   int
+		want      []KeyValue
+	}{
+		{"gemma2", windows(7, 0, 7), 100, []KeyValue{{window, uint32(7)}}},
+		{"gemma2", windows(0, 7, 0), 100, []KeyValue{{window, uint32(7)}, {pattern, []bool{false, true, false}}}},
+		{"gemma2", windows(0, 0), 100, []KeyValue{{pattern, []bool{false, false}}}},
+		{"gemma3_text", windows(7, 7, 7, 7, 7, 0, 7), 100, []KeyValue{{window, uint32(7)}}},
+		{"llama", windows(0, 0), 100, nil},
+		{"ministral", windows(9, 0), 9, nil},
+		{"phi3", windows(9, 9), 9, []KeyValue{{window, uint32(9)}}},
+		{"phi3", windows(0, 0), 100, []KeyValue{{window, uint32(0)}}},
+	} {
+		a := architectures[test.modelType]
+		s, err := a.layers(test.config)
+		if got := a.windowKeys(s); err != nil || s.context != test.context || !reflect.DeepEqual(got, test.want) {
+			t.Errorf("%s: %v, context %d, %v; want %v, %d", test.modelType, got, s.context, err, test.want, test.context)
+		}
+	}
+}
+
+// TestPartOfALargerModel: names of modules and of tensors are those of the text part.
+func TestPartOfALargerModel(t *testing.T) {
+	c := &model.Config{Part: "language_model", NormPlaces: model.NormsAround}
+	for name, want := range map[string]string{
+		"model.language_model.layers.3.self_attn.q_proj.weight":         "blk.3.attn_q.weight",
+		"language_model.model.layers.3.self_attn.q_proj.weight":         "blk.3.attn_q.weight",
+		"language_model.model.layers.0.post_attention_layernorm.weight": "blk.0.post_attention_norm.weight",
+		"language_model.model.embed_tokens.weight":                      "token_embd.weight",
+		"language_model.lm_head.weight":                                 "output.weight",
+	} {
+		if got, err := nameOf(c, name); got != want || err != nil {
+			t.Errorf("%s: %s %v, want %s", name, got, err, want)
+		}
+	}
+}
+
 // TestVerifySeesEveryByte: a file of all kinds of values, changed or cut at every byte.
 func TestVerifySeesEveryByte(t *testing.T) {
 	keys := []KeyValue{
@@ -397,6 +528,7 @@ func TestVerifySeesEveryByte(t *testing.T) {
 		{"u", uint32(7)},
 		{"f", float32(0.5)},
 		{"ss", []string{"a", ""}},
+		{"bs", []bool{true, false}},
 		{"ii", []int32{-1, 2}},
 		{"ff", []float32{1, 2}},
 	}

@@ -1,7 +1,6 @@
 package gguf
 
 import (
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -24,7 +23,7 @@ func WriteModel(path string, base *model.Model, a *loraone.Adapters, t Type, tok
 		return err
 	}
 	defer set.Close()
-	keys, err := modelKeys(arch, base, t)
+	keys, err := modelKeys(arch, base.Config, t)
 	if err != nil {
 		return err
 	}
@@ -45,20 +44,12 @@ func WriteModel(path string, base *model.Model, a *loraone.Adapters, t Type, tok
 }
 
 // modelKeys returns what the loader asks of a model.
-func modelKeys(arch architecture, base *model.Model, t Type) ([]KeyValue, error) {
-	keys, err := arch.keys(base.Config)
+func modelKeys(arch architecture, c *model.Config, t Type) ([]KeyValue, error) {
+	keys, err := arch.keys(c)
 	return slices.Concat([]KeyValue{
 		{"general.architecture", arch.name},
 		{"general.type", "model"},
-		{"general.name", folderName(base.Dir)},
 	}, keys, []KeyValue{{"general.file_type", t.fileType()}}), err
-}
-
-func folderName(dir string) string {
-	if abs, err := filepath.Abs(dir); err == nil {
-		dir = abs
-	}
-	return filepath.Base(dir)
 }
 
 // weights are the tensors of a model on their way.

@@ -52,6 +52,7 @@ func Tokens(dir string, vocabulary int, encode func(text string, around bool) []
 	if err != nil {
 		return nil, "", fmt.Errorf("%s: %w", filepath.Join(dir, "tokenizer.json"), err)
 	}
+	keys = append(keys, KeyValue{"general.name", w.name(dir)})
 	template, err := chatTemplate(dir, config)
 	if template != "" {
 		keys = append(keys, KeyValue{"tokenizer.chat_template", template})
@@ -111,10 +112,13 @@ func (w *words) read(vocabulary int) error {
 		if special || looksSpecial(content) {
 			text, kind = content, control
 		}
+		id, err := a.Get("id").Int()
+		if err == nil && id >= int64(vocabulary) {
+			continue // without a row in the embedding, as an image's in the text part of a larger model
+		}
 		if err := put(text, a.Get("id"), kind); err != nil {
 			return err
 		}
-		id, _ := a.Get("id").Int()
 		w.added[content] = int(id)
 	}
 	for i, m := range w.file.Get("model").Get("merges").Items() {
@@ -131,6 +135,27 @@ func (w *words) read(vocabulary int) error {
 		w.merges = append(w.merges, pair)
 	}
 	return nil
+}
+
+// name returns what the model is called. By it llama.cpp knows Phi-3, whose added tokens
+// take the spaces behind them; a model that it takes for one must have its tokens.
+func (w *words) name(dir string) string {
+	name := filepath.Base(dir)
+	if abs, err := filepath.Abs(dir); err == nil {
+		name = filepath.Base(abs)
+	}
+	strips := false
+	for _, a := range w.file.Get("added_tokens").Items() {
+		yes, _ := a.Get("rstrip").Bool()
+		strips = strips || yes
+	}
+	switch phi := regexp.MustCompile(`(?i)phi-?3`); {
+	case strips && !phi.MatchString(name):
+		return name + " (phi-3)"
+	case !strips:
+		return phi.ReplaceAllString(name, "phi 3")
+	}
+	return name
 }
 
 // looksSpecial reports whether a token is one that models use as special without saying
@@ -167,7 +192,9 @@ var hexByte = regexp.MustCompile(`^<0x[0-9A-Fa-f]{2}>$`)
 // bySentencePiece returns the keys of a vocabulary in SentencePiece's manner.
 func (w *words) bySentencePiece() ([]KeyValue, error) {
 	if p := w.file.Get("pre_tokenizer"); !p.IsNull() {
-		if kind, _ := p.Get("type").Str(); kind != "Metaspace" {
+		kind, _ := p.Get("type").Str()
+		at, _ := p.Get("pattern").Get("String").Str()
+		if kind != "Metaspace" && !(kind == "Split" && at == " " && w.spacesReplaced()) {
 			return nil, fmt.Errorf("byte_fallback with the pre_tokenizer %s, which llama.cpp does not have", kind)
 		}
 	}
@@ -199,6 +226,15 @@ func (w *words) bySentencePiece() ([]KeyValue, error) {
 		{"tokenizer.ggml.token_type", w.types},
 		{"tokenizer.ggml.add_space_prefix", prefixed},
 	}, nil
+}
+
+// spacesReplaced reports whether the normalizer leaves no space to split at, as Gemma's.
+func (w *words) spacesReplaced() bool {
+	n := w.file.Get("normalizer")
+	kind, _ := n.Get("type").Str()
+	at, _ := n.Get("pattern").Get("String").Str()
+	to, _ := n.Get("content").Str()
+	return kind == "Replace" && at == " " && to == "\u2581"
 }
 
 // roles are the special tokens that have a key; the second word is GGUF's, misspelt there.
