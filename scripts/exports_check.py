@@ -260,7 +260,7 @@ def tiny(tokenizer, out, texts):
         parts = [random.choice(words) for _ in range(random.randint(1, 12))]
         s = unicodedata.normalize("NFC", "".join(p + random.choice([" ", " ", " ", "", "  ", "\n"]) for p in parts))
         pairs.append((s, t.encode(s, add_special_tokens=False).ids, False))
-    marks = [a["content"] for a in json.load(open(f"{tokenizer}/tokenizer.json"))["added_tokens"]][:200]
+    marks = [a["content"] for a in json.load(open(f"{tokenizer}/tokenizer.json"))["added_tokens"] if "\u2581" not in a["content"]][:200]
     for _ in range(200):  # as in chats
         s = "".join(random.choice(marks) + random.choice(["", "\n", " "]) + " ".join(random.choices(words, k=3)) for _ in range(random.randint(1, 4)))
         pairs.append((s, t.encode(s, add_special_tokens=False).ids, True))

@@ -42,7 +42,7 @@ func Tokens(dir string, vocabulary int, encode func(text string, around bool) []
 		return nil, "", fmt.Errorf("%s: %w", filepath.Join(dir, "tokenizer.json"), err)
 	}
 	if fallback, _ := file.Get("model").Get("byte_fallback").Bool(); fallback {
-		keys, err = w.bySentencePiece()
+		keys, note, err = w.bySentencePiece()
 	} else {
 		keys, note, err = w.byBytes()
 	}
@@ -190,12 +190,12 @@ func (w *words) byBytes() (keys []KeyValue, note string, err error) {
 var hexByte = regexp.MustCompile(`^<0x[0-9A-Fa-f]{2}>$`)
 
 // bySentencePiece returns the keys of a vocabulary in SentencePiece's manner.
-func (w *words) bySentencePiece() ([]KeyValue, error) {
+func (w *words) bySentencePiece() (keys []KeyValue, note string, err error) {
 	if p := w.file.Get("pre_tokenizer"); !p.IsNull() {
 		kind, _ := p.Get("type").Str()
 		at, _ := p.Get("pattern").Get("String").Str()
 		if kind != "Metaspace" && !(kind == "Split" && at == " " && w.spacesReplaced()) {
-			return nil, fmt.Errorf("byte_fallback with the pre_tokenizer %s, which llama.cpp does not have", kind)
+			return nil, "", fmt.Errorf("byte_fallback with the pre_tokenizer %s, which llama.cpp does not have", kind)
 		}
 	}
 	rank := map[string]int{}
@@ -214,9 +214,16 @@ func (w *words) bySentencePiece() ([]KeyValue, error) {
 			w.types[i] = byteToken
 		}
 	}
-	prefixed := false
-	if ids := w.encode("a", false); len(ids) > 0 && int(ids[0]) < len(w.tokens) {
-		prefixed = strings.HasPrefix(w.tokens[ids[0]], "\u2581")
+	// spaced reports whether the token at a place is one with a space before it.
+	spaced := func(ids []int32, at int) bool {
+		return at < len(ids) && int(ids[at]) < len(w.tokens) && strings.HasPrefix(w.tokens[ids[at]], "\u2581")
+	}
+	prefixed := spaced(w.encode("a", false), 0)
+	for special := range w.added {
+		if prefixed && !spaced(w.encode(special+"a", false), 1) {
+			note = "a text begins with a space in this vocabulary, but not behind a special token as in llama.cpp: in chats it reads tokens there that the model was not trained on"
+			break
+		}
 	}
 	return []KeyValue{
 		{"tokenizer.ggml.model", "llama"},
@@ -225,7 +232,7 @@ func (w *words) bySentencePiece() ([]KeyValue, error) {
 		{"tokenizer.ggml.scores", scores},
 		{"tokenizer.ggml.token_type", w.types},
 		{"tokenizer.ggml.add_space_prefix", prefixed},
-	}, nil
+	}, note, nil
 }
 
 // spacesReplaced reports whether the normalizer leaves no space to split at, as Gemma's.
