@@ -10,6 +10,8 @@ usage: exports_check.py adapter MODEL OUT [GAIN]     a PEFT adapter made from a 
        exports_check.py families OUT [FAMILY…]        small random models of each (golden_families.py), an adapter and logits of each
        exports_check.py llamas OUT [FAMILY…]          families' files in llama.cpp
        exports_check.py mlxs OUT [FAMILY…]            and in mlx-lm
+       exports_check.py task OUT                      a task of lm-eval and the same rows for finetune, of OUT/rows.jsonl
+       exports_check.py loglikelihood OUT             what both made of it
        exports_check.py tiny TOKENIZERDIR OUT TEXTS   a narrow model with that vocabulary, and the ids of 2,200 texts
        exports_check.py strings GGUF TEXTS            the ids of texts (llama-cpp-python)
 
@@ -233,6 +235,31 @@ def mlx(model, lora, ref, kind="adapter", of=""):
     mx.eval(m.parameters())
     return not worst(f"{of} mlx-lm, {kind}", [(np.array(m(mx.array([ids]))[0].astype(mx.float32)), want) for _, ids, want in references(ref, kind)]) <= BOUND
 
+def task(out):
+    os.makedirs(f"{out}/task")
+    with open(f"{out}/pairs.jsonl", "w") as pairs, open(f"{out}/segments.jsonl", "w") as segments:
+        for row in map(json.loads, open(f"{out}/rows.jsonl", encoding="utf-8")):
+            parts = row["question"], "\n" + row["answer"]
+            print(json.dumps(dict(zip(("prompt", "completion"), parts))), file=pairs)
+            print(json.dumps({"segments": [{"text": parts[0], "label": False}, {"text": parts[1], "label": True}]}), file=segments)
+    with open(f"{out}/task/pairs.yaml", "w") as f:
+        json.dump({"task": "pairs", "dataset_path": "json", "dataset_kwargs": {"data_files": {"test": f"{out}/pairs.jsonl"}}, "test_split": "test",
+                   "output_type": "loglikelihood", "doc_to_text": "{{prompt}}", "doc_to_target": "{{completion}}", "target_delimiter": "",
+                   "metric_list": [{"metric": "acc", "aggregation": "mean", "higher_is_better": True}], "metadata": {"version": 1.0}}, f)
+
+def loglikelihood(out):
+    import glob
+    [path] = glob.glob(f"{out}/said/**/samples_pairs_*.jsonl", recursive=True)
+    likelihood = lambda s: s["filtered_resps"][0][0] if isinstance(s["filtered_resps"][0], list) else s["filtered_resps"][0]
+    total = sum(float(likelihood(json.loads(line))) for line in open(path))
+    from tokenizers import Tokenizer
+    encode = Tokenizer.from_file(f"{out}/merged/tokenizer.json").encode
+    pairs = [json.loads(line) for line in open(f"{out}/pairs.jsonl")]
+    tokens = sum(len(encode(p["prompt"] + p["completion"]).ids) - len(encode(p["prompt"]).ids) for p in pairs)
+    theirs, mine = -total / tokens, json.load(open(f"{out}/ours.json"))["base"]["loss"]
+    print(f"lm-eval: loss {theirs:.8f} over {tokens} tokens of {len(pairs)} rows, finetune eval {mine:.8f}: relative difference {abs(mine / theirs - 1):.1e}")
+    return not abs(mine / theirs - 1) <= 1e-5
+
 def tiny(tokenizer, out, texts):
     """Texts without what llama.cpp normalizes otherwise: they are in NFC, as they are mostly."""
     import random, shutil, unicodedata, torch
@@ -282,5 +309,5 @@ if __name__ == "__main__":
     if sys.argv[1] == "list":
         print(*FAMILIES)
         sys.exit()
-    steps = {f.__name__: f for f in (adapter, reference, merged, llama, mlx, families, llamas, mlxs, tiny, strings)}
+    steps = {f.__name__: f for f in (adapter, reference, merged, llama, mlx, families, llamas, mlxs, task, loglikelihood, tiny, strings)}
     sys.exit(1 if steps[sys.argv[1]](*sys.argv[2:]) else 0)
