@@ -5,6 +5,8 @@
 #   scripts/evidence.sh tiny STEPS [TASK…]     every method (tasks stories, questions, pig)
 #   scripts/evidence.sh smollm2 STEPS [TASK…]  the default, and AdamW from LoRA's and LoRA-One's starts (tasks gsm8k, equations)
 #   scripts/evidence.sh rates STEPS [TASK…]    the default optimizer over ranks, alphas and targets, on stories260K
+#   scripts/evidence.sh alpha STEPS [TASK…]    the default optimizer's rates over ranks and alphas, on stories260K
+#   scripts/evidence.sh length STEPS [TASK…]   its rates for a run of STEPS, on stories260K
 #   scripts/evidence.sh settings STEPS [TASK…] the default with one setting changed at a time, on stories260K
 #
 # EVIDENCE names the folder of data and runs (default: evidence in the cache); SEEDS, JOBS and FINETUNE (a program to
@@ -44,7 +46,7 @@ tiny)
 	;;
 smollm2)
 	need_smollm2
-	model=$smollm2 base=', compute: bf16' tasks=${*:-gsm8k equations}
+	model=$smollm2 base='' tasks=${*:-gsm8k equations}
 	variants="
   loraone: {learning_rate: [0.01235, 0.0247, 0.0494]}
   loraone-adamw: {optimizer: adamw, learning_rate: [0.002, 0.004, 0.008]}
@@ -58,6 +60,17 @@ rates)
   qv-r32: {lora_r: 32, lora_alpha: [8, 64], learning_rate: [0.01235, 0.0247, 0.0494]}
   all-r4: {target_modules: all-linear, lora_r: 4, lora_alpha: [8, 64], learning_rate: [0.0066, 0.0132, 0.0264]}
   all-r16: {target_modules: all-linear, lora_r: 16, lora_alpha: [8, 64], learning_rate: [0.0066, 0.0132, 0.0264]}'
+	;;
+alpha)
+	model=$PWD/cmd/finetune/demo/model base='' tasks=${*:-questions pig}
+	variants='
+  r4: {lora_r: 4, lora_alpha: [4, 16, 64], learning_rate: [0.0015, 0.003, 0.006, 0.012, 0.025, 0.05, 0.1]}
+  r32: {lora_r: 32, lora_alpha: [4, 16, 64], learning_rate: [0.0015, 0.003, 0.006, 0.012, 0.025, 0.05, 0.1]}'
+	;;
+length)
+	model=$PWD/cmd/finetune/demo/model base='' tasks=${*:-questions pig}
+	variants='
+  loraone: {learning_rate: [0.00617, 0.01235, 0.0247, 0.0494, 0.0988]}'
 	;;
 settings)
 	model=$PWD/cmd/finetune/demo/model base='' tasks=${*:-questions pig}
@@ -73,7 +86,7 @@ settings)
   lora-start: {init: lora, $rates}
   cosine: {lr_scheduler_type: cosine, $rates}"
 	;;
-*) die "$kind: want tiny, smollm2, rates or settings" ;;
+*) die "$kind: want tiny, smollm2, rates, alpha, length or settings" ;;
 esac
 
 for task in $tasks; do

@@ -1,60 +1,6 @@
 package simd
 
-import (
-	"errors"
-	"fmt"
-	"math"
-)
-
-// A Compute is the precision in which a Pool multiplies with stored weights.
-type Compute uint8
-
-const (
-	// ComputeF32 multiplies in float32. It is what NewPool starts with.
-	ComputeF32 Compute = iota
-	// ComputeBF16 rounds both factors to bf16 and adds up in float32; see doc.go.
-	ComputeBF16
-	// ComputeInt8 rounds both factors to integers of 8 bits, with a scale for 64 along the
-	// summed dimension; see doc.go.
-	ComputeInt8
-)
-
-func (c Compute) String() string { return [...]string{"f32", "bf16", "int8"}[c] }
-
-// ParseCompute reads f32, bf16 or int8. What this CPU has no kernels for is an error.
-func ParseCompute(s string) (Compute, error) {
-	for _, c := range []Compute{ComputeF32, ComputeBF16, ComputeInt8} {
-		if s == c.String() {
-			return c, c.Supported()
-		}
-	}
-	return ComputeF32, fmt.Errorf("%q, want f32, bf16 or int8", s)
-}
-
-// Supported returns nil where this CPU has kernels for c, or what is missing.
-func (c Compute) Supported() error {
-	missing := ""
-	switch {
-	case c == ComputeBF16 && active.pairs == nil:
-		missing = "avx512_bf16 is missing"
-	case c == ComputeInt8 && active.quads == nil:
-		missing = "avx512_vnni or avx_vnni is missing"
-	}
-	if missing != "" {
-		return errors.New(missing + " (the kernels of this CPU: " + Kernels() + ")")
-	}
-	return nil
-}
-
-// With returns the pool with its products of stored weights (MulNT, AddMulNT
-// and MulNN) in precision c. The two share their workers and memory: one of
-// them is used at a time, and closing one closes both. Where c is not supported
-// it is computed, slowly, by the twins.
-func (p *Pool) With(c Compute) *Pool {
-	q := *p
-	q.compute = c
-	return &q
-}
+import "math"
 
 // Products in bf16 take two k at a time: where products in float32 have a value, they
 // have a pair of bf16, the even k in the low half of 32 bits. Pairs lie in []float32,

@@ -6,7 +6,6 @@ import (
 	"math"
 	"math/big"
 	"math/rand/v2"
-	"strings"
 	"testing"
 )
 
@@ -129,10 +128,16 @@ func TestBFloat16(t *testing.T) {
 // dotOracle is the definition of a product in bf16: from C or +0, pairs of k
 // ascending, of each the odd first. Without any, C stays as it is.
 func dotOracle(c, a, b View, add bool) {
-	round := func(v View, i, k int) float32 {
-		x := v.Data[i*v.RowStride+k*v.ColStride]
-		return flush(math.Float32frombits(uint32(bfloat16(x)) << 16))
+	rounded := func(v View) View { // with zeros to an even number of columns
+		r := Dense(make([]float32, v.Rows*2*pairCount(v.Cols)), v.Rows, 2*pairCount(v.Cols))
+		for i := range v.Rows {
+			for k := range v.Cols {
+				r.Row(i)[k] = flush(math.Float32frombits(uint32(bfloat16(v.Data[i*v.RowStride+k*v.ColStride])) << 16))
+			}
+		}
+		return r
 	}
+	x, y := rounded(a), rounded(b.T())
 	for i := range c.Rows {
 		for j := range c.Cols {
 			s := float32(0)
@@ -142,13 +147,9 @@ func dotOracle(c, a, b View, add bool) {
 			if a.Cols > 0 {
 				s = flush(s)
 			}
-			for k := 0; k < a.Cols; k += 2 {
-				if k+1 < a.Cols {
-					s = fmaFlush(round(a, i, k+1), round(b, k+1, j), s)
-				} else {
-					s = fmaFlush(0, 0, s)
-				}
-				s = fmaFlush(round(a, i, k), round(b, k, j), s)
+			u, v := x.Row(i), y.Row(j)
+			for k := 0; k < len(u); k += 2 {
+				s = fmaFlush(u[k], v[k], fmaFlush(u[k+1], v[k+1], s))
 			}
 			c.Data[i*c.RowStride+j] = s
 		}
@@ -178,57 +179,12 @@ func TestDotProducts(t *testing.T) {
 	forEachImpl(t, func(t *testing.T) {
 		rng := rand.New(rand.NewPCG(35, 36))
 		list := append(stacks(), stack{[]int{3, 5, 2}, 34, 4}, stack{[]int{613}, 64, 2}, stack{[]int{40}, 2*2*blockK() + 9, 3})
-		every := len(list)
-		for m := 1; m <= 30; m++ { // all row and column tails
-			list = append(list, stack{[]int{64 - m}, 2 * m, m}, stack{[]int{m}, 65 - m, 31 - m})
+		var tails []stack
+		for m := 1; m <= 30; m++ { // of rows and columns
+			tails = append(tails, stack{[]int{64 - m}, 2 * m, m}, stack{[]int{m}, 65 - m, 31 - m})
 		}
-		for i, s := range list {
-			for k, d := range dtypes {
-				if i >= every && k != i/2%len(dtypes) {
-					continue
-				}
-				make, fill := randomMatrix, normal(rng)
-				if i%2 == 1 {
-					make, fill = wildMatrix, wild(rng)
-				}
-				var w []Matrix
-				for _, rows := range s.rows {
-					w = append(w, make(rng, d, rows, s.cols))
-				}
-				p := NewPool(1 + i%4)
-				testDots(t, p.With(ComputeBF16), fmt.Sprintf("%+v %v threads=%d", s, d, p.Threads()), fill, w, s.t)
-				p.Close()
-			}
-		}
+		testRounded(t, ComputeBF16, dotOracle, rng, list, tails, 2)
 	})
-}
-
-func testDots(t *testing.T, p *Pool, what string, fill func() float32, w []Matrix, tokens int) {
-	t.Helper()
-	full := stackedFloat32(w)
-	x := guardedView(tokens, full.Cols, 5, false, fill)
-	y := guardedView(tokens, full.Rows, 5, false, fill)
-	for _, add := range []bool{false, true} {
-		got, want := y.clone(), y.clone()
-		dotOracle(want.View, x.View, transposed(full), add)
-		if add {
-			p.AddMulNT(got.View, x.View, w...)
-		} else {
-			p.MulNT(got.View, x.View, w...)
-		}
-		sameBits(t, fmt.Sprintf("NT %s add=%v", what, add), got.all, want.all)
-
-		got, want = x.clone(), x.clone()
-		dotOracle(want.View, y.View, full, add)
-		if add {
-			p.AddMulNN(got.View, y.View, w...)
-		} else {
-			p.MulNN(got.View, y.View, w...)
-		}
-		sameBits(t, fmt.Sprintf("NN %s add=%v", what, add), got.all, want.all)
-	}
-	sameBits(t, what+" x", x.all, x.want)
-	sameBits(t, what+" y", y.all, y.want)
 }
 
 // TestDotAccuracy: with factors that are bf16 already, a product in bf16 is one
@@ -260,89 +216,4 @@ func TestDotAccuracy(t *testing.T) {
 			}
 		}
 	})
-}
-
-// TestDotThreads computes the same product on 1 to 9 threads, and one row of it
-// alone.
-func TestDotThreads(t *testing.T) {
-	forEachImpl(t, func(t *testing.T) {
-		rng := rand.New(rand.NewPCG(39, 40))
-		const tokens = 150
-		w := []Matrix{randomMatrix(rng, BF16, 96, 64), randomMatrix(rng, F16, 70, 64)}
-		x := guardedView(tokens, 64, 0, false, normal(rng))
-		var want, wantBack []float32
-		for threads := 1; threads <= 9; threads++ {
-			p := NewPool(threads).With(ComputeBF16)
-			y, dx := make([]float32, tokens*166), make([]float32, tokens*64)
-			p.MulNT(Dense(y, tokens, 166), x.View, w...)
-			p.MulNN(Dense(dx, tokens, 64), Dense(y, tokens, 166), w...)
-			if threads == 1 {
-				want, wantBack = y, dx
-			}
-			sameBits(t, fmt.Sprintf("NT threads=%d", threads), y, want)
-			sameBits(t, fmt.Sprintf("NN threads=%d", threads), dx, wantBack)
-			i := tokens / 2
-			p.MulNT(Dense(y, tokens, 166).Slice(i, i+1), x.Slice(i, i+1), w...)
-			sameBits(t, "row alone", y, want)
-			p.Close()
-		}
-	})
-}
-
-// TestWith: a pool and its views compute as they say, in one memory.
-func TestWith(t *testing.T) {
-	rng := rand.New(rand.NewPCG(41, 42))
-	p := NewPool(2)
-	defer p.Close()
-	b := p.With(ComputeBF16)
-	const m, n, k = 9, 40, 30
-	w := randomMatrix(rng, F32, n, k)
-	x := guardedView(m, k, 0, false, normal(rng))
-	f32, want := make([]float32, m*n), make([]float32, m*n)
-	mulOracle(Dense(want, m, n), x.View, transposed(stackedFloat32([]Matrix{w})), false)
-	b.Mul(Dense(f32, m, n), x.View, transposed(stackedFloat32([]Matrix{w})))
-	sameBits(t, "views in bf16", f32, want)
-	b.With(ComputeF32).MulNT(Dense(f32, m, n), x.View, w)
-	sameBits(t, "and back", f32, want)
-	p.MulNT(Dense(f32, m, n), x.View, w)
-	sameBits(t, "the pool itself", f32, want)
-	bf16 := make([]float32, m*n)
-	b.MulNT(Dense(bf16, m, n), x.View, w)
-	differ, far := 0, 0
-	for i := range bf16 {
-		if bf16[i] != f32[i] {
-			differ++
-		}
-		if math.Abs(float64(bf16[i]-f32[i])) > 0.1 {
-			far++
-		}
-	}
-	if differ < len(bf16)/2 || far > 0 {
-		t.Errorf("of %d values %d differ from those in float32, %d by more than 0.1", len(bf16), differ, far)
-	}
-}
-
-func TestComputeSupported(t *testing.T) {
-	forEachImpl(t, func(t *testing.T) {
-		if err := ComputeF32.Supported(); err != nil {
-			t.Errorf("f32: %v", err)
-		}
-		err := ComputeBF16.Supported()
-		if (active.pairs != nil) != (err == nil) {
-			t.Fatalf("bf16: %v, with kernels: %v", err, active.pairs != nil)
-		}
-		if err != nil && !strings.Contains(err.Error(), "avx512_bf16 is missing") {
-			t.Errorf("bf16: %v", err)
-		}
-		err = ComputeInt8.Supported()
-		if (active.quads != nil) != (err == nil) {
-			t.Fatalf("int8: %v, with kernels: %v", err, active.quads != nil)
-		}
-		if err != nil && !strings.Contains(err.Error(), "avx512_vnni or avx_vnni is missing") {
-			t.Errorf("int8: %v", err)
-		}
-	})
-	if f, b, i := ComputeF32.String(), ComputeBF16.String(), ComputeInt8.String(); f != "f32" || b != "bf16" || i != "int8" {
-		t.Errorf("called %s, %s and %s", f, b, i)
-	}
 }

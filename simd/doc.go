@@ -12,6 +12,7 @@
 //	gram.go      products of rows with each other, in float64
 //	pack.go      stored weights become panels
 //	gemv.go      a product of few rows, as in decoding
+//	compute.go   the precision of products with stored weights
 //	bf16.go      products in bf16
 //	int8.go      products in int8
 //	parallel.go  Pool: the goroutines that compute

@@ -1,7 +1,6 @@
 package simd
 
 import (
-	"fmt"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -10,21 +9,28 @@ import (
 // quadOracle is the definition of a product in int8, in float64 but for what is rounded:
 // groups of 64 along k, integers by the scale of their group, and their exact sums.
 func quadOracle(c, a, b View, add bool) {
-	for i := range c.Rows {
+	if a.Cols == 0 && !add {
+		for i := range c.Rows {
+			clear(c.Row(i))
+		}
+	}
+	for lo := 0; lo < a.Cols; lo += 64 {
+		hi := min(a.Cols, lo+64)
+		var x, y []integers
+		for i := range c.Rows {
+			x = append(x, integersOf(lo, hi, func(k int) float32 { return a.Data[i*a.RowStride+k*a.ColStride] }))
+		}
 		for j := range c.Cols {
-			if a.Cols == 0 && !add {
-				c.Data[i*c.RowStride+j] = 0
-			}
-			for lo := 0; lo < a.Cols; lo += 64 {
-				hi := min(a.Cols, lo+64)
-				x, xs := integers(lo, hi, func(k int) float32 { return a.Data[i*a.RowStride+k*a.ColStride] })
-				y, ys := integers(lo, hi, func(k int) float32 { return b.Data[k*b.RowStride+j*b.ColStride] })
+			y = append(y, integersOf(lo, hi, func(k int) float32 { return b.Data[k*b.RowStride+j*b.ColStride] }))
+		}
+		for i := range c.Rows {
+			for j := range c.Cols {
 				sum := 0.0
-				for k := range x {
-					sum += float64(x[k]) * float64(y[k])
+				for k, q := range x[i].q {
+					sum += q * y[j].q[k]
 				}
 				at := &c.Data[i*c.RowStride+j]
-				if t := float32(xs * ys); lo == 0 && !add {
+				if t := float32(x[i].scale * y[j].scale); lo == 0 && !add {
 					*at = float32(float32(sum) * t)
 				} else {
 					*at = fma(float32(sum), t, *at)
@@ -34,26 +40,29 @@ func quadOracle(c, a, b View, add bool) {
 	}
 }
 
-func integers(lo, hi int, value func(k int) float32) (q []float64, scale float32) {
+// integers is a group: q·scale are its values, rounded.
+type integers struct {
+	q     []float64
+	scale float32
+}
+
+func integersOf(lo, hi int, value func(k int) float32) integers {
 	most := 0.0
 	for k := lo; k < hi; k++ {
 		v := math.Abs(float64(value(k)))
 		if v-v != 0 { // NaN or infinite
-			return make([]float64, hi-lo), float32(math.NaN())
+			return integers{make([]float64, hi-lo), float32(math.NaN())}
 		}
 		most = max(most, v)
 	}
-	for k := lo; k < hi; k++ {
-		v := 0.0
-		if most >= 0x1p-100 {
-			v = math.RoundToEven(float64(value(k) * (127 / float32(most))))
-		}
-		q = append(q, v)
-	}
 	if most < 0x1p-100 {
-		return q, 0
+		return integers{make([]float64, hi-lo), 0}
 	}
-	return q, float32(float32(most) * (float32(1) / 127))
+	var q []float64
+	for k := lo; k < hi; k++ {
+		q = append(q, math.RoundToEven(float64(value(k)*(127/float32(most)))))
+	}
+	return integers{q, float32(float32(most) * (float32(1) / 127))}
 }
 
 // TestQuadProducts holds the products in int8 against the oracle, for every type, stacked,
@@ -62,57 +71,12 @@ func TestQuadProducts(t *testing.T) {
 	forEachImpl(t, func(t *testing.T) {
 		rng := rand.New(rand.NewPCG(43, 44))
 		list := append(stacks(), stack{[]int{3, 61, 70}, 128, 4}, stack{[]int{40}, 64*blockGroups() + 9, 3}, stack{[]int{1700}, 40, 2})
-		every := len(list)
-		for m := 1; m <= 30; m++ { // all row and column tails
-			list = append(list, stack{[]int{128 - m}, 64 * (1 + m%3), m}, stack{[]int{m}, 129 - m, 31 - m})
+		var tails []stack
+		for m := 1; m <= 30; m++ { // of rows and columns
+			tails = append(tails, stack{[]int{128 - m}, 64 * (1 + m%3), m}, stack{[]int{m}, 129 - m, 31 - m})
 		}
-		for i, s := range list {
-			for k, d := range dtypes {
-				if i >= every && k != i/2%len(dtypes) {
-					continue
-				}
-				make, fill := randomMatrix, normal(rng)
-				if i%4 == 3 {
-					make, fill = wildMatrix, wild(rng)
-				}
-				var w []Matrix
-				for _, rows := range s.rows {
-					w = append(w, make(rng, d, rows, s.cols))
-				}
-				p := NewPool(1 + i%4)
-				testQuads(t, p.With(ComputeInt8), fmt.Sprintf("%+v %v threads=%d", s, d, p.Threads()), fill, w, s.t)
-				p.Close()
-			}
-		}
+		testRounded(t, ComputeInt8, quadOracle, rng, list, tails, 4)
 	})
-}
-
-func testQuads(t *testing.T, p *Pool, what string, fill func() float32, w []Matrix, tokens int) {
-	t.Helper()
-	full := stackedFloat32(w)
-	x := guardedView(tokens, full.Cols, 5, false, fill)
-	y := guardedView(tokens, full.Rows, 5, false, fill)
-	for _, add := range []bool{false, true} {
-		got, want := y.clone(), y.clone()
-		quadOracle(want.View, x.View, transposed(full), add)
-		if add {
-			p.AddMulNT(got.View, x.View, w...)
-		} else {
-			p.MulNT(got.View, x.View, w...)
-		}
-		sameBits(t, fmt.Sprintf("NT %s add=%v", what, add), got.all, want.all)
-
-		got, want = x.clone(), x.clone()
-		quadOracle(want.View, y.View, full, add)
-		if add {
-			p.AddMulNN(got.View, y.View, w...)
-		} else {
-			p.MulNN(got.View, y.View, w...)
-		}
-		sameBits(t, fmt.Sprintf("NN %s add=%v", what, add), got.all, want.all)
-	}
-	sameBits(t, what+" x", x.all, x.want)
-	sameBits(t, what+" y", y.all, y.want)
 }
 
 // TestQuadAccuracy: an element is off by at most what the rounding of either factor, half
@@ -167,32 +131,6 @@ func TestQuantized(t *testing.T) {
 			t.Errorf("%v: the scale is %v", most, s)
 		}
 	}
-}
-
-// TestQuadThreads computes the same product on 1 to 9 threads, and one row of it alone.
-func TestQuadThreads(t *testing.T) {
-	forEachImpl(t, func(t *testing.T) {
-		rng := rand.New(rand.NewPCG(47, 48))
-		const tokens = 150
-		w := []Matrix{randomMatrix(rng, BF16, 96, 64), randomMatrix(rng, F16, 70, 64)}
-		x := guardedView(tokens, 64, 0, false, normal(rng))
-		var want, wantBack []float32
-		for threads := 1; threads <= 9; threads++ {
-			p := NewPool(threads).With(ComputeInt8)
-			y, dx := make([]float32, tokens*166), make([]float32, tokens*64)
-			p.MulNT(Dense(y, tokens, 166), x.View, w...)
-			p.MulNN(Dense(dx, tokens, 64), Dense(y, tokens, 166), w...)
-			if threads == 1 {
-				want, wantBack = y, dx
-			}
-			sameBits(t, fmt.Sprintf("NT threads=%d", threads), y, want)
-			sameBits(t, fmt.Sprintf("NN threads=%d", threads), dx, wantBack)
-			i := tokens / 2
-			p.MulNT(Dense(y, tokens, 166).Slice(i, i+1), x.Slice(i, i+1), w...)
-			sameBits(t, "row alone", y, want)
-			p.Close()
-		}
-	})
 }
 
 // TestQuantisedBytes: the memory that plans count is what a product takes.

@@ -98,22 +98,23 @@ func TestWeightProducts(t *testing.T) {
 					w = append(w, randomMatrix(rng, d, rows, s.cols))
 				}
 				p := NewPool(1 + i%4)
-				testWeights(t, p, fmt.Sprintf("%+v %v threads=%d", s, d, p.Threads()), rng, w, s.t)
+				testWeights(t, p, fmt.Sprintf("%+v %v threads=%d", s, d, p.Threads()), mulOracle, normal(rng), w, s.t)
 				p.Close()
 			}
 		}
 	})
 }
 
-func testWeights(t *testing.T, p *Pool, what string, rng *rand.Rand, w []Matrix, tokens int) {
+// testWeights compares the products with stacked weights, both directions, adding or not,
+// with an oracle of C = A·B.
+func testWeights(t *testing.T, p *Pool, what string, oracle func(c, a, b View, add bool), fill func() float32, w []Matrix, tokens int) {
 	t.Helper()
 	full := stackedFloat32(w)
-	rows, cols := full.Rows, full.Cols
-	x := guardedView(tokens, cols, 5, false, normal(rng))
-	y := guardedView(tokens, rows, 5, false, normal(rng))
+	x := guardedView(tokens, full.Cols, 5, false, fill)
+	y := guardedView(tokens, full.Rows, 5, false, fill)
 	for _, add := range []bool{false, true} {
 		got, want := y.clone(), y.clone()
-		mulOracle(want.View, x.View, transposed(full), add)
+		oracle(want.View, x.View, transposed(full), add)
 		if add {
 			p.AddMulNT(got.View, x.View, w...)
 		} else {
@@ -122,7 +123,7 @@ func testWeights(t *testing.T, p *Pool, what string, rng *rand.Rand, w []Matrix,
 		sameBits(t, fmt.Sprintf("NT %s add=%v", what, add), got.all, want.all)
 
 		got, want = x.clone(), x.clone()
-		mulOracle(want.View, y.View, full, add)
+		oracle(want.View, y.View, full, add)
 		if add {
 			p.AddMulNN(got.View, y.View, w...)
 		} else {
@@ -132,6 +133,30 @@ func testWeights(t *testing.T, p *Pool, what string, rng *rand.Rand, w []Matrix,
 	}
 	sameBits(t, what+" x", x.all, x.want)
 	sameBits(t, what+" y", y.all, y.want)
+}
+
+// testRounded is testWeights in a precision that rounds: every stack of list in all types,
+// every one of tails in one type, and each wildEvery-th of them with wild numbers.
+func testRounded(t *testing.T, c Compute, oracle func(c, a, b View, add bool), rng *rand.Rand, list, tails []stack, wildEvery int) {
+	t.Helper()
+	for i, s := range append(list, tails...) {
+		for k, d := range dtypes {
+			if i >= len(list) && k != i/2%len(dtypes) {
+				continue
+			}
+			matrix, fill := randomMatrix, normal(rng)
+			if i%wildEvery == wildEvery-1 {
+				matrix, fill = wildMatrix, wild(rng)
+			}
+			var w []Matrix
+			for _, rows := range s.rows {
+				w = append(w, matrix(rng, d, rows, s.cols))
+			}
+			p := NewPool(1 + i%4)
+			testWeights(t, p.With(c), fmt.Sprintf("%+v %v threads=%d", s, d, p.Threads()), oracle, fill, w, s.t)
+			p.Close()
+		}
+	}
 }
 
 // TestStackedIsSeparate multiplies with three matrices at once and one by one.
@@ -194,29 +219,35 @@ func TestWeightNaNStays(t *testing.T) {
 	})
 }
 
-// TestWeightThreads computes the same product on 1 to 9 threads, and one row of
-// it alone.
+// TestWeightThreads computes the same product on 1 to 9 threads, and one row of it
+// alone, in each precision.
 func TestWeightThreads(t *testing.T) {
 	forEachImpl(t, func(t *testing.T) {
 		rng := rand.New(rand.NewPCG(17, 18))
-		for _, tokens := range []int{1, 150} {
-			w := []Matrix{randomMatrix(rng, BF16, 96, 64), randomMatrix(rng, BF16, 70, 64)}
-			x := guardedView(tokens, 64, 0, false, normal(rng))
-			var want, wantBack []float32
-			for threads := 1; threads <= 9; threads++ {
-				p := NewPool(threads)
-				y, dx := make([]float32, tokens*166), make([]float32, tokens*64)
-				p.MulNT(Dense(y, tokens, 166), x.View, w...)
-				p.MulNN(Dense(dx, tokens, 64), Dense(y, tokens, 166), w...)
-				if threads == 1 {
-					want, wantBack = y, dx
+		for _, c := range []Compute{ComputeF32, ComputeBF16, ComputeInt8} {
+			for _, tokens := range []int{1, 150} {
+				w := []Matrix{randomMatrix(rng, BF16, 96, 64), randomMatrix(rng, F16, 70, 64)}
+				if c == ComputeF32 {
+					w[1] = randomMatrix(rng, BF16, 70, 64)
 				}
-				sameBits(t, fmt.Sprintf("NT threads=%d", threads), y, want)
-				sameBits(t, fmt.Sprintf("NN threads=%d", threads), dx, wantBack)
-				i := tokens / 2
-				p.MulNT(Dense(y, tokens, 166).Slice(i, i+1), x.Slice(i, i+1), w...)
-				sameBits(t, "row alone", y, want)
-				p.Close()
+				x := guardedView(tokens, 64, 0, false, normal(rng))
+				var want, wantBack []float32
+				for threads := 1; threads <= 9; threads++ {
+					what := fmt.Sprintf("%v tokens=%d threads=%d", c, tokens, threads)
+					p := NewPool(threads).With(c)
+					y, dx := make([]float32, tokens*166), make([]float32, tokens*64)
+					p.MulNT(Dense(y, tokens, 166), x.View, w...)
+					p.MulNN(Dense(dx, tokens, 64), Dense(y, tokens, 166), w...)
+					if threads == 1 {
+						want, wantBack = y, dx
+					}
+					sameBits(t, what+" NT", y, want)
+					sameBits(t, what+" NN", dx, wantBack)
+					i := tokens / 2
+					p.MulNT(Dense(y, tokens, 166).Slice(i, i+1), x.Slice(i, i+1), w...)
+					sameBits(t, what+" row alone", y, want)
+					p.Close()
+				}
 			}
 		}
 	})

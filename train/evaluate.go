@@ -14,12 +14,16 @@ import (
 )
 
 // chooseEval returns the indices of the validation rows used during training: a
-// seeded choice, in the file's order.
+// seeded choice, in the file's order. Where nobody has chosen how many, it is a hundred.
 func chooseEval(c *recipe.Recipe, valid *data.Set) []int {
 	n := valid.Len()
 	list := random.ForStep(c.Seed, "eval", 0).Permutation(n)
-	if c.EvalSamples > 0 {
-		list = list[:min(n, c.EvalSamples)]
+	most := int(c.EvalSamples)
+	if c.EvalSamples == recipe.Chosen {
+		most = mostEvalRows
+	}
+	if most > 0 {
+		list = list[:min(n, most)]
 	}
 	slices.Sort(list)
 	return list
@@ -63,14 +67,17 @@ func (r *run) evalLoss(ctx context.Context) (loss float64, rows []float64, err e
 }
 
 func (r *run) lossOf(ctx context.Context, seqs []model.Sequence) (loss float64, rows []float64, err error) {
-	start := r.now()
-	list, err := RowLosses(ctx, r.engine, seqs, func(done, total int) { r.Report(EvalProgress{done, total}) })
+	start, computed := r.now(), 0
+	list, err := RowLosses(ctx, r.engine, seqs, func(done, total int) {
+		computed = done
+		r.Report(EvalProgress{done, total})
+	})
 	if err == nil {
 		loss, _ = PerToken(list) // every validation row has trained tokens
-		for i, s := range seqs {
-			r.clock.evaluated += len(s.IDs)
-			rows = append(rows, list[i].Sum)
+		for _, l := range list {
+			rows = append(rows, l.Sum)
 		}
+		r.clock.evaluated += computed
 		r.clock.evaluation += r.now().Sub(start)
 		err = r.unchanged()
 	}

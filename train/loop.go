@@ -52,6 +52,7 @@ func (r *run) saveDue() bool {
 type batchLoss struct {
 	sum             float64 // nats
 	targets, tokens int
+	computed        int // tokens, those that rows share counted once
 }
 
 // step runs one batch and updates the adapters.
@@ -75,7 +76,7 @@ func (r *run) step() error {
 	}
 	took := r.now().Sub(start)
 	r.steps++
-	r.clock.trained += loss.tokens
+	r.clock.trained += loss.computed
 	r.clock.training += took
 	r.st.stepped(loss, took.Seconds())
 	if rising := r.st.Rise.add(r.st.Step, loss.sum/float64(loss.targets)); rising != "" {
@@ -107,6 +108,7 @@ func (r *run) backward(indices []int) (batchLoss, error) {
 			}
 		}
 	}
+	_, total.computed = pass.Progress()
 	for i, l := range pass.Losses {
 		total.sum += l.Sum
 		total.targets += l.Targets

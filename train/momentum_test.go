@@ -10,7 +10,7 @@ import (
 func init() {
 	optim.Kinds = append(optim.Kinds, &optim.Kind{
 		Name: "momentum", Title: "gradient descent with momentum", Beta1: 0.9, Beta2: 0.9,
-		Rate: func(int) float64 { return 0.1 },
+		Rate: func(int, float64) float64 { return 0.1 },
 		New: func(s optim.Settings, modules []loraone.Module) (optim.Rule, error) {
 			o := &momentum{beta: float32(s.Beta1)}
 			for _, m := range modules {

@@ -1,11 +1,9 @@
 package train
 
 import (
-	"context"
 	"fmt"
 	"math"
 	"runtime"
-	"time"
 
 	"github.com/dustin/go-humanize"
 
@@ -23,14 +21,18 @@ import (
 // configuration, no weights.
 type Plan struct {
 	Steps, StepsPerEpoch int
-	Warmup               int // steps
-	EvalEvery            int // steps; 0 without validation rows
-	InitSamples          int // sequences of the initial gradient; 0 where the method needs none
-	InitTokens           int // of those, about
-	InitPasses           int // over them, about
-	EvalRows, EvalTokens int // of an evaluation, the tokens about
-	Parameters           int // trained
-	LeftOut              int // projections that targets name and that get no module
+	Warmup               int   // steps
+	EvalEvery            int   // steps; 0 without validation rows
+	InitSamples          int   // sequences of the initial gradient; 0 where the method needs none
+	InitTokens           int   // of those, where what they share counts once
+	InitPasses           int   // over them, about
+	EvalStart            bool  // the start is evaluated too: it is not the base
+	EvalRows             int   // of an evaluation
+	EvalComputed         int   // tokens of these, where what they share counts once
+	Samples              Texts // of an evaluation
+	Scored               Texts // of the base, and again of the adapter, at the end
+	Parameters           int   // trained
+	LeftOut              int   // projections that targets name and that get no module
 	Layout               model.Layout
 	MaterialisedBytes    int64 // of the initial gradient at a time
 	TextBytes            int64 // that texts may take which the model writes at once; 0: it writes none
@@ -56,20 +58,16 @@ func NewPlan(c *recipe.Resolved, m *model.Config, train, valid *data.Set, held i
 		return p, err
 	}
 	if valid != nil && valid.Len() > 0 {
-		p.EvalEvery = evalEvery(c.EvalSteps, b.total)
-		p.EvalRows = len(chooseEval(&c.Recipe, valid))
-		p.EvalTokens = valid.Stats.Tokens * p.EvalRows / valid.Stats.Kept
-	}
-	if c.Init.Method().Need(loraone.Gradient) {
-		p.InitSamples = c.InitSamples.Of(train.Len())
-		p.InitTokens = train.Stats.Tokens * p.InitSamples / train.Stats.Kept
+		p.EvalEvery = evalEvery(int(c.EvalSteps), b.total)
+		p.Samples, p.Scored = texts(c, valid, p.EvalRows)
 	}
 	err = p.fit(c, lora, m, longest(train, valid), held)
 	return p, err
 }
 
-// share finds what rows share in each step of the first epoch, and those of an evaluation.
-func (p *Plan) share(c *recipe.Recipe, m *model.Config, b *batches, train, valid *data.Set) error {
+// share finds what rows share in each step of the first epoch, in the initial gradient and in
+// an evaluation.
+func (p *Plan) share(c *recipe.Recipe, m *model.Config, b *batches, train, valid *data.Set) (err error) {
 	look := func(set *data.Set, indices []int) (int, error) {
 		seqs, err := set.Sequences(indices)
 		if err != nil {
@@ -87,14 +85,17 @@ func (p *Plan) share(c *recipe.Recipe, m *model.Config, b *batches, train, valid
 		p.Computed += n
 	}
 	if c.Init.Method().Need(loraone.Gradient) {
-		if _, err := look(train, b.initial(c.InitSamples.Of(train.Len()))); err != nil {
+		p.InitSamples = c.InitSamples.Of(train.Len())
+		if p.InitTokens, err = look(train, b.initial(p.InitSamples)); err != nil {
 			return err
 		}
 	}
 	if valid == nil || valid.Len() == 0 {
 		return nil
 	}
-	_, err := look(valid, chooseEval(c, valid))
+	rows := chooseEval(c, valid)
+	p.EvalRows, p.EvalStart = len(rows), !c.Init.Method().LeavesBase
+	p.EvalComputed, err = look(valid, rows)
 	return err
 }
 
@@ -199,7 +200,7 @@ func evalEvery(steps, total int) int {
 	if steps > 0 {
 		return steps
 	}
-	return max(1, (total+9)/10)
+	return max(1, (total+mostEvals-1)/mostEvals)
 }
 
 // threads returns how many will compute.
@@ -208,79 +209,4 @@ func threads(c *recipe.Resolved) int {
 		return c.Threads
 	}
 	return runtime.GOMAXPROCS(0)
-}
-
-// A Pace is how fast a run goes on a machine, in tokens a second: of a step,
-// forward and backward, and of an evaluation.
-type Pace struct{ Training, Evaluation float64 }
-
-// Left returns the time from the end of step to the end of the run at a pace, or
-// 0 where the pace is not known.
-func (p Plan) Left(step int, pace Pace) time.Duration {
-	seconds := 0.0
-	if pace.Training > 0 {
-		seconds += float64(p.Tokens) / float64(p.StepsPerEpoch) * float64(p.Steps-step) / pace.Training
-	}
-	if p.EvalEvery > 0 && pace.Evaluation > 0 {
-		done, all := step/p.EvalEvery, (p.Steps+p.EvalEvery-1)/p.EvalEvery // the last step is always evaluated
-		seconds += float64(all-done) * float64(p.EvalTokens) / pace.Evaluation
-	}
-	return time.Duration(seconds * float64(time.Second))
-}
-
-// Start returns the time from the mapping of the weights to the first step at a
-// pace: evaluations of the base and of the start, and the initial gradient between.
-func (p Plan) Start(pace Pace) time.Duration {
-	seconds := 0.0
-	if p.EvalEvery > 0 && pace.Evaluation > 0 {
-		seconds += 2 * float64(p.EvalTokens) / pace.Evaluation
-	}
-	if pace.Training > 0 {
-		seconds += float64(p.InitPasses*p.InitTokens) / pace.Training
-	}
-	return time.Duration(seconds * float64(time.Second))
-}
-
-// Trial measures the pace of the run on its first batch. Nothing is written.
-func (s *Session) Trial(ctx context.Context) (Pace, error) {
-	r := s.newRun(nil)
-	adapters, err := loraone.New(s.Model.Config, s.lora, nil)
-	if err != nil {
-		return Pace{}, err
-	}
-	adapters.Attach(r.engine)
-	r.adapters = adapters
-	err = s.Model.Guard(func() error {
-		indices := r.batches.batch(0)
-		for range 2 { // the first finds no page of the weights in memory and no buffer made
-			start := time.Now()
-			loss, err := r.backward(indices)
-			if err != nil {
-				return err
-			}
-			r.clock.trained, r.clock.training = loss.tokens, time.Since(start)
-		}
-		if len(r.eval) == 0 {
-			return nil
-		}
-		_, _, err := r.lossOf(ctx, r.eval[:min(len(r.eval), len(indices))])
-		return err
-	})
-	return r.clock.pace(), err
-}
-
-// A stopwatch adds up what a pace is of.
-type stopwatch struct {
-	trained, evaluated   int // tokens
-	training, evaluation time.Duration
-}
-
-func (w *stopwatch) pace() (p Pace) {
-	if w.training > 0 {
-		p.Training = float64(w.trained) / w.training.Seconds()
-	}
-	if w.evaluation > 0 {
-		p.Evaluation = float64(w.evaluated) / w.evaluation.Seconds()
-	}
-	return p
 }

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"math"
 	"testing"
 	"time"
 
@@ -10,29 +11,74 @@ import (
 )
 
 func TestTimeLeft(t *testing.T) {
-	p := Plan{Steps: 25, StepsPerEpoch: 10, Tokens: 2000, EvalEvery: 10, EvalTokens: 300, InitTokens: 50, InitPasses: 2}
+	p := Plan{Steps: 25, StepsPerEpoch: 10, Tokens: 4000, Computed: 2000, EvalEvery: 10, EvalStart: true, EvalComputed: 300, InitTokens: 50, InitPasses: 2}
+	both := Pace{Training: 100, Evaluation: 300}
 	for _, c := range []struct {
 		step int
 		pace Pace
 		want time.Duration
 	}{
-		{0, Pace{100, 300}, 25*2*time.Second + 3*time.Second}, // evaluations at 10, 20 and 25
-		{1, Pace{100, 300}, 24*2*time.Second + 3*time.Second},
-		{20, Pace{100, 300}, 5*2*time.Second + time.Second},
-		{25, Pace{100, 300}, time.Second},   // its evaluation
-		{0, Pace{100, 0}, 50 * time.Second}, // nothing was evaluated yet
+		{0, both, 25*2*time.Second + 3*time.Second}, // evaluations at 10, 20 and 25
+		{1, both, 24*2*time.Second + 3*time.Second},
+		{20, both, 5*2*time.Second + time.Second},
+		{25, both, time.Second},                    // its evaluation
+		{0, Pace{Training: 100}, 50 * time.Second}, // nothing was evaluated yet
 		{0, Pace{}, 0},
 	} {
 		if got := p.Left(c.step, c.pace); got != c.want {
 			t.Errorf("after step %d at %+v: %v, want %v", c.step, c.pace, got, c.want)
 		}
 	}
-	if got := p.Start(Pace{100, 300}); got != 3*time.Second {
+	if got := p.Start(both); got != 3*time.Second {
 		t.Errorf("to the first step: %v, want 3s", got)
 	}
+	if got, want := p.EvalShare(both), 5.0/(50+5+1); math.Abs(got-want) > 1e-9 {
+		t.Errorf("evaluations take %v of the time, want %v", got, want)
+	}
+	if got := p.TokensPerSecond(both); got != 200 {
+		t.Errorf("%v tokens a second of the rows, want 200", got)
+	}
+	p.EvalStart = false
+	if got := p.Start(both); got != 2*time.Second {
+		t.Errorf("to the first step, where the start is the base: %v, want 2s", got)
+	}
 	p.EvalEvery = 0
-	if got := p.Left(0, Pace{100, 300}); got != 50*time.Second {
+	if got := p.Left(0, both); got != 50*time.Second {
 		t.Errorf("without evaluations: %v", got)
+	}
+}
+
+// Samples at every evaluation, and the answers of base and adapter at the end, are counted:
+// at their own pace, and at a quarter of that of reading where there is none.
+func TestTimeOfTexts(t *testing.T) {
+	p := Plan{
+		Steps: 20, StepsPerEpoch: 10, Tokens: 1000, Computed: 1000, EvalEvery: 10, EvalComputed: 300,
+		Samples: Texts{Count: 2, Read: 600, Written: 50}, Scored: Texts{Count: 10, Read: 3000, Written: 500},
+	}
+	for _, c := range []struct {
+		writing float64
+		want    time.Duration
+	}{
+		{50, (20 + 2*(1+2+1) + 2*(10+10)) * time.Second},
+		{0, 20*time.Second + 2*time.Second*300/100 + (2*50+2*500)*time.Second*4/300 + 2*10*time.Second},
+	} {
+		if got := p.Left(0, Pace{Training: 100, Evaluation: 300, Writing: c.writing}); (got - c.want).Abs() > time.Microsecond {
+			t.Errorf("writing %v tokens a second: %v, want %v", c.writing, got, c.want)
+		}
+	}
+	if got := p.Start(Pace{Training: 100, Evaluation: 300, Writing: 50}); got != 4*time.Second {
+		t.Errorf("to the first step: %v, want 4s", got)
+	}
+}
+
+// The time of prompts is taken off that of texts.
+func TestStopwatchOfTexts(t *testing.T) {
+	w := stopwatch{evaluated: 300, evaluation: time.Second}
+	if w.wrote(600, 40, 4*time.Second); w.pace().Writing != 20 {
+		t.Errorf("%+v", w.pace())
+	}
+	if w.wrote(1_000_000, 20, 4*time.Second); w.pace().Writing != 20 {
+		t.Errorf("more than all of it for the prompts: %+v", w.pace())
 	}
 }
 

@@ -45,10 +45,7 @@ func Propose(c recipe.Config, m *model.Config, template bool, rows, valid *data.
 	steps := p.steps(rows.Kept - rows.Validation)
 	p.adapter()
 	if held > 0 {
-		p.Config.EvalSteps = evalEvery(0, steps)
-		p.because("eval_steps", "A tenth of the run.")
-		p.Config.EvalSamples = min(p.Config.EvalSamples, held)
-		p.because("eval_samples", "%s.", ofAll(p.Config.EvalSamples, held, "validation row"))
+		p.evaluations(steps, held, rows, valid)
 	}
 	p.Config.SaveSteps = min(max(10, steps/5), p.Config.SaveSteps)
 	p.because("save_steps", "The run has %s.", report.Many(steps, "step"))
@@ -144,6 +141,27 @@ func (p *Proposal) steps(rows int) int {
 	p.because("num_train_epochs", "%s.", why)
 	p.because("batch_size", "")
 	return steps
+}
+
+// evaluations chooses how often and on how many rows to evaluate, as a run would.
+func (p *Proposal) evaluations(steps, held int, rows, valid *data.Report) {
+	if valid == nil {
+		valid = rows
+	}
+	mean := func(f *data.Report) float64 { return max(1, float64(f.Stats.Tokens)/float64(f.Stats.Kept)) }
+	c := &p.Config
+	every, samples := c.EvalSteps, c.EvalSamples
+	if !p.given["eval_steps"] {
+		every = recipe.Chosen
+	}
+	if !p.given["eval_samples"] {
+		samples = recipe.Chosen
+	}
+	cost := evalCost{training: trainingCost * mean(rows) * float64(steps*c.Sequences()), row: mean(valid), steps: steps, rows: held, before: 2}
+	n, of := cost.choose(every, samples)
+	c.EvalSteps, c.EvalSamples = recipe.AutoCount(n), recipe.AutoCount(of)
+	p.because("eval_steps", "%s, which take a tenth of the time at most.", upper(report.Many((steps+n-1)/n, "evaluation")))
+	p.because("eval_samples", "%s.", ofAll(of, held, "validation row"))
 }
 
 // adapter chooses what is adapted: a small model has little to learn with in q and v

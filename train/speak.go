@@ -116,7 +116,7 @@ func (r *run) sample(ctx context.Context) ([]rundir.Sample, error) {
 	for i, s := range r.speech.samples {
 		list[i].Prompt, prompts[i] = s.text, s.prompt
 	}
-	err := r.generator().WriteAll(ctx, prompts, generate.Options{Limit: sampleTokens, Memory: r.Plan.TextBytes}, func(i int, a generate.Answer) error {
+	err := r.write(ctx, prompts, sampleTokens, func(i int, a generate.Answer) error {
 		list[i].Answer = a.Text
 		return nil
 	})

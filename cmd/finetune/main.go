@@ -133,7 +133,8 @@ func dispatch(args []string, u *ui) error {
 func parse(cli *commandLine, args []string, out io.Writer, options ...kong.Option) (ctx *kong.Context, helped bool, err error) {
 	parser, err := kong.New(cli, append(options,
 		kong.Name("finetune"),
-		kong.Description("Adapts a small LLaMA-style language model to your data on a laptop's CPU."),
+		kong.Description("Adapts a small LLaMA-style language model to your data on a laptop's CPU.\n\n"+
+			"Results are on standard output; progress, warnings and errors on standard error. Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted with the state saved."),
 		kong.Writers(out, out),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
 		kong.Exit(func(int) { helped = true }), // in place of kong's own exit after printing the help

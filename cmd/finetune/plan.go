@@ -8,6 +8,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"example.com/finetune/simd"
 	"example.com/finetune/train"
 	"example.com/finetune/train/data"
 )
@@ -48,6 +49,7 @@ type planReport struct {
 	TokensPerSecond  float64 `json:"tokens_per_second"`
 	SecondsOfStart   float64 `json:"seconds_of_start"`
 	SecondsOfTheRest float64 `json:"seconds_of_the_rest"`
+	EvalShare        float64 `json:"eval_share"` // of the seconds
 }
 
 // Run reads rows and weights as train would, and tries one batch.
@@ -84,8 +86,12 @@ func (c *planCommand) Run(u *ui, ctx *kong.Context) error {
 	if c.JSON {
 		return u.printJSON(j.planReport(pace))
 	}
-	return u.printf("time     about %s at %s tokens/s: %s to the first step, %s from there\n", duration(start+rest),
-		count(int(pace.Training)), duration(start), duration(rest))
+	evaluations := ""
+	if j.plan.EvalEvery > 0 {
+		evaluations = fmt.Sprintf("; evaluations take %.0f %% of it", 100*j.plan.EvalShare(pace))
+	}
+	return u.printf("time     about %s at %s tokens/s: %s to the first step, %s from there%s\n", duration(start+rest),
+		count(int(j.plan.TokensPerSecond(pace))), duration(start), duration(rest), evaluations)
 }
 
 // planReport is the plan with what the trial has measured.
@@ -97,7 +103,8 @@ func (j *job) planReport(pace train.Pace) planReport {
 		EvalEvery: p.EvalEvery, EvalRows: p.EvalRows, InitSamples: p.InitSamples, Parameters: p.Parameters,
 		MappedBytes: j.Weights.MappedBytes(), AllocatedBytes: p.AllocatedBytes,
 		MicroBatch: p.Layout.MicroBatch, RecomputedBlocks: p.Layout.Recompute,
-		TokensPerSecond: pace.Training, SecondsOfStart: p.Start(pace).Seconds(), SecondsOfTheRest: p.Left(0, pace).Seconds(),
+		TokensPerSecond: p.TokensPerSecond(pace), SecondsOfStart: p.Start(pace).Seconds(), SecondsOfTheRest: p.Left(0, pace).Seconds(),
+		EvalShare: p.EvalShare(pace),
 	}
 }
 
@@ -131,6 +138,11 @@ func printPlan(j *job, say, warn func(format string, args ...any)) {
 	}
 	say("memory   %s mapped, about %s allocated; micro-batches of %s%s; %s on %s", bytesText(j.Weights.MappedBytes()), bytesText(plan.AllocatedBytes),
 		many(plan.Layout.MicroBatch, "token"), again, many(j.Pool.Threads(), "thread"), kernels())
+	if compute := simd.Compute(c.Compute); compute != simd.ComputeF32 {
+		if times := j.Pool.With(compute).RelativeTime(); times > 1.1 {
+			warn("compute %v is no gain on this CPU: its products take %.1f times as long as those of f32, the default", compute, times)
+		}
+	}
 	say("output   %s", c.OutputDir)
 }
 
@@ -153,6 +165,7 @@ func planRows(j *job, say, warn func(format string, args ...any)) {
 			from = "from " + d.Files[len(d.Files)-1].Path
 		}
 		say("         validating on %s %s", many(d.Valid.Len(), "row"), from)
+		say("         evaluating %s every %s, about %.0f %% of the time", many(j.plan.EvalRows, "row"), many(j.plan.EvalEvery, "step"), 100*j.plan.EvalShare(train.UsualPace()))
 	} else {
 		why := ""
 		if j.settings.ValSplit > 0 && d.Files[0].Rows < data.SplitFrom {

@@ -68,7 +68,7 @@ func settings() map[string]setting {
 		"init_gamma":      {groupLora, "γ: the start's size is divided by it (0: the method's own, 128 for loraone, 64 for loraga).", "GAMMA", 0},
 
 		"optimizer":         {groupOptim, "preconditioned-adamw, adamw, scaled-adamw (the form of LoRA-One's authors), adarankgrad (for init adarankgrad alone), or auto: adamw for loraplus and lorasb, adarankgrad for that, else the first.", "WORD", 0},
-		"learning_rate":     {groupOptim, "Learning rate (0: the method's and optimizer's own: 4e-3 for adamw, 2e-3 for scaled-adamw, 5e-4 for loraplus and adarankgrad, 2e-2 for lorasb, and 0.035/√k for preconditioned-adamw with k targets).", "RATE", 0},
+		"learning_rate":     {groupOptim, "Learning rate (0: the method's and optimizer's own: 4e-3 for adamw, 2e-3 for scaled-adamw, 5e-4 for loraplus and adarankgrad, 2e-2 for lorasb, and 0.56/(α·√k) for preconditioned-adamw with k targets, 0.0247 for q_proj,v_proj and α 16; α is lora_alpha, and lora_alpha/√r without use-rslora).", "RATE", 0},
 		"lr_scheduler_type": {groupOptim, "constant, linear or cosine.", "WORD", 0},
 		"warmup_steps":      {groupOptim, "Steps of rising rate; below 1 a share of all.", "N", 0},
 		"weight_decay":      {groupOptim, "Decoupled weight decay.", "X", 0},
@@ -80,8 +80,8 @@ func settings() map[string]setting {
 		"loraplus_lr_ratio": {groupOptim, "B's learning rate in A's, for adamw and scaled-adamw (0: the method's own, 16 for loraplus, else 1).", "X", 0},
 		"seed":              {groupOptim, "Seed of order and start.", "N", 0},
 
-		"eval_steps":              {groupReport, "Steps between evaluations (0: a tenth of the run).", "N", 0},
-		"eval_samples":            {groupReport, "Validation rows used during training (0: all).", "N", 0},
+		"eval_steps":              {groupReport, "Steps between evaluations, 0 for a tenth of the run, or auto: so that evaluations take a tenth of the time at most.", "N", 0},
+		"eval_samples":            {groupReport, "Validation rows used during training, 0 for all, or auto: so many that evaluations take a tenth of the time at most, 100 at most.", "N", 0},
 		"logging_steps":           {groupReport, "Steps between reports.", "N", 0},
 		"save_steps":              {groupReport, "Steps between checkpoints; five minutes at most.", "N", 0},
 		"save_total_limit":        {groupReport, "Checkpoints kept, each with the best adapter so far.", "N", 0},
@@ -253,7 +253,7 @@ func (f *runFlags) resolve(u *ui, ctx *kong.Context) (*recipe.Resolved, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c.Date, err = runDate(&c); err != nil {
+	if err := asBefore(&c); err != nil {
 		return nil, err
 	}
 	tellNotes(u, &c)
@@ -332,17 +332,22 @@ func tellNotes(u *ui, c *recipe.Config) {
 	}
 }
 
-// runDate returns the date that templates see: the one given, that of the run
-// that is resumed, else today's.
-func runDate(c *recipe.Config) (string, error) {
-	if c.Date != "" {
-		return c.Date, nil
-	}
+// asBefore sets what a run chooses when it begins and nobody has given: the date that
+// templates see, today's, and how often and on how many rows it evaluates, once the rows are
+// read. A run that is resumed has it.
+func asBefore(c *recipe.Config) error {
 	old := recipe.Default()
 	if _, _, err := train.ReadSettings(&old, c); err != nil {
-		return "", err
+		return err
 	}
-	return cmp.Or(old.Date, today()), nil
+	c.Date = cmp.Or(c.Date, old.Date, today())
+	if c.EvalSteps == recipe.Chosen {
+		c.EvalSteps = old.EvalSteps
+	}
+	if c.EvalSamples == recipe.Chosen {
+		c.EvalSamples = old.EvalSamples
+	}
+	return nil
 }
 
 func today() string { return time.Now().Format(time.DateOnly) }

@@ -66,28 +66,29 @@ func TestNormalise(t *testing.T) {
 	}
 }
 
-// A resumed run sees the date of its first start.
-func TestRunDate(t *testing.T) {
+// A resumed run sees the date of its first start, and evaluates as it did.
+func TestAsBefore(t *testing.T) {
 	dir := t.TempDir()
 	c := recipe.Default()
 	c.OutputDir, c.Resume = dir, true
-	today, err := runDate(&c)
-	if err != nil || len(today) != len("2026-01-02") {
-		t.Fatalf("fresh: %q, %v", today, err)
+	fresh := c
+	if err := asBefore(&fresh); err != nil || len(fresh.Date) != len("2026-01-02") || fresh.EvalSteps != recipe.Chosen || fresh.EvalSamples != recipe.Chosen {
+		t.Fatalf("fresh: %q, %v, %v, %v", fresh.Date, fresh.EvalSteps, fresh.EvalSamples, err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "run.yaml"), []byte("date: \"2001-02-03\"\n"), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "run.yaml"), []byte("date: \"2001-02-03\"\neval_steps: 7\neval_samples: 9\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	other := c
 	other.OutputDir, other.ResumeFrom = "elsewhere", filepath.Join(dir, "checkpoints", "step-000003")
 	given := c
-	given.Date = "1999-01-01"
+	given.Date, given.EvalSamples = "1999-01-01", 20
 	for _, test := range []struct {
 		config recipe.Config
-		want   string
-	}{{c, "2001-02-03"}, {other, "2001-02-03"}, {given, "1999-01-01"}} {
-		if got, err := runDate(&test.config); got != test.want || err != nil {
-			t.Errorf("got %q, %v, want %s", got, err, test.want)
+		date   string
+		rows   recipe.AutoCount
+	}{{c, "2001-02-03", 9}, {other, "2001-02-03", 9}, {given, "1999-01-01", 20}} {
+		if err := asBefore(&test.config); err != nil || test.config.Date != test.date || test.config.EvalSamples != test.rows || test.config.EvalSteps != 7 {
+			t.Errorf("got %q, %v steps, %v rows, %v, want %s, 7 and %v", test.config.Date, test.config.EvalSteps, test.config.EvalSamples, err, test.date, test.rows)
 		}
 	}
 }

@@ -20,9 +20,9 @@ var paceKeys = []string{
 	"batch_size", "gradient_accumulation_steps", "lora_r", "target_modules", "init", "init_samples", "optimizer", "compute", "threads", "memory",
 }
 
-// time says how long a run would take, from a trial of its first batch; runs that differ in
-// nothing that matters to that share one.
-func (p *sweepPlans) time(r *sweep.Run, paces map[string]train.Pace) (time.Duration, error) {
+// time says how long a run would take, and how long of that it would evaluate, from a trial
+// of its first batch; runs that differ in nothing that matters to that share one.
+func (p *sweepPlans) time(r *sweep.Run, paces map[string]train.Pace) (took, evaluating time.Duration, err error) {
 	key := rowsKey(r)
 	for _, k := range paceKeys {
 		key += "\x00" + r.Config.Text(k)
@@ -36,33 +36,45 @@ func (p *sweepPlans) time(r *sweep.Run, paces map[string]train.Pace) (time.Durat
 			pace, err = s.Trial(context.Background())
 		}
 		if err != nil {
-			return 0, fmt.Errorf("%s: %w", r.Label(), err)
+			return 0, 0, fmt.Errorf("%s: %w", r.Label(), err)
 		}
 		paces[key] = pace
 	}
 	plan := p.of[r]
-	return plan.Start(pace) + plan.Left(0, pace), nil
+	took = plan.Start(pace) + plan.Left(0, pace)
+	return took, time.Duration(plan.EvalShare(pace) * float64(took)), nil
 }
 
 // list shows every run with its plan.
 func (c *sweepCommand) list(u *ui, runs []*sweep.Run, plans *sweepPlans) error {
 	paces := map[string]train.Pace{}
-	var total time.Duration
+	var total, evaluating time.Duration
 	lines := [][]string{{"run", "seed", "steps", "memory", "time", "folder"}}
 	for _, r := range runs {
-		took, err := plans.time(r, paces)
+		took, of, err := plans.time(r, paces)
 		if err != nil {
 			return err
 		}
-		total += took
+		total, evaluating = total+took, evaluating+of
 		p := plans.of[r]
 		lines = append(lines, []string{fmt.Sprint(r.Index), fmt.Sprint(r.Seed), count(p.Steps), bytesText(p.AllocatedBytes), duration(took), r.Dir()})
 	}
 	if err := u.printf("%s", columnsText(lines)); err != nil {
 		return err
 	}
-	return u.printf("\n%s, about %s of work in all, %d at a time\n", many(len(runs), "run"), duration(total), c.Jobs)
+	share := ""
+	if evaluating > 0 {
+		share = fmt.Sprintf("; evaluations take %.0f %% of it", 100*evaluating.Seconds()/total.Seconds())
+	}
+	if evaluating > total/muchEvaluated {
+		share += ", less with another eval_steps or eval_samples under base"
+	}
+	return u.printf("\n%s, about %s of work in all, %d at a time%s\n", many(len(runs), "run"), duration(total), c.Jobs, share)
 }
+
+// muchEvaluated is the part of a sweep's work, as its inverse, from which its evaluations are
+// worth a remark: the runs of a sweep have the same rows, however short they are.
+const muchEvaluated = 5
 
 // columnsText sets lines in columns: the last to the left, numbers before it to the right.
 func columnsText(lines [][]string) string {
@@ -197,7 +209,7 @@ func (c *sweepCommand) task(u *ui, s *sweep.Sweep, plans *sweepPlans) (sweep.Tas
 			u.warnf("%s has failed and is left out: --retry submits it again", r.Name)
 			continue
 		}
-		took, err := plans.time(r, paces)
+		took, _, err := plans.time(r, paces)
 		if err != nil {
 			return t, err
 		}

@@ -127,6 +127,9 @@ func (j *job) readRows(u *ui) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := train.ChooseEvaluations(j.settings, j.Config, j.data.Train, j.data.Valid); err != nil {
+		return err
+	}
 	j.plan, err = train.NewPlan(j.settings, j.Config, j.data.Train, j.data.Valid, heldBytes())
 	return err
 }

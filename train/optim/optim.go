@@ -28,8 +28,9 @@ type Kind struct {
 	Name         string // as settings spell it
 	Title        string // for people
 	Beta1, Beta2 float64
-	// Rate is the learning rate that suits adapters on so many projections of a layer.
-	Rate func(targets int) float64
+	// Rate is the learning rate that suits adapters on so many projections of a layer, with
+	// scale times √r of each: lora_alpha where the scale is α/√r.
+	Rate func(targets int, alpha float64) float64
 	// New returns the rule that updates some modules. A module that it cannot update is an
 	// error.
 	New func(s Settings, modules []loraone.Module) (Rule, error)

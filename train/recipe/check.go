@@ -100,8 +100,8 @@ func checkLength(c *Config) error {
 	return least([]count{
 		{"batch_size", c.BatchSize, 1},
 		{"gradient_accumulation_steps", c.GradientAccumulationSteps, 1},
-		{"eval_steps", c.EvalSteps, 0},
-		{"eval_samples", c.EvalSamples, 0},
+		{"eval_steps", c.EvalSteps.given(), 0},
+		{"eval_samples", c.EvalSamples.given(), 0},
 		{"early_stopping_patience", c.EarlyStopping, 0},
 	})
 }

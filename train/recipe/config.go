@@ -2,6 +2,7 @@ package recipe
 
 import (
 	"cmp"
+	"math"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -57,8 +58,8 @@ type Recipe struct {
 	Optimizer       Optimizer `json:"optimizer"`
 	PreconditionReg float64   `json:"precondition_reg"`
 	LoraPlusLRRatio float64   `json:"loraplus_lr_ratio"`       // of B's learning rate to A's; 0: by method
-	EvalSteps       int       `json:"eval_steps"`              // 0: each tenth of the run
-	EvalSamples     int       `json:"eval_samples"`            // 0: all
+	EvalSteps       AutoCount `json:"eval_steps"`              // 0: each tenth of the run
+	EvalSamples     AutoCount `json:"eval_samples"`            // 0: all
 	EarlyStopping   int       `json:"early_stopping_patience"` // 0: off
 	ValSplit        float64   `json:"val_split"`
 	TrainOn         TrainOn   `json:"train_on"`
@@ -114,7 +115,7 @@ func Default() Config {
 			LoraR: 8, LoraAlpha: 16, UseRSLoRA: Auto, TargetModules: Names{"q_proj", "v_proj"},
 			Init: Init(loraone.LoRAOne.Name), InitSamples: 8,
 			Optimizer: ByMethod, PreconditionReg: 1e-6,
-			EvalSamples: 100, ValSplit: 0.05, TrainOn: Assistant, ChatTemplate: "auto", Seed: 42,
+			EvalSteps: Chosen, EvalSamples: Chosen, ValSplit: 0.05, TrainOn: Assistant, ChatTemplate: "auto", Seed: 42,
 		},
 		Where:   Where{OutputDir: "adapter"},
 		Machine: Machine{LoggingSteps: 1, SaveSteps: 100, SaveTotalLimit: 2, Progress: ProgressAuto, ReportTo: ReportNone},
@@ -140,7 +141,7 @@ func (r *Recipe) Rate() float64 {
 		return method.Rate
 	}
 	targets, _ := r.targets() // checked
-	return kind.Rate(len(targets))
+	return kind.Rate(len(targets), r.Lora().Scale(r.LoraR)*math.Sqrt(float64(r.LoraR)))
 }
 
 // targets returns the projections of an ordinary layer that get adapters, fused ones by

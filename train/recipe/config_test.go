@@ -262,9 +262,17 @@ func TestRateIsTheOptimizersUnlessSet(t *testing.T) {
 	if c.Rate() != 0.0132 {
 		t.Errorf("every projection: %v, want 0.0132", c.Rate())
 	}
+	c.LoraAlpha = 64
+	if c.Rate() != 0.00331 {
+		t.Errorf("every projection, alpha 64: %v, want 0.00331", c.Rate())
+	}
+	c.LoraR, c.LoraAlpha, c.UseRSLoRA = 16, 32, Off // a scale of 2, as of alpha 8 at √r
+	if c.Rate() != 0.0265 {
+		t.Errorf("every projection, α/r: %v, want 0.0265", c.Rate())
+	}
 	c.Optimizer = "adamw"
-	if c.Rate() != optim.AdamW.Rate(2) {
-		t.Errorf("adamw: %v, want %v", c.Rate(), optim.AdamW.Rate(2))
+	if c.Rate() != optim.AdamW.Rate(2, 8) {
+		t.Errorf("adamw: %v, want %v", c.Rate(), optim.AdamW.Rate(2, 8))
 	}
 	c.LearningRate = 3e-4
 	if c.Rate() != 3e-4 {
@@ -284,8 +292,8 @@ func TestMethodsDecideWhatIsNotSet(t *testing.T) {
 		{"loraone", "preconditioned-adamw", 0.0247, 0, 128},
 		{"lora", "preconditioned-adamw", 0.0247, 0, 0},
 		{"loraplus", "adamw", 5e-4, 16, 0},
-		{"pissa", "preconditioned-adamw", 0.0247, 0, 0},
-		{"olora", "preconditioned-adamw", 0.0247, 0, 0},
+		{"pissa", "preconditioned-adamw", 0.07, 0, 0},
+		{"olora", "preconditioned-adamw", 0.07, 0, 0},
 		{"loraga", "preconditioned-adamw", 0.0247, 0, 64},
 		{"lorasb", "adamw", 2e-2, 0, 0},
 		{"gora", "preconditioned-adamw", 0.0247, 0, 0},
@@ -311,7 +319,7 @@ func TestMethodsDecideWhatIsNotSet(t *testing.T) {
 		t.Errorf("what is set is not what is taken: %+v, %v", r, err)
 	}
 	c.LearningRate, c.Optimizer = 0, "scaled-adamw"
-	if c.Rate() != optim.ScaledAdamW.Rate(2) {
+	if c.Rate() != optim.ScaledAdamW.Rate(2, 16) {
 		t.Errorf("loraplus with another optimizer: %g", c.Rate())
 	}
 }

@@ -16,7 +16,9 @@ import (
 // without them has. A setting that is new belongs here wherever its default is not what
 // was done before.
 var lacking = map[string]string{
-	"use_rslora": string(Auto), // α/√r for every method there was
+	"use_rslora":   string(Auto), // α/√r for every method there was
+	"eval_steps":   "0",
+	"eval_samples": "100",
 }
 
 // UnmarshalJSON reads a recipe that was saved, by this version or an earlier one. Those

@@ -46,6 +46,7 @@ func TestEarlierRecipes(t *testing.T) {
 		"model": "m", "threads": 2, "packing": true, "lora_dropout": 0, "adam_epsilon": 1e-8, "progress": "auto"}`), &r)
 	want := Default().Recipe
 	want.LoraR, want.MaxLength, want.TargetModules, want.InitSamples, want.Map = 4, 1_000_000, Names{"q_proj"}, All, Columns{}
+	want.EvalSteps, want.EvalSamples = 0, 100 // before the plan chose them
 	if err != nil || !reflect.DeepEqual(r, want) {
 		t.Errorf("%v, got %+v\nwant %+v", err, r, want)
 	}

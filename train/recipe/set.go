@@ -27,15 +27,24 @@ func keysOf[T any]() []string {
 	return keys
 }
 
-// value returns the field that a key names.
-func (c *Config) value(key string) (reflect.Value, bool) {
-	v := reflect.ValueOf(c).Elem()
-	for _, f := range reflect.VisibleFields(v.Type()) {
-		if key != "" && f.Tag.Get("json") == key {
-			return v.FieldByIndex(f.Index), true
+// fieldOf says where in a Config the field of each key is.
+var fieldOf = func() map[string][]int {
+	m := map[string][]int{}
+	for _, f := range reflect.VisibleFields(reflect.TypeFor[Config]()) {
+		if key := f.Tag.Get("json"); key != "" {
+			m[key] = f.Index
 		}
 	}
-	return reflect.Value{}, false
+	return m
+}()
+
+// value returns the field that a key names.
+func (c *Config) value(key string) (reflect.Value, bool) {
+	index, ok := fieldOf[key]
+	if !ok {
+		return reflect.Value{}, false
+	}
+	return reflect.ValueOf(c).Elem().FieldByIndex(index), true
 }
 
 // Text returns the value of a setting as Set takes it. It panics for what is no key.

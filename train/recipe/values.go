@@ -2,6 +2,7 @@ package recipe
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"strconv"
 	"strings"
@@ -89,6 +90,58 @@ func (c Count) Of(n int) int {
 		return n
 	}
 	return min(int(c), n)
+}
+
+// An AutoCount is a whole number of at least 0, or auto: chosen by the plan of the run.
+type AutoCount int
+
+// Chosen stands for auto.
+const Chosen AutoCount = math.MinInt32
+
+// UnmarshalText reads a number or "auto".
+func (c *AutoCount) UnmarshalText(text []byte) error {
+	s := strings.TrimSpace(string(text))
+	if s == string(Auto) {
+		*c = Chosen
+		return nil
+	}
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 0 || octal(s) {
+		return fmt.Errorf(`%.60q, want a whole number, or "auto"`, s)
+	}
+	*c = AutoCount(n)
+	return nil
+}
+
+// MarshalJSON returns the number, or "auto".
+func (c AutoCount) MarshalJSON() ([]byte, error) {
+	if c == Chosen {
+		return []byte(`"auto"`), nil
+	}
+	return []byte(c.String()), nil
+}
+
+// MarshalYAML returns the same.
+func (c AutoCount) MarshalYAML() (any, error) {
+	if c == Chosen {
+		return string(Auto), nil
+	}
+	return int(c), nil
+}
+
+// given is the number, 0 for auto.
+func (c AutoCount) given() int {
+	if c == Chosen {
+		return 0
+	}
+	return int(c)
+}
+
+func (c AutoCount) String() string {
+	if c == Chosen {
+		return string(Auto)
+	}
+	return strconv.Itoa(int(c))
 }
 
 // Columns are what map holds: a field's name to a column's.

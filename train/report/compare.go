@@ -2,11 +2,9 @@ package report
 
 import (
 	"cmp"
-	"math"
 	"slices"
 
 	"gonum.org/v1/gonum/stat"
-	"gonum.org/v1/gonum/stat/distuv"
 
 	"example.com/finetune/train/rundir"
 	"example.com/finetune/train/sweep"
@@ -37,7 +35,8 @@ type Configuration struct {
 	Pace     float64 // tokens per second of training, the mean
 	Bytes    int64   // allocated beside the mapped weights, the most
 	Right    Accuracy
-	Against  *Difference
+	Against  *Difference // of the loss
+	Answers  *Difference // of the accuracy; nil where the rows answered are not those of the baseline
 }
 
 // An Accuracy is the share of right answers, over the runs that have scored them.
@@ -45,20 +44,6 @@ type Accuracy struct {
 	Runs           int
 	Mean, SD, Base float64 // with the adapter, its standard deviation, and of the base
 }
-
-// A Difference is that of a loss to the baseline's, with a 95 % interval: Student's t of
-// the differences of the pairs.
-type Difference struct {
-	Mean, Low, High float64
-	Pairs           int
-	ByRows          bool // pairs are held-out rows of one seed; else seeds
-}
-
-// Clear reports whether the interval holds no 0.
-func (d *Difference) Clear() bool { return d != nil && (d.Low > 0 || d.High < 0) }
-
-// Known reports whether there is an interval at all.
-func (d *Difference) Known() bool { return d != nil && !math.IsNaN(d.Low) }
 
 // An Axis is a setting that differs between configurations, with its values: numbers in
 // their order.
@@ -83,7 +68,7 @@ func Compare(runs *Runs) *Comparison {
 	c.Baseline = c.baseline(runs.Baseline)
 	for _, g := range c.Configurations {
 		if c.Baseline != nil && g != c.Baseline {
-			g.Against = Differ(g, c.Baseline)
+			g.Against, g.Answers = Differ(g, c.Baseline), DifferInAnswers(g, c.Baseline)
 		}
 	}
 	slices.SortStableFunc(c.Configurations, func(a, b *Configuration) int {
@@ -185,65 +170,6 @@ func Pace(lines []rundir.Metric) float64 {
 		return 0
 	}
 	return tokens / seconds
-}
-
-// Differ returns the loss of a minus that of b, paired by seed; where they share one seed
-// alone, paired by held-out row. Nil where they share none.
-func Differ(a, b *Configuration) *Difference {
-	var pairs [][2]*Run
-	for _, x := range a.Done {
-		for _, y := range b.Done {
-			if x.Recipe.Seed == y.Recipe.Seed {
-				pairs = append(pairs, [2]*Run{x, y})
-				break
-			}
-		}
-	}
-	switch len(pairs) {
-	case 0:
-		return nil
-	case 1:
-		return byRows(pairs[0][0], pairs[0][1])
-	}
-	differences := make([]float64, len(pairs))
-	for i, p := range pairs {
-		differences[i] = p[0].Loss() - p[1].Loss()
-	}
-	mean, sd := stat.MeanStdDev(differences, nil)
-	return interval(mean, sd/math.Sqrt(float64(len(pairs))), len(pairs))
-}
-
-// interval is the mean ± t of 97.5 % with pairs-1 degrees of freedom times its standard
-// error.
-func interval(mean, se float64, pairs int) *Difference {
-	half := se * distuv.StudentsT{Mu: 0, Sigma: 1, Nu: float64(pairs - 1)}.Quantile(0.975)
-	return &Difference{Mean: mean, Low: mean - half, High: mean + half, Pairs: pairs}
-}
-
-// byRows compares two runs on the rows that both were measured on. The loss per token is a
-// ratio of sums, D = Σd/Σw with the nats d and the tokens w of a row; its standard error is
-// that of the residuals d − D·w (Cochran 1977, Sampling Techniques, §6.3).
-func byRows(a, b *Run) *Difference {
-	d := &Difference{Mean: a.Loss() - b.Loss(), Low: math.NaN(), High: math.NaN(), Pairs: 1}
-	if !sameRows(a, b) {
-		return d
-	}
-	n := len(a.HeldOut)
-	nats, tokens := make([]float64, n), make([]float64, n)
-	for i, x := range a.HeldOut {
-		nats[i], tokens[i] = x.Nats-b.HeldOut[i].Nats, float64(x.Tokens)
-	}
-	weight := stat.Mean(tokens, nil)
-	ratio := stat.Mean(nats, nil) / weight
-	squares := 0.0
-	for i := range nats {
-		e := nats[i] - float64(ratio*tokens[i])
-		squares += float64(e * e)
-	}
-	se := math.Sqrt(squares/float64(n-1)/float64(n)) / weight
-	d = interval(ratio, se, n)
-	d.ByRows = true
-	return d
 }
 
 // axes finds the settings that differ between configurations, but for those that follow

@@ -33,6 +33,7 @@ func (c *Comparison) HTML() ([]byte, error) {
 		"samples":  c.samples,
 		"lossName": c.lossName,
 		"shade":    func(h heatCell) string { return fmt.Sprintf("%.3f", 0.95-0.85*h.Shade) },
+		"pieces":   pieces,
 		"parts":    func(label string) []string { return strings.SplitAfter(label, ",") },
 		"colour":   c.colour,
 	})
@@ -53,11 +54,13 @@ type cell struct {
 // tableCells is a line of the table with keys to sort by: numbers in full, and texts.
 func (c *Comparison) tableCells(g *Configuration) []cell {
 	texts := c.cells(g)
-	difference := 0.0
-	if g.Against != nil {
-		difference = g.Against.Mean
+	mean := func(d *Difference) float64 {
+		if d == nil {
+			return 0
+		}
+		return d.Mean
 	}
-	keys := []float64{0, float64(len(g.Done)), g.Mean, g.BestStep, g.Seconds, g.Pace, float64(g.Bytes), difference, g.Right.Mean}
+	keys := []float64{0, float64(len(g.Done)), g.Mean, g.BestStep, g.Seconds, g.Pace, float64(g.Bytes), mean(g.Against), g.Right.Mean, mean(g.Answers)}
 	list := make([]cell, len(texts))
 	for i, text := range texts {
 		list[i] = cell{text, full(keys[i])}
@@ -66,6 +69,14 @@ func (c *Comparison) tableCells(g *Configuration) []cell {
 		}
 	}
 	return list
+}
+
+// pieces are what a cell may be broken into: a number, and what follows it in brackets.
+func pieces(text string) []string {
+	if number, rest, ok := strings.Cut(text, " ("); ok {
+		return []string{number, "(" + rest}
+	}
+	return []string{text}
 }
 
 // colour is the class of a configuration: c0, c1, …, the best first, or rest.

@@ -19,7 +19,7 @@ import (
 func (c *Comparison) columns() []string {
 	titles := []string{"configuration", "runs", c.lossName(), "best step", "time", "tokens/s", "memory", "against the baseline (95 %)"}
 	if c.Scored {
-		titles = append(titles, "right answers (base)")
+		titles = append(titles, "right answers (base)", "answers against the baseline (95 %)")
 	}
 	return titles
 }
@@ -31,11 +31,8 @@ func (c *Comparison) cells(g *Configuration) []string {
 		runs += fmt.Sprintf(" of %d", len(g.Runs))
 	}
 	if len(g.Done) == 0 {
-		texts := []string{g.Label, runs, g.unfinished(), "", "", "", "", ""}
-		if c.Scored {
-			texts = append(texts, "")
-		}
-		return texts
+		texts := []string{g.Label, runs, g.unfinished()}
+		return append(texts, make([]string, len(c.columns())-len(texts))...)
 	}
 	loss := fmt.Sprintf("%.4f", g.Mean)
 	if len(g.Done) > 1 {
@@ -46,20 +43,25 @@ func (c *Comparison) cells(g *Configuration) []string {
 		fmt.Sprintf("%.0f MB", float64(g.Bytes)/1e6), c.against(g),
 	}
 	if c.Scored {
-		texts = append(texts, g.Right.text())
+		texts = append(texts, g.Right.text(), c.answersAgainst(g))
 	}
 	return texts
 }
 
-// text is an accuracy in percent; nothing where none was scored.
+// text is an accuracy in percent with that of the base; nothing where none was scored.
 func (a Accuracy) text() string {
-	switch {
-	case a.Runs == 0:
+	if a.Runs == 0 {
 		return ""
-	case a.Runs == 1:
-		return fmt.Sprintf("%.1f %% (%.1f %%)", 100*a.Mean, 100*a.Base)
 	}
-	return fmt.Sprintf("%.1f ± %.1f %% (%.1f %%)", 100*a.Mean, 100*a.SD, 100*a.Base)
+	return fmt.Sprintf("%s (%.1f %%)", a.share(), 100*a.Base)
+}
+
+// share is an accuracy in percent.
+func (a Accuracy) share() string {
+	if a.Runs == 1 {
+		return fmt.Sprintf("%.1f %%", 100*a.Mean)
+	}
+	return fmt.Sprintf("%.1f ± %.1f %%", 100*a.Mean, 100*a.SD)
 }
 
 // unfinished says where a configuration without a result is.
@@ -82,6 +84,24 @@ func (c *Comparison) against(g *Configuration) string {
 		return fmt.Sprintf("%+.4f", d.Mean)
 	default:
 		text := fmt.Sprintf("%+.4f (%+.4f to %+.4f)", d.Mean, d.Low, d.High)
+		if d.ByRows {
+			text += " over rows"
+		}
+		return text
+	}
+}
+
+// answersAgainst is the difference of a configuration's accuracy, in percent.
+func (c *Comparison) answersAgainst(g *Configuration) string {
+	switch d := g.Answers; {
+	case g == c.Baseline && g.Right.Runs > 0:
+		return "baseline"
+	case d == nil:
+		return ""
+	case !d.Known():
+		return fmt.Sprintf("%+.1f %%", 100*d.Mean)
+	default:
+		text := fmt.Sprintf("%+.1f %% (%+.1f to %+.1f)", 100*d.Mean, 100*d.Low, 100*d.High)
 		if d.ByRows {
 			text += " over rows"
 		}
@@ -173,20 +193,32 @@ func (c *Comparison) CSV() ([]byte, error) {
 		"configuration", "runs", "finished", "loss_mean", "loss_sd", "best_step", "seconds", "tokens_per_second", "allocated_bytes",
 		"difference", "low", "high", "pairs", "paired_by",
 		"accuracy_mean", "accuracy_sd", "base_accuracy",
+		"accuracy_difference", "accuracy_low", "accuracy_high", "accuracy_pairs", "accuracy_paired_by",
 	}}
 	for _, g := range c.Configurations {
 		row := []string{
 			g.Label, strconv.Itoa(len(g.Runs)), strconv.Itoa(len(g.Done)),
-			full(g.Mean), full(g.SD), full(g.BestStep), full(g.Seconds), full(g.Pace), strconv.FormatInt(g.Bytes, 10), "", "", "", "", "",
-			full(g.Right.Mean), full(g.Right.SD), full(g.Right.Base),
+			full(g.Mean), full(g.SD), full(g.BestStep), full(g.Seconds), full(g.Pace), strconv.FormatInt(g.Bytes, 10),
 		}
-		if d := g.Against; d != nil {
-			copy(row[9:], []string{full(d.Mean), full(d.Low), full(d.High), strconv.Itoa(d.Pairs), map[bool]string{true: "row", false: "seed"}[d.ByRows]})
-		}
+		row = append(row, g.Against.fields()...)
+		row = append(row, full(g.Right.Mean), full(g.Right.SD), full(g.Right.Base))
+		row = append(row, g.Answers.fields()...)
 		rows = append(rows, row)
 	}
 	err := w.WriteAll(rows)
 	return b.Bytes(), err
+}
+
+// fields are a difference's numbers, empty of none.
+func (d *Difference) fields() []string {
+	if d == nil {
+		return make([]string, 5)
+	}
+	by := "seed"
+	if d.ByRows {
+		by = "row"
+	}
+	return []string{full(d.Mean), full(d.Low), full(d.High), strconv.Itoa(d.Pairs), by}
 }
 
 // full is a number in full, nothing where there is none.
@@ -221,6 +253,11 @@ type runLine struct {
 	Score         string      `json:"score,omitempty"` // how answers were scored
 	Accuracy      *float64    `json:"accuracy,omitempty"`
 	BaseAccuracy  *float64    `json:"base_accuracy,omitempty"`
+
+	// Of the accuracy to that of the baseline's run of the same seed, paired by row.
+	Difference *float64 `json:"accuracy_difference,omitempty"`
+	Low        *float64 `json:"accuracy_low,omitempty"`
+	High       *float64 `json:"accuracy_high,omitempty"`
 	recipe.Recipe
 }
 
@@ -240,6 +277,7 @@ func (c *Comparison) JSON() ([]byte, error) {
 			line.Bytes, line.Parameters = p.AllocatedBytes, p.Parameters
 			if a := p.Answers; a != nil {
 				line.Score, line.Accuracy, line.BaseAccuracy = a.Score, &a.Adapter, &a.Base
+				line.differ(c.Baseline, r)
 			}
 		}
 		if err := e.Encode(line); err != nil {
@@ -247,4 +285,18 @@ func (c *Comparison) JSON() ([]byte, error) {
 		}
 	}
 	return b.Bytes(), nil
+}
+
+// differ adds the difference of a run's accuracy to the baseline's.
+func (l *runLine) differ(baseline *Configuration, r *Run) {
+	if baseline == nil || r.Configuration == baseline.Label {
+		return
+	}
+	d := DifferInAnswers(&Configuration{Done: []*Run{r}}, baseline)
+	if d == nil {
+		return
+	}
+	if l.Difference = &d.Mean; d.Known() {
+		l.Low, l.High = &d.Low, &d.High
+	}
 }

@@ -31,9 +31,10 @@ func (c *Comparison) conclude() {
 	}
 	if len(done) > 1 && done[1] != c.Baseline {
 		if d := Differ(best, done[1]); d.Known() {
-			c.findingf("The next best, %s, is %s: %s.", done[1].Label, change(&Difference{-d.Mean, -d.High, -d.Low, d.Pairs, d.ByRows}), verdict(d))
+			c.findingf("The next best, %s, is %s: %s.", done[1].Label, change(d.reversed()), verdict(d))
 		}
 	}
+	c.concludeAnswers(done)
 	c.limitSeeds(done)
 	c.limitEdges(best)
 	c.limitLength(done)
@@ -45,6 +46,38 @@ func (c *Comparison) conclude() {
 	}
 	c.limitData()
 	c.limitMissing()
+}
+
+// concludeAnswers says which configuration answers best, and whether better than the baseline.
+func (c *Comparison) concludeAnswers(done []*Configuration) {
+	scored := slices.DeleteFunc(slices.Clone(done), func(g *Configuration) bool { return g.Right.Runs == 0 })
+	if len(scored) == 0 {
+		return
+	}
+	best := slices.MaxFunc(scored, func(a, b *Configuration) int { return cmp.Compare(a.Right.Mean, b.Right.Mean) })
+	c.findingf("%s has the most right answers: %s, and the base model %.1f %%.", best.Label, best.Right.share(), 100*best.Right.Base)
+	switch d := best.Answers; {
+	case d != nil:
+		c.findingf("Against the baseline that is %s: %s.", changeOfAnswers(d), verdict(d))
+	case best == c.Baseline && len(scored) > 1:
+		c.findingf("That is the baseline: nothing that was tried answers better.")
+	}
+	if best != done[0] && done[0].Right.Runs > 0 && done[0].Right.Mean < best.Right.Mean {
+		c.limitf("The lowest loss and the most right answers are of different configurations: what a user gets is the answers, and their intervals are wider.")
+	}
+}
+
+// changeOfAnswers says a difference of accuracies in words.
+func changeOfAnswers(d *Difference) string {
+	word := "more"
+	if d.Mean < 0 {
+		word = "fewer"
+	}
+	text := fmt.Sprintf("%.1f %% %s", 100*math.Abs(d.Mean), word)
+	if d.Known() {
+		text += fmt.Sprintf(" (95 %%: %+.1f to %+.1f)", 100*d.Low, 100*d.High)
+	}
+	return text
 }
 
 func (c *Comparison) findingf(format string, args ...any) {

@@ -2,6 +2,8 @@ package report
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"example.com/finetune/train/rundir"
 )
@@ -9,11 +11,19 @@ import (
 // A sampled prompt is its answers at the start and with the saved adapter.
 type sampled struct{ Prompt, Before, After string }
 
-// Samples are those of one run.
-type Samples struct {
-	Name string
+// A samplePrompt is what the model of a run says to a prompt at the start, and what the
+// saved adapters say, by configuration.
+type samplePrompt struct {
+	Prompt, Before string
+	Answers        []sampleAnswer
+}
+
+// A sampleAnswer is what the first run of a configuration that has samples says.
+type sampleAnswer struct {
+	*Configuration
+	Seed uint64
 	Step int
-	List []sampled
+	Text string
 }
 
 // samplesOf finds the samples of the start and of the best step among a run's figures.
@@ -38,16 +48,26 @@ func samplesOf(lines []rundir.Metric, best int) (list []sampled) {
 	return list
 }
 
-// samples are those of the best configuration's first run that has some; nil for none.
-func (c *Comparison) samples() *Samples {
-	for _, g := range c.done() {
+// samples are the prompts that runs were asked, with the answers of the configurations that
+// have a colour, the best first.
+func (c *Comparison) samples() (list []*samplePrompt) {
+	done := c.done()
+	for _, g := range done[:min(len(done), palette)] {
 		for _, r := range g.Done {
-			if list := samplesOf(r.Status.Metrics, r.Provenance.BestStep); len(list) > 0 {
-				return &Samples{Name: r.Name, Step: r.Provenance.BestStep, List: list}
+			said := samplesOf(r.Status.Metrics, r.Provenance.BestStep)
+			for _, s := range said {
+				i := slices.IndexFunc(list, func(p *samplePrompt) bool { return p.Prompt == s.Prompt })
+				if i < 0 {
+					i, list = len(list), append(list, &samplePrompt{Prompt: s.Prompt, Before: strings.TrimSpace(s.Before)})
+				}
+				list[i].Answers = append(list[i].Answers, sampleAnswer{g, r.Recipe.Seed, r.Provenance.BestStep, strings.TrimSpace(s.After)})
+			}
+			if len(said) > 0 {
+				break
 			}
 		}
 	}
-	return nil
+	return list
 }
 
 // cardSamples writes the samples of a run on its card.

@@ -54,6 +54,7 @@ func TestMistakesAreNamed(t *testing.T) {
 		"grid and random":  {"grid: {lora_r: [8]}\nrandom: {samples: 2, lora_r: {uniform: [4, 8]}}", "lora_r varies in grid and in random", ""},
 		"no samples":       {"random: {lora_r: {uniform: [4, 8]}}", ":2: random: samples: how many", ""},
 		"log of zero":      {"random: {samples: 2, weight_decay: {log: [0, 1]}}", ":2: random: weight_decay: want two numbers, the smaller first, both above 0", ""},
+		"too many samples": {"random: {samples: 7, lora_r: {uniform: [4, 6]}, optimizer: {choice: [adamw, scaled-adamw]}}", ":2: random: samples is 7, and there are 6 different ones", "grid takes every combination once"},
 		"no seeds":         {"seeds: []", ":2: seeds: want a list", ""},
 		"bad seed":         {"seeds: [1, -1]", `:2: seeds: seed is "-1"`, ""},
 		"rule":             {"stop: {rule: asha, at: [0.5]}", `:2: stop: rule is "asha", want halving`, ""},
@@ -146,6 +147,44 @@ func TestDrawnValues(t *testing.T) {
 	}
 	if len(ranks) != 3 || len(starts) != 2 || small < 70 || small > 130 {
 		t.Errorf("ranks %v, starts %v, %d of 200 small", ranks, starts, small)
+	}
+}
+
+// Samples that three digits do not tell apart get more, and choices are drawn again: as many
+// as there are can be had, and those before stay as they are.
+func TestDrawnValuesAreDifferent(t *testing.T) {
+	_, runs := expand(t, "random: {samples: 600, weight_decay: {log: [1e-2, 2e-2]}}")
+	short := 0
+	for _, r := range runs {
+		if len(r.Settings[0].Text) <= len("0.0123") {
+			short++
+		}
+		if !strings.HasPrefix(r.Name, "weight_decay="+r.Settings[0].Text+",") {
+			t.Errorf("%s is named %s", r.Settings[0].Text, r.Name)
+		}
+	}
+	if short < 90 || short > 101 { // of 101 with three digits
+		t.Errorf("%d of %d have three digits", short, len(runs))
+	}
+	_, fewer := expand(t, "random: {samples: 500, weight_decay: {log: [1e-2, 2e-2]}}")
+	for i, r := range fewer {
+		if r.Name != runs[i].Name {
+			t.Errorf("sample %d of fewer is %s, of more %s", i, r.Name, runs[i].Name)
+		}
+	}
+	if _, all := expand(t, "random: {samples: 90, lora_r: {uniform: [1, 30]}, optimizer: {choice: [adamw, scaled-adamw, preconditioned-adamw]}}"); len(all) != 90 {
+		t.Errorf("%d of 90 combinations", len(all))
+	}
+	f, err := read(t, base+"random: {samples: 60, lora_r: {log: [1, 1e9]}, gradient_accumulation_steps: {log: [1, 1.0000001]}}")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err = f.Runs(); err != nil {
+		t.Errorf("rare values: %v", err)
+	}
+	f.random.samples, f.random.axes = 3, []drawnAxis{{key: "lora_r", lo: 1, hi: 2}}
+	if _, err = f.Runs(); err == nil || !strings.Contains(err.Error(), "random: sample 3 of 3 comes out as one before it") || !hint.IsUsage(err) || !strings.Contains(hint.Of(err), "samples: 2,") {
+		t.Errorf("three of two: %v (%s)", err, hint.Of(err))
 	}
 }
 

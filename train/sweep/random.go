@@ -1,9 +1,11 @@
 package sweep
 
 import (
+	"fmt"
 	"math"
 	"strconv"
 
+	"example.com/finetune/internal/hint"
 	"example.com/finetune/internal/random"
 	"example.com/finetune/train/recipe"
 )
@@ -43,6 +45,8 @@ func (r *reader) random(e recipe.Entry) drawn {
 		r.fault(e.Line, "", "random: samples: how many are to be drawn?")
 	case len(d.axes) == 0:
 		r.fault(e.Line, "", "random: no setting to draw")
+	case len(r.found) == 0 && float64(d.samples) > d.combinations():
+		r.fault(e.Line, "grid takes every combination once", "random: samples is %d, and there are %.0f different ones", d.samples, d.combinations())
 	}
 	return d
 }
@@ -90,19 +94,84 @@ func bounds(nodes []recipe.Node) (lo, hi float64) {
 	return read(nodes[0]), read(nodes[1])
 }
 
-// digits of a drawn value: enough for a search, and readable.
-const digits = 3
+// A drawn value has as many digits as a search needs to read, and more where fewer have been
+// drawn already: 17 tell any two numbers apart.
+const (
+	fewestDigits = 3
+	mostDigits   = 17
+)
 
-// draw returns sample i. It depends on the seed, the setting's name and i alone: more
-// samples or settings leave it as it is.
-func (d *drawn) draw(i int) (list []Setting) {
-	for _, a := range d.axes {
-		list = append(list, Setting{Key: a.key, Text: a.value(random.ForNames(d.seed, "sweep", a.key, strconv.Itoa(i)))})
+// mostTries at a sample find all of a thousand combinations that are equally likely.
+const mostTries = 20_000
+
+// draws returns the samples in their order, all different. What a sample is follows from the
+// seed, the settings and the samples before it: more samples leave it as it is.
+func (d *drawn) draws() ([][]Setting, error) {
+	list, taken := make([][]Setting, d.samples), map[string]bool{}
+	for i := range list {
+		var ok bool
+		if list[i], ok = d.draw(i, taken); !ok {
+			return nil, hint.New(fmt.Errorf("random: sample %d of %d comes out as one before it however often it is drawn", i+1, d.samples),
+				fmt.Sprintf("samples: %d, wider intervals, or grid, which takes every combination once", i))
+		}
+	}
+	return list, nil
+}
+
+// draw returns sample i, unlike those that are taken. Where it is one of them it gets more
+// digits, and where it has none to get, as a choice, it is drawn again.
+func (d *drawn) draw(i int, taken map[string]bool) ([]Setting, bool) {
+	most := fewestDigits
+	if math.IsInf(d.combinations(), 1) {
+		most = mostDigits
+	}
+	for try := range mostTries {
+		for digits := fewestDigits; digits <= most; digits++ {
+			list := d.sample(i, try, digits)
+			if id := label("", list); !taken[id] {
+				taken[id] = true
+				return list, true
+			}
+		}
+	}
+	return nil, false
+}
+
+// sample is what comes out of one try at sample i. Of each setting it depends on the seed, the
+// setting's name, i and the try alone.
+func (d *drawn) sample(i, try, digits int) []Setting {
+	list := make([]Setting, len(d.axes))
+	for k := range d.axes {
+		a := &d.axes[k]
+		names := []string{"sweep", a.key, strconv.Itoa(i)}
+		if try > 0 {
+			names = append(names, strconv.Itoa(try))
+		}
+		list[k] = Setting{Key: a.key, Text: a.value(random.ForNames(d.seed, names...), digits)}
 	}
 	return list
 }
 
-func (a *drawnAxis) value(s *random.Stream) string {
+// combinations is how many different samples there are, +Inf where a value has digits to get.
+func (d *drawn) combinations() float64 {
+	n := 1.0
+	for k := range d.axes {
+		switch a := &d.axes[k]; {
+		case len(a.choices) > 0:
+			n *= float64(len(a.choices))
+		case a.fine():
+			return math.Inf(1)
+		default:
+			n *= math.Round(a.hi) - math.Round(a.lo) + 1
+		}
+	}
+	return n
+}
+
+// fine reports whether more digits make another value.
+func (a *drawnAxis) fine() bool { return len(a.choices) == 0 && !recipe.Whole(a.key) }
+
+func (a *drawnAxis) value(s *random.Stream, digits int) string {
 	if len(a.choices) > 0 {
 		return a.choices[s.Below(len(a.choices))]
 	}

@@ -80,8 +80,12 @@ func (f *File) Runs() ([]*Run, error) {
 	var found []error
 	told, same := map[string]bool{}, map[string]*Run{}
 	configuration := 0
+	drawn, err := f.random.draws()
+	if err != nil {
+		return nil, hint.New(hint.Usagef("%s: %w", f.Path, err), hint.Of(err))
+	}
 	for _, v := range f.named() {
-		for _, settings := range f.configurations(v) {
+		for _, settings := range f.configurations(v, drawn) {
 			for _, seed := range f.Seeds {
 				r := &Run{Index: len(runs), Configuration: configuration, Variant: v.name, Settings: settings, Seed: seed}
 				runs = append(runs, r)
@@ -103,16 +107,17 @@ func (f *File) Runs() ([]*Run, error) {
 	return runs, f.checkBaseline(runs)
 }
 
-// configurations are the settings of a variant's: those that differ from the base.
-func (f *File) configurations(v variant) [][]Setting {
+// configurations are the settings of a variant's: those that differ from the base. Each has
+// all that is drawn.
+func (f *File) configurations(v variant, drawn [][]Setting) [][]Setting {
 	list := product(product([][]Setting{nil}, v.axes, true), f.grid, false)
-	if f.random.samples == 0 {
+	if len(drawn) == 0 {
 		return list
 	}
 	var all [][]Setting
 	for _, settings := range list {
-		for i := range f.random.samples {
-			all = append(all, slices.Concat(settings, f.random.draw(i)))
+		for _, sample := range drawn {
+			all = append(all, slices.Concat(settings, sample))
 		}
 	}
 	return all
@@ -143,6 +148,7 @@ func (r *Run) resolve(f *File) error {
 			return err
 		}
 	}
+	compare(&c)
 	c.OutputDir = f.OutputDir // until the name is known
 	c.Resume = true
 	resolved, err := c.Resolve()
@@ -153,6 +159,17 @@ func (r *Run) resolve(f *File) error {
 	resolved.OutputDir = filepath.Join(f.OutputDir, r.Name)
 	r.Config = resolved
 	return nil
+}
+
+// compare sets how often and on how many rows runs are evaluated where that is left to each
+// of them: runs that are compared have the same rows, however long they are.
+func compare(c *recipe.Config) {
+	if c.EvalSteps == recipe.Chosen {
+		c.EvalSteps = 0
+	}
+	if c.EvalSamples == recipe.Chosen {
+		c.EvalSamples = 100
+	}
 }
 
 // longestName leaves room for what files in the folder of logs add.
@@ -169,10 +186,14 @@ func (r *Run) name(c *recipe.Resolved) string {
 	return strings.TrimLeft(text[:min(len(text), longestName)], ".-") + "-" + hash(c)
 }
 
-// hash identifies a recipe, its model, its data and the adapter that it begins from. What is as it is by default is left
+// hash is the part of a recipe's identity that stands in the folder's name.
+func hash(c *recipe.Resolved) string { return identity(c)[:8] }
+
+// identity is of a recipe, its model, its data and the adapter that it begins from. What is as it is by default is left
 // out, so that a setting which a later version adds changes no name.
-func hash(c *recipe.Resolved) string {
+func identity(c *recipe.Resolved) string {
 	standard := recipe.Default()
+	compare(&standard)
 	method := c.Init.Method()
 	standard.Optimizer, standard.InitGamma = recipe.Optimizer(method.Optimizer), method.Gamma // as resolved
 	h := sha256.New()
@@ -181,12 +202,12 @@ func hash(c *recipe.Resolved) string {
 			fmt.Fprintf(h, "%s=%q\n", key, text)
 		}
 	}
-	return hex.EncodeToString(h.Sum(nil)[:4])
+	return hex.EncodeToString(h.Sum(nil))
 }
 
 // twice returns an error for a run that is another one too.
 func twice(same map[string]*Run, r *Run) error {
-	id := hash(r.Config)
+	id := identity(r.Config)
 	if before, ok := same[id]; ok {
 		return fmt.Errorf("the same run as %s", before.Label())
 	}
