@@ -40,6 +40,9 @@ FAMILIES = {
     "smollm3": ("smollm3", {}), "smollm3-yarn": ("smollm3", dict(YARN, use_sliding_window=False)), "smollm3-linear": ("smollm3", dict(LINEAR, use_sliding_window=False)),
     "olmo2": ("olmo2", {}), "olmo2-yarn": ("olmo2", YARN), "olmo2-linear": ("olmo2", LINEAR),
     "granite": ("granite", {}), "granite-yarn": ("granite", YARN), "granite-linear": ("granite", LINEAR), "granite-llama3": ("granite", LLAMA3),
+    "olmo3": ("olmo3", {}), "exaone4": ("exaone4", dict(sliding_window=None, sliding_window_pattern=None)),
+    "exaone4-llama3": ("exaone4", LLAMA3 | dict(sliding_window=None, sliding_window_pattern=None)),
+    "gemma": ("gemma", dict(dtype="BF16")), "gemma-linear": ("gemma", dict(LINEAR, dtype="BF16")),
     "gemma2": ("gemma2", dict(GEMMA, sliding_window=400)), "gemma2-window": ("gemma2", GEMMA), "gemma2-27b": ("gemma2", dict(WIDE, num_hidden_layers=46)), "gemma2-linear": ("gemma2", GEMMA | LINEAR),
     "gemma3_text": ("gemma3_text", SIX), "gemma3_text-pattern": ("gemma3_text", GEMMA), "gemma3_text-27b": ("gemma3_text", dict(WIDE, num_hidden_layers=62, layer_types=None)),
     "gemma3": ("gemma3_text", SIX),
@@ -104,8 +107,8 @@ def family(name, out):
     m = load(f"{out}/model")
     with torch.no_grad():
         for n, p in m.named_parameters():
-            if name.startswith("gemma") and n.endswith("post_feedforward_layernorm.weight"):
-                p.fill_(-0.96875)
+            if name.startswith("gemma") and n.endswith(("post_feedforward_layernorm.weight", "down_proj.weight" if "gemma-" in f"{name}-" else "none")):
+                p.mul_(1 / 32) if n.endswith("proj.weight") else p.fill_(-0.96875)
     m.to(kinds.DT[dtype]).save_pretrained(f"{out}/model")
     for n, m in m.named_modules():
         if ".layers." in n and n.endswith("_proj") and "vision" not in n:

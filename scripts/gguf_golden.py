@@ -15,11 +15,11 @@ from safetensors.numpy import save_file
 root = Path(__file__).resolve().parent.parent
 llama, wanted = Path(sys.argv[1]).resolve(), sys.argv[2:]  # the scripts are given another sys.argv
 sys.path[:0] = [str(llama), str(llama / "gguf-py")]
-import conversion.gemma, conversion.llama, conversion.olmo, conversion.phi, conversion.qwen
+import conversion.exaone, conversion.gemma, conversion.llama, conversion.olmo, conversion.phi, conversion.qwen
 from gguf import GGUFReader
 
-vocabularies = {c: c.set_vocab for c in (conversion.llama.LlamaModel, conversion.qwen.Qwen2Model, conversion.qwen.Qwen3Model, conversion.gemma.Gemma2Model,
-                                         conversion.gemma.Gemma3Model, conversion.phi.Phi3MiniModel, conversion.olmo.Olmo2Model)}
+vocabularies = {c: c.set_vocab for c in (conversion.llama.LlamaModel, conversion.qwen.Qwen2Model, conversion.qwen.Qwen3Model, conversion.gemma.GemmaModel, conversion.gemma.Gemma2Model,
+                                         conversion.gemma.Gemma3Model, conversion.phi.Phi3MiniModel, conversion.olmo.Olmo2Model, conversion.exaone.Exaone4Model)}
 
 def run(script, *args, bare=True):
     for c, set_vocab in vocabularies.items():

@@ -18,7 +18,8 @@ type architecture struct {
 	name       string
 	permuted   bool     // rows of q and k change places, see doc.go
 	ropes      []string // types of rope
-	nearRope   bool     // layers with a window have a rope of their own, without scaling
+	nearPlain  bool     // layers with a window rotate without scaling
+	nearTheta  bool     // and by a θ of their own
 	windows    int      // all layers but every so-manieth have the window, where a file does not say which; 0: no layer has
 	unheeded   bool     // a file says the window all the same
 	unrotated  int      // every so-manieth layer is not rotated; 0: all are
@@ -26,6 +27,7 @@ type architecture struct {
 	capped     bool     // scores and logits always have a cap
 	rootScale  bool     // embeddings are multiplied by √hidden
 	wide       int      // a model of so many layers scales its scores by hidden/heads, others by the size of a head
+	not        int      // models of so many layers are others there
 	evenHeads  bool     // a head has hidden/heads values
 	outputBias bool     // o may have a bias
 	tied       bool     // the head is always the embedding
@@ -38,7 +40,7 @@ var (
 	longerRopes = []string{"default", "linear", "yarn"}
 	llama       = architecture{name: "llama", permuted: true, outputBias: true, ropes: []string{"default", "linear", "llama3", "yarn"}}
 	gemma3      = architecture{
-		name: "gemma3", ropes: plainRopes, nearRope: true, windows: 6, rootScale: true, wide: 62,
+		name: "gemma3", ropes: plainRopes, nearPlain: true, nearTheta: true, windows: 6, rootScale: true, wide: 62,
 		says: []string{"final_logit_softcapping"},
 	}
 )
@@ -52,10 +54,13 @@ var architectures = map[string]architecture{
 	"qwen3":     {name: "qwen3", ropes: longerRopes},
 	"smollm3":   {name: "smollm3", permuted: true, ropes: longerRopes, unrotated: 4},
 	"olmo2":     {name: "olmo2", ropes: longerRopes, evenHeads: true, ownHead: true},
+	"olmo3":     {name: "olmo2", ropes: longerRopes, nearPlain: true, windows: 4, evenHeads: true, ownHead: true},
+	"exaone4":   {name: "exaone4", ropes: []string{"default", "linear", "llama3"}, evenHeads: true, not: 64},
 	"granite": {
 		name: "granite", permuted: true, outputBias: true, ropes: llama.ropes,
 		says: []string{"attention.scale", "embedding_scale", "residual_scale", "logit_scale"},
 	},
+	"gemma": {name: "gemma", ropes: plainRopes, rootScale: true, tied: true},
 	"gemma2": {
 		name: "gemma2", ropes: plainRopes, windows: 2, rootScale: true, wide: 46, capped: true, tied: true,
 		says: []string{"attn_logit_softcapping", "final_logit_softcapping"},
@@ -95,6 +100,8 @@ func (a architecture) keys(c *model.Config) ([]KeyValue, error) {
 		return nil, err
 	}
 	switch {
+	case a.not == c.NumHiddenLayers:
+		return nil, refused("%d layers: in llama.cpp such a model of %s has windows by a rule of its own", a.not, a.name)
 	case a.evenHeads && c.HeadDim*c.NumAttentionHeads != c.HiddenSize:
 		return nil, refused("heads have %d values: in llama.cpp those of %s have hidden_size/num_attention_heads", c.HeadDim, a.name)
 	case c.OBias && !a.outputBias:
@@ -193,9 +200,9 @@ func (a architecture) layers(c *model.Config) (layers, error) {
 	}
 	switch {
 	case s.near.Type == "":
-	case a.nearRope && s.near.Type != "default":
+	case a.nearPlain && s.near.Type != "default":
 		return s, refused("the rope type %q of layers with a window is not written as GGUF", s.near.Type)
-	case !a.nearRope && s.near != s.rope:
+	case a.nearPlain && !a.nearTheta && s.near.Theta != s.rope.Theta, !a.nearPlain && s.near != s.rope:
 		return s, refused("layers with a window rotate otherwise than those without: not written as GGUF")
 	}
 	return s, nil

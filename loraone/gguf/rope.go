@@ -14,7 +14,7 @@ func (a architecture) ropeKeys(s layers, headDim int) ([]KeyValue, error) {
 		dim = int(float64(headDim) * r.Partial)
 	}
 	keys := []KeyValue{{"rope.dimension_count", uint32(dim)}, {"rope.freq_base", float32(r.Theta)}}
-	if a.nearRope && s.near.Type != "" {
+	if a.nearTheta && s.near.Type != "" {
 		keys = append(keys, KeyValue{"rope.freq_base_swa", float32(s.near.Theta)})
 	}
 	if !slices.Contains(a.ropes, r.Type) {
