@@ -114,7 +114,7 @@ tokens() { # a model of one narrow layer for each vocabulary, so that llama.cpp 
 		check "$python" tiny "$dir" "$work/tiny" "$work/texts.json"
 		check "$python" adapter "$work/tiny" "$work/tiny-adapter"
 		if "$work/finetune" export --adapter "$work/tiny-adapter" --model "$work/tiny" --to gguf --merged --type f16 -o "$work/$name.gguf" >/dev/null 2>"$work/log"; then
-			check "$consumers/llama/bin/python" strings "$work/$name.gguf" "$work/texts.json"
+			check "$consumers/llama/bin/python" strings "$work/$name.gguf" "$work/texts.json" "$(grep -o 'warning: .*' "$work/log" | tee /dev/stderr)"
 		else
 			echo "$name: $(grep -v warning "$work/log" | head -n 1)"
 		fi

@@ -20,14 +20,14 @@ type architecture struct {
 	ropes      []string // types of rope
 	nearPlain  bool     // layers with a window rotate without scaling
 	nearTheta  bool     // and by a θ of their own
-	windows    int      // all layers but every so-manieth have the window, where a file does not say which; 0: no layer has
+	windows    int      // n: all layers but every n-th have the window, where a file does not say which; 0: no layer has
 	unheeded   bool     // a file says the window all the same
-	unrotated  int      // every so-manieth layer is not rotated; 0: all are
-	says       []string // which numbers a file may say, see numbers
+	unrotated  int      // n: every n-th layer is not rotated; 0: all are
+	says       []string // which numbers a file may say, see numberKeys
 	capped     bool     // scores and logits always have a cap
 	rootScale  bool     // embeddings are multiplied by √hidden
 	wide       int      // a model of so many layers scales its scores by hidden/heads, others by the size of a head
-	not        int      // models of so many layers are others there
+	apart      int      // a model of so many layers is another one there
 	evenHeads  bool     // a head has hidden/heads values
 	outputBias bool     // o may have a bias
 	tied       bool     // the head is always the embedding
@@ -55,7 +55,7 @@ var architectures = map[string]architecture{
 	"smollm3":   {name: "smollm3", permuted: true, ropes: longerRopes, unrotated: 4},
 	"olmo2":     {name: "olmo2", ropes: longerRopes, evenHeads: true, ownHead: true},
 	"olmo3":     {name: "olmo2", ropes: longerRopes, nearPlain: true, windows: 4, evenHeads: true, ownHead: true},
-	"exaone4":   {name: "exaone4", ropes: []string{"default", "linear", "llama3"}, evenHeads: true, not: 64},
+	"exaone4":   {name: "exaone4", ropes: []string{"default", "linear", "llama3"}, evenHeads: true, apart: 64},
 	"granite": {
 		name: "granite", permuted: true, outputBias: true, ropes: llama.ropes,
 		says: []string{"attention.scale", "embedding_scale", "residual_scale", "logit_scale"},
@@ -99,15 +99,8 @@ func (a architecture) keys(c *model.Config) ([]KeyValue, error) {
 	if err != nil {
 		return nil, err
 	}
-	switch {
-	case a.not == c.NumHiddenLayers:
-		return nil, refused("%d layers: in llama.cpp such a model of %s has windows by a rule of its own", a.not, a.name)
-	case a.evenHeads && c.HeadDim*c.NumAttentionHeads != c.HiddenSize:
-		return nil, refused("heads have %d values: in llama.cpp those of %s have hidden_size/num_attention_heads", c.HeadDim, a.name)
-	case c.OBias && !a.outputBias:
-		return nil, refused("o_proj has a bias: in llama.cpp that of %s has none", a.name)
-	case a.tied && !c.TieWordEmbeddings, a.ownHead && c.TieWordEmbeddings:
-		return nil, refused("tie_word_embeddings is %v: in llama.cpp it is %v for %s", c.TieWordEmbeddings, a.tied, a.name)
+	if err := a.fits(c); err != nil {
+		return nil, err
 	}
 	keys := []KeyValue{
 		{"block_count", uint32(c.NumHiddenLayers)},
@@ -126,6 +119,21 @@ func (a architecture) keys(c *model.Config) ([]KeyValue, error) {
 		keys[i].Key = a.name + "." + keys[i].Key
 	}
 	return keys, nil
+}
+
+// fits returns an error for a shape that llama.cpp does not have for the architecture.
+func (a architecture) fits(c *model.Config) error {
+	switch {
+	case a.apart == c.NumHiddenLayers:
+		return refused("%d layers: in llama.cpp such a model of %s has windows by a rule of its own", a.apart, a.name)
+	case a.evenHeads && c.HeadDim*c.NumAttentionHeads != c.HiddenSize:
+		return refused("heads have %d values: in llama.cpp those of %s have hidden_size/num_attention_heads", c.HeadDim, a.name)
+	case c.OBias && !a.outputBias:
+		return refused("o_proj has a bias: in llama.cpp that of %s has none", a.name)
+	case a.tied && !c.TieWordEmbeddings, a.ownHead && c.TieWordEmbeddings:
+		return refused("tie_word_embeddings is %v: in llama.cpp it is %v for %s", c.TieWordEmbeddings, a.tied, a.name)
+	}
+	return nil
 }
 
 // numberKeys returns the keys of what a model multiplies by and is limited to.
