@@ -117,6 +117,9 @@ func splitJSON(pattern, how string) string {
 	return `{"type": "Sequence", "pretokenizers": [{"type": "Split", "pattern": {"Regex": ` + string(p) + `}, ` + how + `}, ` + bytesAlone + `]}`
 }
 
+// gpt4o is the pattern of GPT-4o's kind of vocabulary, as Phi-4-mini has it.
+const gpt4o = `[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+`
+
 func TestPreTokenizerByStructure(t *testing.T) {
 	const isolated = `"behavior": "Isolated", "invert": false`
 	three, one := caseless+`|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}`+rest, caseless+`|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}`+rest
@@ -127,6 +130,7 @@ func TestPreTokenizerByStructure(t *testing.T) {
 		{splitJSON(three, isolated), ignoring, "llama-bpe"},
 		{splitJSON(three, isolated), "", "smaug-bpe"},
 		{splitJSON(one, isolated), `, "normalizer": {"type": "NFC"}`, "qwen2"},
+		{splitJSON(gpt4o, `"behavior": "Removed", "invert": true`), "", "gpt-4o"},
 		{splitJSON(one, `"behavior": "Removed", "invert": true`), `, "normalizer": {"type": "Sequence", "normalizers": []}`, "qwen2"},
 	} {
 		got, note, err := pre(t, test.json, test.more)
@@ -262,6 +266,30 @@ func TestPhi3IsKnownByItsName(t *testing.T) {
 		keys := written(t, test.folder, "{"+byFallback+`, "added_tokens": [{"id": 2, "content": "<|user|>", "special": true, "rstrip": `+test.strips+`}]}`, 3)
 		if keys["general.name"] != test.want {
 			t.Errorf("%s, rstrip %s: general.name is %v, want %s", test.folder, test.strips, keys["general.name"], test.want)
+		}
+	}
+}
+
+// TestSpacesBehindSpecialTokens: llama.cpp puts one behind each, which is said where the
+// tokenizer puts one at the beginning alone.
+func TestSpacesBehindSpecialTokens(t *testing.T) {
+	dir := t.TempDir()
+	json := "{" + byFallback + `, "added_tokens": [{"id": 3, "content": "<s>", "special": true}]}`
+	if err := os.WriteFile(filepath.Join(dir, "tokenizer.json"), []byte(json), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		behind int32 // the id of a behind the special token
+		note   bool
+	}{{2, false}, {0, true}} {
+		keys, note, err := Tokens(dir, 4, func(text string, _ bool) []int32 {
+			if strings.HasPrefix(text, "<s>") {
+				return []int32{3, test.behind}
+			}
+			return []int32{2}
+		})
+		if err != nil || len(keys) == 0 || test.note != strings.Contains(note, "not behind a special token as in llama.cpp") {
+			t.Errorf("id %d: %q, %v", test.behind, note, err)
 		}
 	}
 }
