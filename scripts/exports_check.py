@@ -30,6 +30,7 @@ GEMMA = dict(query_pre_attn_scalar=20)
 SIX = dict(GEMMA, num_hidden_layers=7, layer_types=None, hidden_size=64, rope_parameters=dict(
     full_attention=dict(rope_type="default", rope_theta=1000000.0), sliding_attention=dict(rope_type="default", rope_theta=10000.0)))
 WIDE = dict(query_pre_attn_scalar=14)
+FULL = dict(sliding_window=None, layer_types=["full_attention"] * 4)
 PLAIN = dict(targets="qv", dtype="BF16")
 FAMILIES = {
     "llama": ("", dict(PLAIN, model_type="llama")), "llama-linear": ("", PLAIN | LINEAR | dict(model_type="llama")),
@@ -40,8 +41,7 @@ FAMILIES = {
     "smollm3": ("smollm3", {}), "smollm3-yarn": ("smollm3", dict(YARN, use_sliding_window=False)), "smollm3-linear": ("smollm3", dict(LINEAR, use_sliding_window=False)),
     "olmo2": ("olmo2", {}), "olmo2-yarn": ("olmo2", YARN), "olmo2-linear": ("olmo2", LINEAR),
     "granite": ("granite", {}), "granite-yarn": ("granite", YARN), "granite-linear": ("granite", LINEAR), "granite-llama3": ("granite", LLAMA3),
-    "olmo3": ("olmo3", {}), "exaone4": ("exaone4", dict(sliding_window=None, sliding_window_pattern=None)),
-    "exaone4-llama3": ("exaone4", LLAMA3 | dict(sliding_window=None, sliding_window_pattern=None)),
+    "olmo3": ("olmo3", {}), "exaone4": ("exaone4", FULL), "exaone4-llama3": ("exaone4", LLAMA3 | FULL),
     "gemma": ("gemma", dict(dtype="BF16")), "gemma-linear": ("gemma", dict(LINEAR, dtype="BF16")),
     "gemma2": ("gemma2", dict(GEMMA, sliding_window=400)), "gemma2-window": ("gemma2", GEMMA), "gemma2-27b": ("gemma2", dict(WIDE, num_hidden_layers=46)), "gemma2-linear": ("gemma2", GEMMA | LINEAR),
     "gemma3_text": ("gemma3_text", SIX), "gemma3_text-pattern": ("gemma3_text", GEMMA), "gemma3_text-27b": ("gemma3_text", dict(WIDE, num_hidden_layers=62, layer_types=None)),
