@@ -165,10 +165,11 @@ func (p *Pool) views(worker, task int) {
 
 // The costs of a task of m rows and n panels, in units of a row times a panel: m·n
 // to multiply, packCost for each panel, and readCost (or roundCost, in bf16) for
-// each row. Measured as speeds of 110 GFLOP/s, 12 packed weights per ns, and
-// 2-thread products of SmolLM2's shapes.
+// each row. Measured as products of SmolLM2's shapes, each with other weights than
+// the one before, as in a step: 150 GFLOP/s, and of weights that come from memory 2
+// to 4 packed per ns. From a cache it would be 9, and packCost 6.
 const (
-	packCost  = 6
+	packCost  = 20
 	readCost  = 0.05
 	roundCost = 0.3
 )
