@@ -59,7 +59,7 @@ for part in train valid; do
 	sed -E '1~2s/"prompt": "/&It was a bright morning and everyone in the little town was glad. /; s/"prompt": "/&Tell me a story with a robot and a happy end, and do not make it long. /' \
 		"finetune-demo/data/$part.jsonl" >"shared/$part.jsonl"
 done
-./native plan --model finetune-demo/model --data shared --output-dir plan | grep -q 'begin alike' || die "the rows do not share their beginnings"
+./native plan --model finetune-demo/model --data shared --output-dir plan | grep 'begin alike' >/dev/null || die "the rows do not share their beginnings"
 want=$(adapter ./native)
 echo "and of rows that share their beginnings:"
 path "one thread" "$native" env GOMAXPROCS=1 ./native
