@@ -1,6 +1,7 @@
 package loraone_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -72,6 +73,51 @@ func TestAdapterGradientsMatchPEFT(t *testing.T) {
 			dB, _ := c.Tensor(t, "given."+l.Name+".dB")
 			golden.Close(t, l.Name+".dA", l.DA, dA, gradientBound)
 			golden.Close(t, l.Name+".dB", l.DBt, transpose(dB, l.Out, l.R), gradientBound)
+		}
+	})
+}
+
+// Rows that share their beginnings have the losses and add up the gradients that PyTorch has
+// for each of them alone, with all that is shared in one micro-batch and held over many.
+func TestSharedRowsMatchPEFT(t *testing.T) {
+	golden.Each(t, "../model", func(t *testing.T, c *golden.Case) {
+		e, seqs := newEngine(t, c), c.SharedSeqs()
+		tokens := 0
+		for _, s := range seqs {
+			tokens += len(s.IDs)
+		}
+		if computed, longest := e.Model().Config.SharedTokens(seqs); longest == 0 || computed >= tokens {
+			t.Fatalf("%d of %d tokens are computed: the rows do not share", computed, tokens)
+		}
+		a, err := loraone.New(e.Model().Config, loraone.Config{
+			Method: loraone.LoRA, R: c.Shared.Rank, Alpha: c.Shared.Alpha, TargetModules: []string{"all-linear"},
+		}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.Attach(e)
+		for _, m := range a.Modules {
+			l := m.(*loraone.Layer)
+			A, _ := c.SharedTensor(t, l.Name+".lora_A")
+			B, _ := c.SharedTensor(t, l.Name+".lora_B")
+			copy(l.A, A)
+			copy(l.Bt, transpose(B, l.Out, l.R))
+			l.Sync()
+		}
+		for _, tokens := range []int{4096, 40, 1} {
+			e.Layout.MicroBatch = tokens
+			for i, l := range e.LossBackward(seqs, c.Shared.Weights) {
+				golden.Near(t, fmt.Sprintf("loss %d", i), l.Sum, c.Shared.LossSums[i], 1e-5)
+			}
+			for _, m := range a.Modules {
+				l := m.(*loraone.Layer)
+				dA, _ := c.SharedTensor(t, l.Name+".dA")
+				dB, _ := c.SharedTensor(t, l.Name+".dB")
+				golden.Close(t, l.Name+".dA", l.DA, dA, gradientBound)
+				golden.Close(t, l.Name+".dB", l.DBt, transpose(dB, l.Out, l.R), gradientBound)
+				clear(l.DA)
+				clear(l.DBt)
+			}
 		}
 	})
 }

@@ -12,6 +12,9 @@ import (
 	"example.com/finetune/simd"
 )
 
+// usualLength is that of rows whose angles are the usual ones, see load.
+const usualLength = 50
+
 // A forest makes rows that begin alike: each branches off from one before, anywhere.
 func forest(rng *rand.Rand, n, vocabulary int) []model.Sequence {
 	tokens := func(n int) []int32 {
@@ -83,12 +86,13 @@ func passed(t *testing.T, c *golden.Case, threads int, layout model.Layout, seqs
 	return losses, grads
 }
 
-// load returns the model of a case, whose angles do not depend on the lengths of these rows.
+// load returns the model of a case. Where its angles depend on the lengths of rows, they are the
+// usual ones for those of up to half of these rows, which alone may share.
 func load(t *testing.T, c *golden.Case) *model.Model {
 	m := c.Load(t)
 	for i := range m.Config.Layers {
 		if r := &m.Config.Layers[i].Rope; r.Type == "longrope" || r.Type == "dynamic" {
-			r.OriginalMaxPositionEmbeddings = 1000
+			r.OriginalMaxPositionEmbeddings = usualLength
 		}
 	}
 	return m
@@ -118,6 +122,7 @@ func apart(a, b []float32) float64 {
 // gradients that they have alone, and the same bits whatever is held and laid together.
 func TestSharedRowsAreThoseOfEachAlone(t *testing.T) {
 	golden.Each(t, "../model", func(t *testing.T, c *golden.Case) {
+		sharing := 0
 		for seed := range uint64(6) {
 			rng := rand.New(rand.NewPCG(seed, 11))
 			seqs := forest(rng, 8+rng.IntN(10), load(t, c).Config.VocabSize)
@@ -125,8 +130,8 @@ func TestSharedRowsAreThoseOfEachAlone(t *testing.T) {
 			for i := range weights {
 				weights[i] = rng.Float32() + 0.1
 			}
-			if computed, longest := load(t, c).Config.SharedTokens(seqs); longest == 0 {
-				t.Errorf("seed %d: %d rows share nothing of %d tokens", seed, len(seqs), computed)
+			if _, longest := load(t, c).Config.SharedTokens(seqs); longest > 0 {
+				sharing++
 			}
 			target := []string{"all-linear", "v_proj", "down_proj"}[seed%3]
 			what := fmt.Sprintf("seed %d, %s", seed, target)
@@ -159,6 +164,9 @@ func TestSharedRowsAreThoseOfEachAlone(t *testing.T) {
 					}
 				}
 			}
+		}
+		if sharing < 3 {
+			t.Errorf("rows share in %d of 6 forests", sharing)
 		}
 	})
 }

@@ -32,16 +32,16 @@ type attention struct {
 
 	most   int // keys that are packed together, if not those of a single piece
 	packed packed
-	dk, dv []float32 // KV×parts × N×D
+	dkv    []float32 // parts × N×2KV·D
 	spans  []span
 	parts  []part
 }
 
-// packed is the keys and values of some pieces as the products read them, N in all: for
-// each piece those of all its text so far, by position. Keys are scaled.
+// packed is the keys and values of some pieces as the products of a pass read them, N in
+// all: for each piece those of all its text so far, by position. Keys are scaled.
 type packed struct {
-	k, v   []float32 // KV × N×D
-	kt, vt []float32 // KV·D × N, padded
+	rows   []float32 // KV × N×D: values in the forward pass, keys in the backward pass
+	kt, vt []float32 // KV·D × N, padded; vt in the backward pass only
 	n      int
 	bases  []int // where each piece's begin
 	copies []copied
@@ -59,6 +59,7 @@ type attentionScratch struct {
 	capped          []float32 // likewise, with a limit
 	dout            []float32 // queryBlock×D
 	max, sum        []float32 // queryBlock
+	begun           bool      // some keys have been seen
 }
 
 // A span is some queries of a piece, whose keys are packed from base on.
@@ -124,9 +125,13 @@ func (a *attention) firstKey(t int) int {
 	return max(0, t-a.window+1)
 }
 
+// firstBlock returns where the first block of keys begins that position t sees.
+func (a *attention) firstBlock(t int) int { return a.firstKey(t) / keyBlock * keyBlock }
+
 // pack sets a.packed to the keys and values of pieces [from,to), at least one, given qkv
-// (T×(H+2KV)·D) and those of the prefix (2KV·D columns), and returns to.
-func (a *attention) pack(p *simd.Pool, qkv, prefix simd.View, pieces []piece, from int) (to int) {
+// (T×(H+2KV)·D) and those of the prefix (2KV·D columns), and returns to. copyHead is
+// copyForward or copyBackward.
+func (a *attention) pack(p *simd.Pool, qkv, prefix simd.View, pieces []piece, from int, copyHead func(c copied, h int)) (to int) {
 	x := &a.packed
 	x.n, x.bases, x.copies = 0, x.bases[:0], x.copies[:0]
 	own := qkv.Columns(a.heads*a.d, qkv.Cols)
@@ -141,23 +146,41 @@ func (a *attention) pack(p *simd.Pool, qkv, prefix simd.View, pieces []piece, fr
 		x.n += pieces[to].end()
 	}
 	n, width := x.n, a.kvHeads*a.d
-	k, v := grown(&x.k, n*width), grown(&x.v, n*width)
-	kt, vt := grown(&x.kt, width*paddedTokens(n)), grown(&x.vt, width*paddedTokens(n))
+	grown(&x.rows, n*width)
+	grown(&x.kt, width*paddedTokens(n))
+	grown(&x.vt, width*paddedTokens(n))
 	p.Run(len(x.copies), func(_, task int) {
-		c := x.copies[task]
-		lo, hi := c.at, c.at+c.src.Rows
 		for h := range a.kvHeads {
-			k, v := a.head(k, h, n).Slice(lo, hi), a.head(v, h, n).Slice(lo, hi)
-			for t := range k.Rows {
-				copy(k.Row(t), a.column(c.src, h).Row(t))
-				simd.Scale(k.Row(t), a.scale)
-				copy(v.Row(t), a.column(c.src, a.kvHeads+h).Row(t))
-			}
-			simd.Transpose(a.headT(kt, h, n).Columns(lo, hi), k)
-			simd.Transpose(a.headT(vt, h, n).Columns(lo, hi), v)
+			copyHead(x.copies[task], h)
 		}
 	})
 	return to
+}
+
+// copyForward packs head h of some rows for the forward pass.
+func (a *attention) copyForward(c copied, h int) {
+	x, lo, hi := &a.packed, c.at, c.at+c.src.Rows
+	rows, kt := a.head(x.rows, h, x.n).Slice(lo, hi), a.headT(x.kt, h, x.n).Columns(lo, hi)
+	v := a.column(c.src, a.kvHeads+h)
+	for t := range rows.Rows {
+		copy(rows.Row(t), v.Row(t))
+	}
+	simd.Transpose(kt, a.column(c.src, h))
+	for i := range kt.Rows {
+		simd.Scale(kt.Row(i), a.scale)
+	}
+}
+
+// copyBackward packs it for the backward pass.
+func (a *attention) copyBackward(c copied, h int) {
+	x, lo, hi := &a.packed, c.at, c.at+c.src.Rows
+	rows, k := a.head(x.rows, h, x.n).Slice(lo, hi), a.column(c.src, h)
+	for t := range rows.Rows {
+		copy(rows.Row(t), k.Row(t))
+		simd.Scale(rows.Row(t), a.scale)
+	}
+	simd.Transpose(a.headT(x.kt, h, x.n).Columns(lo, hi), rows)
+	simd.Transpose(a.headT(x.vt, h, x.n).Columns(lo, hi), a.column(c.src, a.kvHeads+h))
 }
 
 // add has rows copied from at on.
@@ -184,7 +207,7 @@ func paddedTokens(T int) int { return (T+31)&^31 + lanes }
 func (a *attention) forward(p *simd.Pool, out simd.View, stats []softmax, qkv, prefix simd.View, x texts) {
 	rest := x.queries
 	for from, to := 0, 0; from < len(x.pieces); from = to {
-		to = a.pack(p, qkv, prefix, x.pieces, from)
+		to = a.pack(p, qkv, prefix, x.pieces, from, a.copyForward)
 		a.spans = a.spans[:0]
 		for ; len(rest) > 0 && rest[0].piece < to; rest = rest[1:] {
 			for q := range rest[0].blocks() {
@@ -201,7 +224,7 @@ func (a *attention) forwardSpans(p *simd.Pool, out simd.View, stats []softmax, q
 	p.Run(len(a.spans)*a.heads, func(worker, task int) {
 		s, h := a.spans[len(a.spans)-1-task/a.heads], task%a.heads // the last queries have most to do
 		w, kv := &a.workers[worker], a.kvOf(h)
-		kt, v := a.headT(a.packed.kt, kv, n).Columns(s.base, s.base+s.end()), a.head(a.packed.v, kv, n).Slice(s.base, s.base+s.end())
+		kt, v := a.headT(a.packed.kt, kv, n).Columns(s.base, s.base+s.end()), a.head(a.packed.rows, kv, n).Slice(s.base, s.base+s.end())
 		a.attend(w, a.column(out, h).Slice(s.lo, s.hi), a.column(qkv, h).Slice(s.lo, s.hi), kt, v, s.first)
 		for i := range s.hi - s.lo {
 			stats[(s.lo+i)*a.heads+h] = softmax{w.max[i], 1 / w.sum[i]}
@@ -219,13 +242,14 @@ func (a *attention) attend(w *attentionScratch, out, q, kt, v simd.View, first i
 	a.close(w, out)
 }
 
-// open makes out, w.max and w.sum those of queries that have seen no key.
+// open makes w.max and w.sum those of queries that have seen no key. The first block sets
+// out.
 func (a *attention) open(w *attentionScratch, out simd.View) {
 	top, sum := grown(&w.max, out.Rows), grown(&w.sum, out.Rows)
 	for i := range out.Rows {
 		top[i], sum[i] = none, 0
 	}
-	out.Clear()
+	w.begun = false
 }
 
 // attendBlock adds a block of keys to what queries have seen, the blocks before it
@@ -250,7 +274,8 @@ func (a *attention) attendBlock(w *attentionScratch, b block, out, q, kt, v simd
 		}
 		sum[i] += simd.ExpSum(x, x, top[i])
 	}
-	b.addMulKeys(out, probs, v)
+	b.mulKeys(out, probs, v, w.begun)
+	w.begun = true
 }
 
 // close divides what queries have seen by their sums.
@@ -276,7 +301,7 @@ func (b block) within(key int) block { return block{b.first - key, b.rows, b.key
 // in ascending order.
 func (a *attention) blocks(first, rows int) iter.Seq[block] {
 	return func(yield func(block) bool) {
-		for key := a.firstKey(first) / keyBlock * keyBlock; key < first+rows; key += keyBlock {
+		for key := a.firstBlock(first); key < first+rows; key += keyBlock {
 			if !yield(block{first, rows, key, min(key+keyBlock, first+rows)}) {
 				return
 			}
@@ -316,12 +341,21 @@ func (b block) mulQueries(c, x, kt simd.View) {
 	})
 }
 
-// addMulKeys adds s·k to c, s being of the block's size, c the rows' and k
+// mulKeys sets c = s·k, or adds to it, s being of the block's size, c the rows' and k
 // (keys×D) the sequence's.
-func (b block) addMulKeys(c, s, k simd.View) {
+func (b block) mulKeys(c, s, k simd.View, add bool) {
+	mul := product(add)
 	b.strips(func(lo, hi, keys int) {
-		simd.AddMul(c.Slice(lo, hi), s.Slice(lo, hi).Columns(0, keys), k.Slice(b.key, b.key+keys))
+		mul(c.Slice(lo, hi), s.Slice(lo, hi).Columns(0, keys), k.Slice(b.key, b.key+keys))
 	})
+}
+
+// product is Mul or AddMul.
+func product(add bool) func(c, a, b simd.View) {
+	if add {
+		return simd.AddMul
+	}
+	return simd.Mul
 }
 
 // seen returns the block's keys, [lo,hi), that query i sees.

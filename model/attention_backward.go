@@ -28,7 +28,7 @@ func (a *attention) backward(p *simd.Pool, dqkv, dout, out simd.View, stats []so
 	})
 	rest := x.queries
 	for from, to := 0, 0; from < len(x.pieces); from = to {
-		to = a.pack(p, qkv, prefix, x.pieces, from)
+		to = a.pack(p, qkv, prefix, x.pieces, from, a.copyBackward)
 		some := 0
 		for some < len(rest) && rest[some].piece < to {
 			some++
@@ -54,29 +54,37 @@ func (a *attention) makeParts(pieces []piece, from, to int) {
 	}
 }
 
-// backwardParts sets dq, and a.dk and a.dv for each part.
+// backwardParts sets dq, and a.dkv for each part.
 func (a *attention) backwardParts(p *simd.Pool, dqkv, dout, out simd.View, stats []softmax, qkv simd.View, x texts, first int) {
-	most, n := keyParts(a.kvHeads), a.packed.n
-	dk, dv := grown(&a.dk, most*n*a.kvHeads*a.d), grown(&a.dv, most*n*a.kvHeads*a.d)
+	n := a.packed.n
+	grown(&a.dkv, keyParts(a.kvHeads)*n*simd.Pitch(2*a.kvHeads*a.d))
 	p.Run(len(a.parts)*a.kvHeads, func(worker, task int) {
 		kv, s := task%a.kvHeads, a.parts[task/a.kvHeads]
-		lo, at := a.packed.bases[s.piece-first], kv*most+s.i
+		lo := a.packed.bases[s.piece-first]
 		hi := lo + x.pieces[s.piece].end()
+		dkv := a.partial(s.i).Slice(lo, hi)
 		g := headBackward{
-			attention: a, w: &a.workers[worker], stats: stats,
-			k:  a.head(a.packed.k, kv, n).Slice(lo, hi),
+			attention: a, w: &a.workers[worker], stats: stats, s: s,
+			k:  a.head(a.packed.rows, kv, n).Slice(lo, hi),
 			kt: a.headT(a.packed.kt, kv, n).Columns(lo, hi), vt: a.headT(a.packed.vt, kv, n).Columns(lo, hi),
-			dk: a.head(dk, at, n).Slice(lo, hi), dv: a.head(dv, at, n).Slice(lo, hi),
+			dk: a.column(dkv, kv), dv: a.column(dkv, a.kvHeads+kv),
 		}
-		g.dk.Slice(a.firstKey(s.from), s.to).Clear()
-		g.dv.Slice(a.firstKey(s.from), s.to).Clear()
 		for h := range a.heads {
 			if a.kvOf(h) == kv {
 				g.h, g.dout, g.out, g.q, g.dq = h, a.column(dout, h), a.column(out, h), a.column(qkv, h), a.column(dqkv, h)
-				g.part(s, x.queries)
+				g.part(x.queries)
 			}
 		}
+		if !g.begun {
+			g.clear(a.firstKey(s.from), s.to)
+		}
 	})
+}
+
+// partial returns a.dkv of each piece's part i.
+func (a *attention) partial(i int) simd.View {
+	n, width := a.packed.n, 2*a.kvHeads*a.d
+	return matrix(a.dkv[i*n*simd.Pitch(width):], n, width)
 }
 
 // keyParts is how many tasks a sequence has for each of some key heads: enough for
@@ -125,6 +133,8 @@ type headBackward struct {
 	*attention
 	w            *attentionScratch
 	stats        []softmax
+	s            part
+	begun        bool // dk and dv are set
 	k, kt, vt    simd.View
 	dk, dv       simd.View
 	h            int
@@ -132,21 +142,30 @@ type headBackward struct {
 	dq           simd.View
 }
 
-// part adds what the queries of s bring.
-func (g *headBackward) part(s part, list []queries) {
+// clear clears dk and dv of positions [from,to).
+func (g *headBackward) clear(from, to int) {
+	if from < to {
+		g.dk.Slice(from, to).Clear()
+		g.dv.Slice(from, to).Clear()
+	}
+}
+
+// part adds what the queries of g.s bring.
+func (g *headBackward) part(list []queries) {
 	for _, q := range list {
-		if q.piece != s.piece {
+		if q.piece != g.s.piece {
 			continue
 		}
 		row := q.lo - q.first
-		to := min(s.to, q.end())
-		for from := max(s.from, q.first); from < to; from += queryBlock {
+		to := min(g.s.to, q.end())
+		for from := max(g.s.from, q.first); from < to; from += queryBlock {
 			g.queries(row+from, row+min(to, from+queryBlock), from)
 		}
 	}
 }
 
-// queries adds what rows [lo,hi) bring, the first of which is at position first.
+// queries adds what rows [lo,hi) bring, the first of which is at position first. The first
+// ones set dk and dv.
 func (g *headBackward) queries(lo, hi, first int) {
 	q, dq := g.q.Slice(lo, hi), g.dq.Slice(lo, hi)
 	n := q.Rows
@@ -156,7 +175,11 @@ func (g *headBackward) queries(lo, hi, first int) {
 		simd.Scale(dout.Row(i), g.stat(lo+i).rcp)
 		delta[i] = simd.Dot(dout.Row(i), g.out.Row(lo+i)) // Σ p·dp
 	}
-	dq.Clear()
+	if !g.begun { // clear what the blocks below do not set
+		g.clear(g.firstKey(g.s.from), g.firstBlock(first))
+		g.clear(first+n, g.s.to)
+	}
+	begun := false
 	for b := range g.blocks(first, n) {
 		probs, ds := b.view(&g.w.scores), b.view(&g.w.dscores)
 		b.mulQueries(probs, q, g.kt)
@@ -173,7 +196,7 @@ func (g *headBackward) queries(lo, hi, first int) {
 			x := framed(probs.Row(i), from, to, none)
 			simd.ExpSum(x, x, g.stat(lo+i).max)
 		}
-		b.addMulQueries(g.dv, probs, dout) // out = probs·v
+		b.mulQueriesT(g.dv, probs, dout, g.begun) // out = probs·v
 		b.mulQueries(ds, dout, g.vt)
 		for i := range n { // the softmax: ds = p∘(dp - Σ p·dp)
 			if t := first + i; g.firstKey(t) == t {
@@ -188,9 +211,11 @@ func (g *headBackward) queries(lo, hi, first int) {
 				simd.SoftCapBackward(ds.Row(i)[from:to], capped.Row(i)[from:to], g.limit)
 			}
 		}
-		b.addMulKeys(dq, ds, g.k) // scores = q·(scale·k)ᵀ
-		b.addMulQueries(g.dk, ds, q)
+		b.mulKeys(dq, ds, g.k, begun) // scores = q·(scale·k)ᵀ
+		begun = true
+		b.mulQueriesT(g.dk, ds, q, g.begun)
 	}
+	g.begun = true
 }
 
 func (g *headBackward) stat(t int) softmax { return g.stats[t*g.heads+g.h] }
@@ -198,16 +223,17 @@ func (g *headBackward) stat(t int) softmax { return g.stats[t*g.heads+g.h] }
 // keyStrip is the keys of a block on the diagonal that begin together.
 const keyStrip = 2 * strip
 
-// addMulQueries adds sᵀ·x to c, s being of the block's size, x the rows' and c
+// mulQueriesT sets c = sᵀ·x, or adds to it, s being of the block's size, x the rows' and c
 // (keys×D) the sequence's.
-func (b block) addMulQueries(c, s, x simd.View) {
+func (b block) mulQueriesT(c, s, x simd.View, add bool) {
+	mul := product(add)
 	keys, size := b.end-b.key, keyStrip
 	if b.first+1 >= b.end {
 		size = keys
 	}
 	for lo := 0; lo < keys; lo += size {
 		hi, from := min(keys, lo+size), max(0, b.key+lo-b.first)
-		simd.AddMul(c.Slice(b.key+lo, b.key+hi), s.Slice(from, b.rows).Columns(lo, hi).T(), x.Slice(from, b.rows))
+		mul(c.Slice(b.key+lo, b.key+hi), s.Slice(from, b.rows).Columns(lo, hi).T(), x.Slice(from, b.rows))
 	}
 }
 
@@ -248,21 +274,14 @@ func rowAt(x, prefix simd.View, pieces []piece, i, t int) []float32 {
 // sumRow adds row at of some parts to a row (KV·D + KV·D), or sets it to their sum where
 // nothing has begun it: those whose queries see position t.
 func (a *attention) sumRow(row []float32, parts []part, at, t int, begun bool) {
-	most, n := keyParts(a.kvHeads), a.packed.n
 	for _, s := range parts {
 		if t < a.firstKey(s.from) || t >= s.to {
 			continue
 		}
-		for h := range a.kvHeads {
-			k, v := row[h*a.d:][:a.d], row[(a.kvHeads+h)*a.d:][:a.d]
-			dk, dv := a.head(a.dk, h*most+s.i, n).Row(at), a.head(a.dv, h*most+s.i, n).Row(at)
-			if begun {
-				simd.Add(k, dk)
-				simd.Add(v, dv)
-			} else {
-				copy(k, dk)
-				copy(v, dv)
-			}
+		if part := a.partial(s.i).Row(at); begun {
+			simd.Add(row, part)
+		} else {
+			copy(row, part)
 		}
 		begun = true
 	}

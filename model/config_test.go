@@ -97,6 +97,22 @@ func TestFamilies(t *testing.T) {
 		{m{"model_type": "olmo2", "rms_norm_eps": drop{}}, func(c *Config) {
 			c.NormPlaces, c.QKNorm, c.QKNormAcross = NormsAfter, true, true
 		}},
+		{m{"model_type": "olmo3", "rms_norm_eps": drop{}, "rope_theta": 7, "rope_scaling": m{"rope_type": "linear", "factor": 8}, "sliding_window": 3, "num_hidden_layers": 4}, func(c *Config) {
+			c.NormPlaces, c.QKNorm, c.QKNormAcross, c.NumHiddenLayers = NormsAfter, true, true, 4
+			near := LayerConfig{Window: 3, Rope: Rope{Type: "default", Theta: 500000}} // transformers' rope_theta is that of the others alone
+			c.Layers = []LayerConfig{near, near, near, {Rope: Rope{Type: "linear", Theta: 7, Factor: 8}}}
+		}},
+		{m{"model_type": "exaone4", "rms_norm_eps": drop{}, "sliding_window": 3, "sliding_window_pattern": 2}, func(c *Config) {
+			c.NormPlaces, c.QKNorm = NormsAfter, true
+			c.Layers = []LayerConfig{{Window: 3, Rope: plain}, {}}
+		}},
+		{m{"model_type": "exaone4", "sliding_window": 3, "sliding_window_pattern": "LG", "layer_types": []string{"full_attention", "sliding_attention"}}, func(c *Config) {
+			c.NormPlaces, c.QKNorm = NormsAfter, true
+			c.Layers = []LayerConfig{{}, {Window: 3, Rope: plain}}
+		}},
+		{m{"model_type": "exaone4", "sliding_window": nil, "sliding_window_pattern": nil, "layer_types": []string{"full_attention", "full_attention"}}, func(c *Config) {
+			c.NormPlaces, c.QKNorm = NormsAfter, true
+		}},
 		{m{"model_type": "granite", "embedding_multiplier": 12, "attention_multiplier": 0.5, "residual_multiplier": 0.25, "logits_scaling": 8}, func(c *Config) {
 			c.EmbeddingScale, c.AttentionScale, c.ResidualScale, c.LogitsDivisor = 12, 0.5, 0.25, 8
 		}},
@@ -105,6 +121,9 @@ func TestFamilies(t *testing.T) {
 		}},
 		{m{"model_type": "ministral", "sliding_window": 5, "layer_types": []string{"full_attention", "sliding_attention"}}, func(c *Config) {
 			c.Layers = []LayerConfig{{Rope: plain}, {Window: 5, Rope: plain}}
+		}},
+		{m{"model_type": "gemma", "head_dim": 4, "hidden_act": "gelu", "tie_word_embeddings": drop{}}, func(c *Config) {
+			c.NormsPlusOne, c.Activation, c.TieWordEmbeddings, c.EmbeddingScale = true, GELUTanh, true, math.Sqrt(12)
 		}},
 		{m{"model_type": "gemma2", "head_dim": 4, "hidden_act": drop{}, "tie_word_embeddings": drop{}}, func(c *Config) {
 			gemmaFacts(c)
@@ -273,7 +292,7 @@ func TestConfigRefused(t *testing.T) {
 		changes m
 		want    string
 	}{
-		{m{"model_type": "mamba"}, `model_type is "mamba", want one of gemma`},
+		{m{"model_type": "mamba"}, `model_type is "mamba", want one of exaone4, gemma`},
 		{m{"model_type": drop{}}, `model_type is null, want one of`},
 		{m{"model_type": 3}, `model_type is 3, want a string`},
 		{m{"hidden_act": "gelu"}, `hidden_act is "gelu", want "silu"`},
@@ -357,6 +376,12 @@ func TestConfigRefused(t *testing.T) {
 		{m{"model_type": "phi3", "partial_rotary_factor": 0.3}, `leaves 1 of 4 values of a head to rotate`},
 		{m{"model_type": "phi3", "attention_bias": true}, `attention_bias is true, want false for model_type phi3`},
 		{m{"model_type": "gemma2", "hidden_activation": "gelu"}, `hidden_activation is "gelu", want "gelu_pytorch_tanh"`},
+		{m{"model_type": "gemma", "hidden_act": "relu"}, `hidden_act is "relu", want "gelu_pytorch_tanh"`},
+		{m{"model_type": "gemma", "final_logit_softcapping": 30}, `final_logit_softcapping is 30, want null`},
+		{m{"model_type": "olmo3", "sliding_window": nil}, `sliding_window is null, want a number for model_type olmo3`},
+		{m{"model_type": "exaone4", "sliding_window_pattern": "LG"}, `sliding_window_pattern is "LG", want an integer from 1`},
+		{m{"model_type": "exaone4", "sliding_window_pattern": 0}, `sliding_window_pattern is 0, want an integer from 1`},
+		{m{"model_type": "exaone4", "attention_bias": true}, `attention_bias is true, want false for model_type exaone4`},
 		{m{"model_type": "gemma2", "final_logit_softcapping": -1}, `final_logit_softcapping is -1, want a number above 0`},
 		{m{"model_type": "gemma3_text", "attn_logit_softcapping": 50}, `attn_logit_softcapping is 50, want null`},
 		{m{"model_type": "gemma3_text", "use_bidirectional_attention": true}, `use_bidirectional_attention is true, want false`},

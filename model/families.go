@@ -35,13 +35,25 @@ var families = map[string]family{
 		architecture: "Olmo2ForCausalLM",
 		base:         Config{NormPlaces: NormsAfter, QKNorm: true, QKNormAcross: true, RMSNormEps: 1e-5}, read: readLlama,
 	},
+	"olmo3": {
+		architecture: "Olmo3ForCausalLM",
+		base:         Config{NormPlaces: NormsAfter, QKNorm: true, QKNormAcross: true, RMSNormEps: 1e-5}, read: readOlmo3,
+	},
+	"exaone4": {
+		architecture: "Exaone4ForCausalLM",
+		base:         Config{NormPlaces: NormsAfter, QKNorm: true, RMSNormEps: 1e-5}, read: readExaone4,
+	},
 	"granite": {
 		architecture: "GraniteForCausalLM",
 		understands:  []string{"embedding_multiplier", "attention_multiplier", "residual_multiplier", "logits_scaling"}, read: readGranite,
 	},
+	"gemma": {
+		architecture: "GemmaForCausalLM",
+		base:         Config{NormsPlusOne: true, Activation: GELUTanh, HeadDim: 256, TieWordEmbeddings: true}, read: readGemma1,
+	},
 	"gemma2": {
 		architecture: "Gemma2ForCausalLM", understands: []string{"attn_logit_softcapping", "final_logit_softcapping", "query_pre_attn_scalar"},
-		base: gemma, read: readGemma2,
+		base: gemma2, read: readGemma2,
 	},
 	"gemma3_text": {
 		architecture: "Gemma3ForCausalLM", understands: []string{"final_logit_softcapping", "query_pre_attn_scalar"},
@@ -54,11 +66,11 @@ var families = map[string]family{
 	},
 }
 
-// What all Gemmas share, and what the config.json of a third one may leave out (Gemma3TextConfig).
+// What the later Gemmas share, and what the config.json of a third one may leave out (Gemma3TextConfig).
 var (
-	gemma  = Config{NormPlaces: NormsAround, NormsPlusOne: true, Activation: GELUTanh, HeadDim: 256, TieWordEmbeddings: true}
+	gemma2 = Config{NormPlaces: NormsAround, NormsPlusOne: true, Activation: GELUTanh, HeadDim: 256, TieWordEmbeddings: true}
 	gemma3 = func() Config {
-		c := gemma
+		c := gemma2
 		c.QKNorm = true
 		c.NumAttentionHeads, c.NumKeyValueHeads, c.VocabSize, c.MaxPositionEmbeddings = 8, 4, 262208, 131072
 		return c
@@ -155,6 +167,50 @@ func readGranite(c *Config, f *jsontree.Fields) {
 	c.LogitsDivisor = f.Positive("logits_scaling", 1)
 }
 
+// readOlmo3: three layers with the window and a rope that is never stretched, then one
+// without.
+func readOlmo3(c *Config, f *jsontree.Fields) {
+	c.readHeadDim(f)
+	c.readBias(f)
+	window := readWindow(f)
+	if window == 0 {
+		f.Wrong("sliding_window", "a number for model_type "+c.ModelType)
+	}
+	full, near := c.readRopes(f, 500000, 500000)
+	c.layers(f, window, func(i int) bool { return (i+1)%4 != 0 }, func(_ int, sliding bool) Rope {
+		if sliding {
+			return near
+		}
+		return full
+	})
+}
+
+// readExaone4: with a window, the layers that do not have it are not rotated.
+func readExaone4(c *Config, f *jsontree.Fields) {
+	c.readHeadDim(f)
+	refuseBias(f, c.ModelType)
+	window, rope, pattern := readWindow(f), c.readRope(f, 10000), 4
+	if !f.Has("layer_types") { // else it may be a word, LLLG
+		pattern = f.Int("sliding_window_pattern", pattern, 1, maxLayers)
+	}
+	c.layers(f, window, func(i int) bool { return window > 0 && (i+1)%pattern != 0 }, func(_ int, sliding bool) Rope {
+		if window > 0 && !sliding {
+			return Rope{}
+		}
+		return rope
+	})
+}
+
+// readGemma1: LLaMA with another embedding. Its first files call the activation gelu, and
+// mean the tanh approximation.
+func readGemma1(c *Config, f *jsontree.Fields) {
+	readLlama(c, f)
+	c.EmbeddingScale = math.Sqrt(float64(c.HiddenSize))
+	if act := f.Text("hidden_act", "gelu"); act != "gelu" && act != "gelu_pytorch_tanh" {
+		f.Wrong("hidden_act", `"gelu_pytorch_tanh"`)
+	}
+}
+
 // readGemma2: every other layer has the window, from the first on.
 func readGemma2(c *Config, f *jsontree.Fields) {
 	c.readGemma(f)
@@ -178,7 +234,7 @@ func readGemma3(c *Config, f *jsontree.Fields) {
 	})
 }
 
-// readGemma reads what all Gemmas have. The embedding is multiplied by √C in the type that
+// readGemma reads what the later Gemmas have. The embedding is multiplied by √C in the type that
 // a model computes in: here float32, whatever its weights are stored in.
 func (c *Config) readGemma(f *jsontree.Fields) {
 	c.readHeadDim(f)

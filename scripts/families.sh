@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Every family through the program: a small random model of each (scripts/golden_families.py) with the demo's tokenizer is
-# checked, planned, trained for some steps and made to write; then its adapter's logits are compared with PEFT's.
+# checked, planned, trained for some steps and made to write; then its adapter's logits are compared with PEFT's. gemma3
+# is a whole model, whose vision part stays as it is.
 #
 #   scripts/families.sh [CASE ...]
 set -euo pipefail
@@ -15,7 +16,7 @@ go build -o "$work/" ./cmd/finetune ./scripts/dumplogits
 gsm8k train.jsonl 1 16 200 >"$work/train.jsonl"
 head -4 "$work/train.jsonl" >"$work/some.jsonl"
 map=prompt=question,completion=answer
-[ $# -gt 0 ] || read -ra cases <<<"$("$python" -W ignore scripts/golden_families.py "$shared/tools/golden.py" list | tr '\n' ' ')"
+[ $# -gt 0 ] || read -ra cases <<<"$("$python" -W ignore scripts/golden_families.py "$shared/tools/golden.py" list | tr '\n' ' ') gemma3"
 
 quietly() { "$@" >"$work/log" 2>&1 || { cat "$work/log" >&2; die "$*"; }; }
 
@@ -33,4 +34,8 @@ for case in "${@:-${cases[@]}}"; do
 	printf '%-14s ' "$case"
 	"$python" -W ignore scripts/families_check.py compare "$model" "$adapter" "$work/dump.safetensors" 2>"$work/log" ||
 		{ cat "$work/log" >&2; die "$case"; }
+	if [ "$case" = gemma3 ]; then
+		quietly "$work/finetune" merge --model "$model" --adapter "$adapter" --output-dir "$work/merged"
+		"$python" -W ignore scripts/families_check.py merged "$model" "$work/merged"
+	fi
 done

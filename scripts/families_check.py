@@ -2,8 +2,9 @@
 
 usage: families_check.py make CASE DIR            draws the model of a case of golden_families.py, with the demo's vocabulary
        families_check.py compare MODEL ADAPTER DUMP.safetensors    DUMP comes from scripts/dumplogits
+       families_check.py merged MODEL MERGED      what lies outside of the text part has the same bytes in both
 
-compare prints the largest difference from PEFT in float64, relative to the largest logit (and to the loss), and exits 1
+The case gemma3 is a whole model, with a vision part. compare prints the largest difference from PEFT in float64, relative to the largest logit (and to the loss), and exits 1
 where it is more than BOUND, or where the adapter changes nothing.
 """
 import sys
@@ -11,7 +12,9 @@ from types import SimpleNamespace
 
 import torch
 from peft import PeftModel
+from safetensors import safe_open
 from safetensors.torch import load_file
+from transformers import AutoModelForCausalLM, Gemma3Config
 
 import golden_families
 
@@ -19,9 +22,38 @@ BOUND = 1e-5
 
 
 def make(case, folder):
+    if case == "gemma3":
+        return make_whole(folder)
     golden_families.CASES[case].update(vocab_size=512, max_position_embeddings=512, pad_token_id=None, bos_token_id=1, eos_token_id=2)
     kinds = SimpleNamespace(DT={"F32": torch.float32, "BF16": torch.bfloat16, "F16": torch.float16})
     golden_families.build(kinds)(case, folder, 7)
+
+
+def make_whole(folder):
+    text = dict(golden_families.SMALL, **golden_families.GEMMA, vocab_size=512, max_position_embeddings=512, layer_types=golden_families.WINDOWS)
+    vision = dict(hidden_size=32, intermediate_size=48, num_hidden_layers=1, num_attention_heads=2, image_size=28, patch_size=14)
+    config = Gemma3Config(text_config=text, vision_config=vision, mm_tokens_per_image=4, boi_token_index=500, eoi_token_index=501, image_token_index=502)
+    model = AutoModelForCausalLM.from_config(config)
+    golden_families.fill(model, "gemma3", 7)
+    model.to(torch.bfloat16).save_pretrained(folder)
+
+
+def merged(folder, other):
+    texts = others = 0
+    with safe_open(folder + "/model.safetensors", "pt") as a, safe_open(other + "/model.safetensors", "pt") as b:
+        if set(a.keys()) != set(b.keys()):
+            sys.exit(f"{other}: other tensors than {folder}")
+        for k in a.keys():
+            same = torch.equal(a.get_tensor(k).view(torch.uint8), b.get_tensor(k).view(torch.uint8))
+            if "language_model" in k:
+                texts += not same
+            elif not same:
+                sys.exit(f"{other}: {k} has changed")
+            else:
+                others += 1
+    if not (texts and others):
+        sys.exit(f"{other}: {texts} tensors of the text part have changed, {others} others have not")
+    print(f"merged: {texts} tensors of the text part have changed, none of {others} others")
 
 
 def compare(folder, adapter, dump):
@@ -46,4 +78,4 @@ def compare(folder, adapter, dump):
 
 
 if __name__ == "__main__":
-    {"make": make, "compare": compare}[sys.argv[1]](*sys.argv[2:])
+    {"make": make, "compare": compare, "merged": merged}[sys.argv[1]](*sys.argv[2:])

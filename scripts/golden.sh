@@ -22,15 +22,18 @@ dir=${GOLDEN_DIR:-$(mktemp -d)}
 families=$("$python" -W ignore scripts/golden_families.py "$shared/tools/golden.py" list)
 
 golden() { # CASE SEED
-	local out=$dir/$2/$1 by=("$shared/tools/golden.py")
-	[ -f "$out/expected.json" ] && return
+	local out=$dir/$2/$1 by=("$shared/tools/golden.py") more
+	[ -f "$out/shared.json" ] && return
 	if grep -qx -- "$1" <<<"$families"; then
 		by=(scripts/golden_families.py "$shared/tools/golden.py")
 	fi
 	"$python" -W ignore "${by[@]}" "$1" "$out.part" --seed "$2" >"$out.log" 2>&1 ||
 		{ cat "$out.log" >&2; die "$1 --seed $2"; }
-	"$python" -W ignore scripts/golden_preconditioned.py "$shared/tools/golden.py" "$out.part" >"$out.log" 2>&1 ||
-		{ cat "$out.log" >&2; die "golden_preconditioned.py $1 --seed $2"; }
+	for more in golden_preconditioned golden_shared; do
+		"$python" -W ignore "scripts/$more.py" "$shared/tools/golden.py" "$out.part" >"$out.log" 2>&1 ||
+			{ cat "$out.log" >&2; die "$more.py $1 --seed $2"; }
+	done
+	rm -rf "$out"
 	mv "$out.part" "$out"
 }
 

@@ -33,8 +33,13 @@ CASES = {
                        targets="qv"),
     "llama-dynamic": dict(model_type="llama", dtype="F16", rope_parameters=dict(rope_type="dynamic", factor=2.0, rope_theta=10000.0), targets="qv"),
     "olmo2": dict(model_type="olmo2", dtype="F16", tie_word_embeddings=False, targets="all"),
+    "olmo3": dict(model_type="olmo3", dtype="BF16", num_hidden_layers=4, sliding_window=8, tie_word_embeddings=False,
+                  rope_parameters=dict(full_attention=dict(YARN, rope_theta=500000.0), sliding_attention=dict(rope_type="default", rope_theta=500000.0)),
+                  targets="qv"),
+    "exaone4": dict(model_type="exaone4", dtype="BF16", num_hidden_layers=4, sliding_window=7, sliding_window_pattern=3, targets="qv"),
     "granite": dict(model_type="granite", dtype="BF16", embedding_multiplier=6.0, attention_multiplier=0.11, residual_multiplier=0.35,
                     logits_scaling=3.0, attention_bias=True, targets="all"),
+    "gemma": dict(model_type="gemma", dtype="F16", head_dim=18, num_key_value_heads=1, hidden_act="gelu_pytorch_tanh", targets="all"),
     "gemma2": dict(GEMMA, model_type="gemma2", dtype="BF16", attn_logit_softcapping=3.0, final_logit_softcapping=5.0, targets="all"),
     "gemma3_text": dict(GEMMA, model_type="gemma3_text", dtype="BF16", num_hidden_layers=3, layer_types=WINDOWS + WINDOWS[:1],
                         rope_parameters=dict(full_attention=dict(rope_type="linear", factor=8.0, rope_theta=1000000.0),
@@ -47,6 +52,18 @@ CASES = {
 FUSED = ["qkv_proj", "o_proj", "gate_up_proj", "down_proj"]
 
 
+def fill(model, kind, seed):
+    g = torch.Generator().manual_seed(seed)
+    centre = 0 if kind.startswith("gemma") else 1  # these norms multiply by 1+w
+    with torch.no_grad():
+        for n, p in model.named_parameters():
+            noise = torch.randn(p.shape, generator=g)
+            if "norm" in n: p.copy_(centre + 0.2 * noise)
+            elif n.endswith("bias"): p.copy_(0.1 * noise)
+            elif "embed" in n or "lm_head" in n: p.copy_(0.4 * noise)
+            else: p.copy_(noise * 1.2 / math.sqrt(p.shape[1]))
+
+
 def build(golden):
     def f(case, out, seed):
         spec = dict(SMALL)
@@ -54,15 +71,7 @@ def build(golden):
         dtype, targets, kind = spec.pop("dtype"), spec.pop("targets"), spec.pop("model_type")
         torch.manual_seed(seed)
         model = AutoModelForCausalLM.from_config(AutoConfig.for_model(kind, **spec), attn_implementation="eager").to(torch.float32)
-        g = torch.Generator().manual_seed(seed)
-        centre = 0 if kind.startswith("gemma") else 1  # these norms multiply by 1+w
-        with torch.no_grad():
-            for n, p in model.named_parameters():
-                noise = torch.randn(p.shape, generator=g)
-                if "norm" in n: p.copy_(centre + 0.2 * noise)
-                elif n.endswith("bias"): p.copy_(0.1 * noise)
-                elif "embed" in n or "lm_head" in n: p.copy_(0.4 * noise)
-                else: p.copy_(noise * 1.2 / math.sqrt(p.shape[1]))
+        fill(model, kind, seed)
         model.to(golden.DT[dtype]).save_pretrained(out)
         if targets == "fused":
             golden.ALL = FUSED

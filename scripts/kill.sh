@@ -5,7 +5,8 @@
 #   scripts/kill.sh [KILLS [THREADS]]     10 kills, 2 threads; GODEBUG chooses the kernels (cpu.avx512f=off)
 #
 # Every second run replaces an adapter that must be whole until the new one is there. KILL_SEED repeats a choice of
-# moments (as far as the machine does), KILL_STEPS is the length of a run (150), FINETUNE a program that is built already.
+# moments (as far as the machine does), KILL_STEPS is the length of a run (150), FINETUNE a program that is built already. KILL_DATA names other data,
+# and KILL_BATCH rows of a step: rows that share their beginnings do so within one.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=scripts/paths.sh
@@ -20,7 +21,7 @@ finetune=${FINETUNE:-$work/finetune}
 [ -x "$finetune" ] || go build -o "$finetune" ./cmd/finetune
 demo=$root/cmd/finetune/demo
 cd "$work"
-flags=(--model "$demo/model" --data "$demo/data" --max-steps "$steps" --batch-size 1 --max-length 64 --lora-r 4
+flags=(--model "$demo/model" --data "${KILL_DATA:-$demo/data}" --max-steps "$steps" --batch-size "${KILL_BATCH:-1}" --max-length 64 --lora-r 4
 	--init-samples 2 --eval-samples 2 --eval-steps 20 --save-steps 3 --progress none --log-level error)
 
 now() { echo $((${EPOCHREALTIME/./} / 1000)); } # milliseconds

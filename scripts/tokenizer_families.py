@@ -152,16 +152,89 @@ def folder(path):
     return load(os.path.join(path, "tokenizer.json")), load(os.path.join(path, "tokenizer_config.json"))
 
 
-def distill(of):
-    """The R1 distills: a Llama or Qwen vocabulary with DeepSeek's markers and template."""
+def renamed(of, names):
+    """A family's file with added tokens under other names."""
     t, config = of()
-    names = ["<｜begin▁of▁sentence｜>", "<｜end▁of▁sentence｜>", "<｜User｜>", "<｜Assistant｜>"]
-    for token, name in zip(t["added_tokens"], names):
+    for token in t["added_tokens"]:
+        if (name := names.get(token["content"])) is None:
+            continue
         if isinstance(t.get("post_processor"), dict):
             t["post_processor"] = json.loads(json.dumps(t["post_processor"]).replace(json.dumps(token["content"]), json.dumps(name)))
-        t["model"]["vocab"].pop(token["content"], None)
+        vocab = t["model"]["vocab"]
+        if token["content"] in vocab:
+            vocab[name] = vocab.pop(token["content"])
         token["content"] = name
+    return t, config
+
+
+def distill(of):
+    """The R1 distills: a Llama or Qwen vocabulary with DeepSeek's markers and template."""
+    names = ["<｜begin▁of▁sentence｜>", "<｜end▁of▁sentence｜>", "<｜User｜>", "<｜Assistant｜>"]
+    t, _ = renamed(of, dict(zip([token["content"] for token in of()[0]["added_tokens"]], names)))
     return t, {"bos_token": names[0], "eos_token": names[1], "chat_template": npm("deepseek_v3")[1]["chat_template"]}
+
+
+def published(name):
+    """A family's chat template as its makers published it."""
+    with open(os.path.join(SOURCES, "published", name + ".jinja"), encoding="utf-8", newline="") as f:
+        return f.read()
+
+
+def smollm3():
+    """Llama 3's vocabulary, markers of its own, and no token in front of a text."""
+    t, _ = renamed(lambda: npm("llama3_1"), {"<|reserved_special_token_0|>": "<think>", "<|reserved_special_token_1|>": "</think>",
+                                             "<|reserved_special_token_2|>": "<|im_start|>", "<|reserved_special_token_3|>": "<|im_end|>"})
+    return t | {"post_processor": BYTE_LEVEL}, {"eos_token": "<|im_end|>", "chat_template": published("smollm3")}
+
+
+def granite():
+    """A vocabulary of bytes and single digits; here SmolLM2's, which is of the same kind."""
+    t, _ = renamed(lambda: folder(os.environ["SMOLLM2"]), {"<|endoftext|>": "<|end_of_text|>", "<|im_start|>": "<|start_of_role|>", "<|im_end|>": "<|end_of_role|>"})
+    return t, {"bos_token": "<|end_of_text|>", "eos_token": "<|end_of_text|>", "chat_template": published("granite-3.3")}
+
+
+def phi3():
+    """Llama 2's vocabulary with markers that take the white space behind them."""
+    t, _ = npm("llama2")
+    names = ["<|endoftext|>", "<|assistant|>", *(f"<|placeholder{i}|>" for i in range(1, 5)), "<|system|>", "<|end|>", *(f"<|placeholder{i}|>" for i in (5, 6)), "<|user|>"]
+    t["added_tokens"] += [special(32000 + i, n) | {"rstrip": i > 0} for i, n in enumerate(names)]
+    for token in t["added_tokens"]:
+        if token["content"] == "</s>":
+            token |= {"rstrip": True, "special": False}
+    one, two = ({"Sequence": {"id": x, "type_id": 0}} for x in "AB")
+    t["post_processor"] = {"type": "TemplateProcessing", "single": [one], "pair": [one, two], "special_tokens": {}}
+    return t, {"bos_token": "<s>", "eos_token": "<|endoftext|>", "chat_template": published("phi3")}
+
+
+def phi4_mini():
+    """GPT-4o's vocabulary; the template is that of the model's card."""
+    t, _ = renamed(lambda: npm("gpt4o"), {"<|endofprompt|>": "<|end|>"})
+    last = max(token["id"] for token in t["added_tokens"])
+    for i, name in enumerate(["<|system|>", "<|user|>", "<|assistant|>", "<|tool|>", "<|/tool|>"], last + 1):
+        t["model"]["vocab"][name] = i
+        t["added_tokens"].append(special(i, name))
+    template = ("{% for message in messages %}{% if message['role'] == 'system' and 'tools' in message and message['tools'] is not none %}"
+                "{{ '<|' + message['role'] + '|>' + message['content'] + '<|tool|>' + message['tools'] + '<|/tool|>' + '<|end|>' }}{% else %}"
+                "{{ '<|' + message['role'] + '|>' + message['content'] + '<|end|>' }}{% endif %}{% endfor %}"
+                "{% if add_generation_prompt %}{{ '<|assistant|>' }}{% else %}{{ eos_token }}{% endif %}")
+    return t, {"bos_token": "<|endoftext|>", "eos_token": "<|endoftext|>", "chat_template": template}
+
+
+def olmo2():
+    """GPT-4's kind of vocabulary, one token that begins and ends a text, and roles that are plain text."""
+    t, _ = npm("gpt4o")
+    template = ("{{ bos_token }}{% for message in messages %}{% if message['role'] == 'system' %}{{ '<|system|>\\n' + message['content'] + '\\n' }}"
+                "{% elif message['role'] == 'user' %}{{ '<|user|>\\n' + message['content'] + '\\n' }}{% elif message['role'] == 'assistant' %}"
+                "{% if not loop.last %}{{ '<|assistant|>\\n'  + message['content'] + eos_token + '\\n' }}{% else %}"
+                "{{ '<|assistant|>\\n'  + message['content'] + eos_token }}{% endif %}{% endif %}"
+                "{% if loop.last and add_generation_prompt %}{{ '<|assistant|>\\n' }}{% endif %}{% endfor %}")
+    return t, {"bos_token": "<|endoftext|>", "eos_token": "<|endoftext|>", "chat_template": template}
+
+
+def gemma(version):
+    """The first two Gemmas share a vocabulary; here the third one's, which is of the same kind."""
+    t, config = npm("gemma3")
+    return t, {k: config[k] for k in ("bos_token", "pad_token", "unk_token")} | {"eos_token": "<eos>", "chat_template": published(version)}
 
 
 FAMILIES = {
@@ -180,7 +253,14 @@ FAMILIES = {
     "mistral-nemo": tekken,
     "gpt-4o": lambda: npm("gpt4o"),
     "gpt-oss": lambda: npm("gptoss"),
+    "gemma": lambda: gemma("gemma"),
+    "gemma2": lambda: gemma("gemma2"),
     "gemma3": lambda: npm("gemma3"),
+    "smollm3": smollm3,
+    "granite-3.3": granite,
+    "olmo2": olmo2,
+    "phi3": phi3,
+    "phi4-mini": phi4_mini,
 }
 
 FRAGMENTS = [
@@ -307,7 +387,7 @@ for name, make in FAMILIES.items():
         write_family(name, *parts)
 
 # Templates without their tokenizer: one of the families above stands in.
-for path in sorted(glob.glob(os.path.join(SOURCES, "templates", "*.jinja"))):
+for path in sorted(p for kind in ("templates", "published") for p in glob.glob(os.path.join(SOURCES, kind, "*.jinja"))):
     name = "template-" + os.path.basename(path).removesuffix(".jinja")
     if ONLY and name not in ONLY:
         continue

@@ -42,6 +42,23 @@ if [ ! -d "$sources/templates" ]; then # templates of a dozen families, which th
 	cp -r "$renderer/testdata/templates" "$sources/templates"
 	chmod -R u+w "$sources/templates"
 fi
+if [ ! -d "$sources/published" ]; then # and as their makers published them, which the tests of two libraries hold
+	python3 -m pip download -q --no-deps --no-binary llama-cpp-python -d "$sources/wheel" llama-cpp-python==0.3.36
+	python3 -m pip download -q --no-deps -d "$sources/wheel" trl==1.16.0
+	mkdir -p "$sources/published.part"
+	published() { tar xzOf "$sources"/wheel/llama_cpp_python-*.tar.gz --wildcards "*/models/templates/$2.jinja" >"$sources/published.part/$1.jinja"; }
+	published smollm3 HuggingFaceTB-SmolLM3-3B
+	published gemma2 google-gemma-2-2b-it
+	published granite-3.3 ibm-granite-granite-3.3-2B-Instruct
+	published granite-4.0 ibm-granite-granite-4.0
+	published phi3.5 microsoft-Phi-3.5-mini-instruct
+	published ministral-3 mistralai-Ministral-3-14B-Reasoning-2512
+	published mistral-nemo mistralai-Mistral-Nemo-Instruct-2407
+	for name in gemma gemma3 phi3 qwen2_5 qwen3_instruct_2507; do
+		unzip -p "$sources"/wheel/trl-*.whl "trl/chat_templates/$name.jinja" >"$sources/published.part/$name.jinja"
+	done
+	mv "$sources/published.part" "$sources/published"
+fi
 
 rm -rf "$folder/families"
 SMOLLM2=$cache/SmolLM2-135M-Instruct PYTHONDONTWRITEBYTECODE=1 TRANSFORMERS_VERBOSITY=error OMP_NUM_THREADS=1 \

@@ -10,6 +10,7 @@
 //	product.go   products on a Pool, and how they are split into tasks
 //	gemm.go      a product of many rows: blocks, panels, tiles
 //	gram.go      products of rows with each other, in float64
+//	rows.go      rows of float64, for what is as small as a rank
 //	pack.go      stored weights become panels
 //	gemv.go      a product of few rows, as in decoding
 //	compute.go   the precision of products with stored weights
@@ -41,7 +42,7 @@
 //     accumulator. Blocks of k continue from C, so no border of a block shows.
 //   - Reductions: sixteen lanes, element i in lane i mod 16, the tail padded with
 //     +0 (-Inf for Max); then lanes l and l+8, l+4, l+2, l+1 are combined. Gram has
-//     eight lanes of float64.
+//     eight lanes of float64, Dot64 four.
 //   - Elementwise: the same operations in the same order, each rounded once, as the
 //     twins spell them out. exp below -87.3 is exactly 0.
 //

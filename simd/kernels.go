@@ -54,6 +54,9 @@ type kernelSet struct {
 	gram     func(n int, x unsafe.Pointer, xs int, y unsafe.Pointer, ys int, lanes unsafe.Pointer)
 	gramSide int
 
+	// Rows of float64 (rows.go), nil where the twins beside them compute.
+	rows *rowKernels
+
 	// Packing (pack.go). packNT transposes packRows rows of W, n times packBytes bytes
 	// of each, from F32 or BF16. packNN converts n rows of W, as many values of each as
 	// a wide tile has columns, from F16 or BF16.
@@ -77,6 +80,16 @@ type pairKernels struct {
 	round blockKernel            // rounds a block of A to pairs
 	pack  [dtypeCount]packKernel // makes n rows of pairs of 2·n rows of W, F32 or BF16
 	gemv  gemv                   // of A in pairs and W in BF16
+}
+
+// A rowKernels is the part of a kernelSet for rows of float64. n is a positive multiple of
+// 8, in dots of 4, and there is a row at least.
+type rowKernels struct {
+	combine   func(n, k int, y, f unsafe.Pointer, fs int, x unsafe.Pointer, xs int)
+	addOuter  func(rows, n int, x unsafe.Pointer, xs int, f, y unsafe.Pointer)
+	subOuters func(rows, n int, x unsafe.Pointer, xs int, f, y, h, z unsafe.Pointer)
+	rotate    func(k, n int, x unsafe.Pointer, xs int, cs unsafe.Pointer)
+	dots      func(rows, n int, x unsafe.Pointer, xs int, y, lanes unsafe.Pointer)
 }
 
 // A tileSize is the columns of a tile and its most rows.

@@ -51,6 +51,7 @@ var avx2 = kernelSet{
 	copyBlock: copyBlockAVX2,
 	gram:      gramAVX2,
 	gramSide:  2,
+	rows:      &rowsAVX2,
 	packNT:    [dtypeCount]packKernel{F32: packNTF32AVX2, BF16: packNTBF16AVX2},
 	packRows:  8,
 	packBytes: 32,
@@ -91,6 +92,7 @@ var avx512 = kernelSet{
 	copyBlock: copyBlockAVX2,
 	gram:      gramAVX512,
 	gramSide:  4,
+	rows:      &rowsAVX512,
 	packNT:    [dtypeCount]packKernel{F32: packNTF32AVX512, BF16: packNTBF16AVX512},
 	packRows:  16,
 	packBytes: 64,
@@ -123,6 +125,22 @@ var avx512VNNI = quadKernels{
 	packNT:   [dtypeCount]packKernel{F32: packQuadsNTF32AVX512, BF16: packQuadsNTBF16AVX512},
 	packNN:   [dtypeCount]packKernel{F32: packQuadsNNF32AVX512, BF16: packQuadsNNBF16AVX512},
 	rows:     16,
+}
+
+var rowsAVX2 = rowKernels{
+	combine:   combineRowsAVX2,
+	addOuter:  addOuterAVX2,
+	subOuters: subOutersAVX2,
+	rotate:    rotateRowsAVX2,
+	dots:      dotRowsAVX2,
+}
+
+var rowsAVX512 = rowKernels{
+	combine:   combineRowsAVX512,
+	addOuter:  addOuterAVX512,
+	subOuters: subOutersAVX512,
+	rotate:    rotateRowsAVX512,
+	dots:      dotRowsAVX2, // its lanes are four
 }
 
 // The rows of W in a group, for 1 to 4 rows of A, as simd/_asm/gemv_avx.go has them.

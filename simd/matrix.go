@@ -152,9 +152,16 @@ func (v View) Slice(lo, hi int) View {
 // Row returns row i of a view whose columns are contiguous.
 func (v View) Row(i int) []float32 {
 	if v.ColStride != 1 {
-		panic(fmt.Sprintf("simd: View.Row: column stride %d, want 1", v.ColStride))
+		v.scattered()
 	}
-	return v.Data[i*v.RowStride : i*v.RowStride+v.Cols : i*v.RowStride+v.Cols]
+	return v.Data[i*v.RowStride:][:v.Cols:v.Cols]
+}
+
+// scattered is apart from Row, which is small enough to be inlined without it.
+//
+//go:noinline
+func (v View) scattered() {
+	panic(fmt.Sprintf("simd: View.Row: column stride %d, want 1", v.ColStride))
 }
 
 // Clear sets every element of a view whose columns are contiguous to +0.

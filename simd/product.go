@@ -164,13 +164,18 @@ func (p *Pool) views(worker, task int) {
 }
 
 // The costs of a task of m rows and n panels, in units of a row times a panel: m·n
-// to multiply, packCost for each panel, and readCost (or roundCost, in bf16) for
-// each row. Measured as speeds of 110 GFLOP/s, 12 packed weights per ns, and
-// 2-thread products of SmolLM2's shapes.
+// to multiply, packCost for each panel, and for each row readCost, farCost where A is
+// larger than a cache of a core, as the gradients of logits are, or roundCost in bf16.
+// Measured as products of SmolLM2's shapes, each with other weights than the one before,
+// as in a step: 150 GFLOP/s, and of weights that come from memory 2 to 4 packed per ns.
+// From a cache it would be 9, and packCost 6.
 const (
-	packCost  = 6
+	packCost  = 20
 	readCost  = 0.05
+	farCost   = 0.2
 	roundCost = 0.3
+
+	nearValues = 1 << 19 // 2 MB
 )
 
 // splitWeights sets the parts of a product with weights to those that should end
@@ -182,6 +187,8 @@ func (g *product) splitWeights(threads int) {
 	read := readCost
 	if g.pairs {
 		read = roundCost
+	} else if g.a.Rows*g.a.Cols > nearValues {
+		read = farCost
 	}
 	mostParts := max(1, min(4*threads, g.c.Rows/(blockRows()/2)))
 	least := math.Inf(1)

@@ -84,6 +84,51 @@ func gramAVX512(n int, x unsafe.Pointer, xs int, y unsafe.Pointer, ys int, lanes
 //go:noescape
 func gramAVX2(n int, x unsafe.Pointer, xs int, y unsafe.Pointer, ys int, lanes unsafe.Pointer)
 
+// combineRowsAVX512 adds the sum of f times row to n columns of y, for k rows of x, in ascending order.
+//
+//go:noescape
+func combineRowsAVX512(n int, k int, y unsafe.Pointer, f unsafe.Pointer, fs int, x unsafe.Pointer, xs int)
+
+// addOuterAVX512 adds f times y to n columns of each row of x.
+//
+//go:noescape
+func addOuterAVX512(rows int, n int, x unsafe.Pointer, xs int, f unsafe.Pointer, y unsafe.Pointer)
+
+// subOutersAVX512 takes f times y and h times z away from n columns of each row of x.
+//
+//go:noescape
+func subOutersAVX512(rows int, n int, x unsafe.Pointer, xs int, f unsafe.Pointer, y unsafe.Pointer, h unsafe.Pointer, z unsafe.Pointer)
+
+// rotateRowsAVX512 rotates n columns of row x with the one before it, and that with its own, k times: cs holds cosines and sines.
+//
+//go:noescape
+func rotateRowsAVX512(k int, n int, x unsafe.Pointer, xs int, cs unsafe.Pointer)
+
+// combineRowsAVX2 adds the sum of f times row to n columns of y, for k rows of x, in ascending order.
+//
+//go:noescape
+func combineRowsAVX2(n int, k int, y unsafe.Pointer, f unsafe.Pointer, fs int, x unsafe.Pointer, xs int)
+
+// addOuterAVX2 adds f times y to n columns of each row of x.
+//
+//go:noescape
+func addOuterAVX2(rows int, n int, x unsafe.Pointer, xs int, f unsafe.Pointer, y unsafe.Pointer)
+
+// subOutersAVX2 takes f times y and h times z away from n columns of each row of x.
+//
+//go:noescape
+func subOutersAVX2(rows int, n int, x unsafe.Pointer, xs int, f unsafe.Pointer, y unsafe.Pointer, h unsafe.Pointer, z unsafe.Pointer)
+
+// rotateRowsAVX2 rotates n columns of row x with the one before it, and that with its own, k times: cs holds cosines and sines.
+//
+//go:noescape
+func rotateRowsAVX2(k int, n int, x unsafe.Pointer, xs int, cs unsafe.Pointer)
+
+// dotRowsAVX2 sets four lanes for each row to its products with y; n is a positive multiple of 4.
+//
+//go:noescape
+func dotRowsAVX2(rows int, n int, x unsafe.Pointer, xs int, y unsafe.Pointer, lanes unsafe.Pointer)
+
 // gemvF32AVX512 sets C = A·Wᵀ or adds to it, for 1 to 4 rows of A, a group
 // of rows of W and k blocks of 16 bytes of each. Strides are in bytes.
 //

@@ -52,7 +52,7 @@ func (c *chatCommand) Run(u *ui) error {
 	}
 	t.add("adapter", m.Engine(), m, &c.samplerFlags)
 	if err := t.setSystem(c.System); err != nil {
-		return hint.New(hint.Usagef("--system: %w", err), "put it into the first question")
+		return hint.Usagef("--system: %w", err)
 	}
 	return t.run()
 }

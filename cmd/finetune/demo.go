@@ -48,7 +48,7 @@ For example:
 func demoConfig() (*recipe.Resolved, error) {
 	c := recipe.Default()
 	c.Model, c.Data, c.OutputDir = filepath.Join(demoDir, "model"), filepath.Join(demoDir, "data"), filepath.Join(demoDir, "adapter")
-	c.MaxSteps, c.EvalSteps = 60, 20
+	c.MaxSteps, c.EvalSteps, c.EvalSamples = 60, 20, 0
 	c.TargetModules = recipe.Names{"all-linear"}
 	c.Overwrite = true
 	c.Date = today()

@@ -28,6 +28,7 @@ type exportCommand struct {
 	Merged  bool   `help:"With gguf: write the whole model with the adapter in its weights."`
 	Type    string `placeholder:"TYPE" help:"Of GGUF: f32, f16 or bf16, and q8_0 for a whole model (default f32; f16 for a whole model)."`
 	From    string `name:"ollama-base" placeholder:"NAME" help:"With ollama: the base as Ollama has it already (default: the folder gets a base.gguf)."`
+	Verify  bool   `help:"Run llama.cpp (llama_cpp), mlx-lm or PEFT of the python3 on the PATH on what was written, and compare its logits."`
 	Threads int    `placeholder:"N" help:"Threads (0: all cores). The result does not depend on it."`
 }
 
@@ -39,7 +40,9 @@ func (exportCommand) Help() string {
     ollama  a folder with adapter.gguf, base.gguf and a Modelfile, whose TEMPLATE is proved to render as the model's own
     peft    a folder that every version of PEFT loads, and vLLM and TGI: one rank, one scale, no patterns
 
-What is written is read back and compared before it takes its name.
+What is written is read back and compared before it takes its name. With --verify the program that it is for then reads some texts, and its
+logits have to be ours: llama.cpp, mlx-lm or PEFT as a module of the python3 on the PATH (an environment's bin folder put first on it serves). An
+adapter alone for llama.cpp is tried on a base in f32, which lies beside it meanwhile.
 
 For example:
 
@@ -58,37 +61,26 @@ func (c *exportCommand) Run(u *ui) error {
 	if err := c.check(); err != nil {
 		return err
 	}
-	switch {
-	case c.Merged:
-		return c.model(u)
-	case c.To == "ollama":
-		return c.ollama(u)
+	var by consumer
+	if c.Verify {
+		var err error
+		if by, err = findConsumer(c.To); err != nil {
+			return err
+		}
 	}
 	m, err := openAdapted(u, c.Model, c.Adapter, c.Threads)
 	if err != nil {
 		return err
 	}
 	defer m.Close()
-	switch c.To {
-	case "mlx":
-		if err := mlx.Write(string(c.Output), m.Adapters); err != nil {
-			return err
-		}
-		return u.printf("%s: %s for mlx-lm\n  mlx_lm.generate --model %s --adapter-path %s --prompt …\n", c.Output, many(len(m.Adapters.Modules), "module"), quote(m.Dir), quote(string(c.Output)))
-	case "peft":
-		if err := c.peft(m); err != nil {
-			return err
-		}
-		return u.printf("%s: %s for PEFT\n", c.Output, many(len(m.Adapters.Modules), "module"))
+	write := map[string]func(*ui, *opened.Model) error{"gguf": c.adapter, "mlx": c.mlx, "ollama": c.ollama, "peft": c.peft}[c.To]
+	if c.Merged {
+		write = c.model
 	}
-	kind, err := c.kind(gguf.F32)
-	if err != nil {
+	if err := write(u, m); err != nil || !c.Verify {
 		return err
 	}
-	if err := gguf.WriteAdapter(string(c.Output), m.Adapters, kind); err != nil {
-		return err
-	}
-	return u.printf("%s: %s for llama.cpp, %v, %s\n  llama-cli -m BASE.gguf --lora %s\n", c.Output, many(len(m.Adapters.Modules), "module"), kind, bytesText(files.Size(string(c.Output))), quote(string(c.Output)))
+	return c.verify(u, m, by)
 }
 
 // check holds the flags to each other before anything is opened.
@@ -133,8 +125,28 @@ func (c *exportCommand) kind(otherwise gguf.Type) (gguf.Type, error) {
 	return t, nil
 }
 
+// adapter writes the adapter for llama.cpp.
+func (c *exportCommand) adapter(u *ui, m *opened.Model) error {
+	kind, err := c.kind(gguf.F32)
+	if err != nil {
+		return err
+	}
+	if err := gguf.WriteAdapter(string(c.Output), m.Adapters, kind); err != nil {
+		return err
+	}
+	return u.printf("%s: %s for llama.cpp, %v, %s\n  llama-cli -m BASE.gguf --lora %s\n", c.Output, many(len(m.Adapters.Modules), "module"), kind, bytesText(files.Size(string(c.Output))), quote(string(c.Output)))
+}
+
+// mlx writes a folder for mlx-lm.
+func (c *exportCommand) mlx(u *ui, m *opened.Model) error {
+	if err := mlx.Write(string(c.Output), m.Adapters); err != nil {
+		return err
+	}
+	return u.printf("%s: %s for mlx-lm\n  mlx_lm.generate --model %s --adapter-path %s --prompt …\n", c.Output, many(len(m.Adapters.Modules), "module"), quote(m.Dir), quote(string(c.Output)))
+}
+
 // peft writes a folder for PEFT.
-func (c *exportCommand) peft(m *opened.Model) error {
+func (c *exportCommand) peft(u *ui, m *opened.Model) error {
 	draft, err := files.CreateFolder(string(c.Output))
 	if err != nil {
 		return err
@@ -148,20 +160,18 @@ func (c *exportCommand) peft(m *opened.Model) error {
 		p.Discard()
 		return err
 	}
-	return draft.Commit()
+	if err := draft.Commit(); err != nil {
+		return err
+	}
+	return u.printf("%s: %s for PEFT\n", c.Output, many(len(m.Adapters.Modules), "module"))
 }
 
 // model writes the whole model.
-func (c *exportCommand) model(u *ui) error {
+func (c *exportCommand) model(u *ui, m *opened.Model) error {
 	kind, err := c.kind(gguf.F16)
 	if err != nil {
 		return err
 	}
-	m, err := openAdapted(u, c.Model, c.Adapter, c.Threads)
-	if err != nil {
-		return err
-	}
-	defer m.Close()
 	tokens, err := ggufTokens(u, m)
 	if err != nil {
 		return err
@@ -182,16 +192,11 @@ func ggufTokens(u *ui, m *opened.Model) ([]gguf.KeyValue, error) {
 }
 
 // ollama writes a folder from which Ollama makes a model.
-func (c *exportCommand) ollama(u *ui) error {
+func (c *exportCommand) ollama(u *ui, m *opened.Model) error {
 	kind, err := c.kind(gguf.F16)
 	if err != nil {
 		return err
 	}
-	m, err := openAdapted(u, c.Model, c.Adapter, c.Threads)
-	if err != nil {
-		return err
-	}
-	defer m.Close()
 	tokens, err := ggufTokens(u, m)
 	if err != nil {
 		return err

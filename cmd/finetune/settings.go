@@ -256,8 +256,7 @@ func (f *runFlags) resolve(u *ui, ctx *kong.Context) (*recipe.Resolved, error) {
 	if err := asBefore(&c); err != nil {
 		return nil, err
 	}
-	tellNotes(u, &c)
-	return c.Resolve()
+	return resolved(u, &c)
 }
 
 // read sets the settings of the file, else of the run that is to be resumed, and over
@@ -298,8 +297,7 @@ func (rowFlags) resolve(u *ui, file string, ctx *kong.Context) (*recipe.Resolved
 	if err := setTyped(&c, typed(ctx)); err != nil {
 		return nil, err
 	}
-	tellNotes(u, &c)
-	return c.Resolve()
+	return resolved(u, &c)
 }
 
 // resumed sets the settings of the run that flags ask to resume, if they do.
@@ -323,6 +321,15 @@ func resumed(c *recipe.Config, flags []typedSetting) error {
 	}
 	c.OutputDir = cmp.Or(given, folder) // it may have been moved
 	return nil
+}
+
+// resolved resolves settings, and says what they need said.
+func resolved(u *ui, c *recipe.Config) (*recipe.Resolved, error) {
+	r, err := c.Resolve()
+	if err == nil {
+		tellNotes(u, &r.Config)
+	}
+	return r, err
 }
 
 // tellNotes says what settings need said.

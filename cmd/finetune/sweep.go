@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -78,6 +79,7 @@ func (c *sweepCommand) Run(u *ui) error {
 	if c.Index != nil {
 		return c.one(u, f, runs)
 	}
+	tellRuns(u, runs)
 	plans, err := c.check(u, f, runs)
 	if err != nil {
 		return err
@@ -100,6 +102,27 @@ func (c *sweepCommand) Run(u *ui) error {
 		return c.submit(u, s, plans)
 	}
 	return c.local(u, s, plans)
+}
+
+// mostRemarks is how many remarks on runs are said: rates that were drawn are all different.
+const mostRemarks = 3
+
+// tellRuns says what the settings of runs need said, each remark once.
+func tellRuns(u *ui, runs []*sweep.Run) {
+	var told []string
+	for _, r := range runs {
+		for _, note := range r.Config.Notes {
+			if !slices.Contains(told, note) {
+				told = append(told, note)
+			}
+		}
+	}
+	for _, note := range told[:min(len(told), mostRemarks)] {
+		u.warnf("%s", note)
+	}
+	if n := len(told) - mostRemarks; n > 0 {
+		u.warnf("and so in %s", many(n, "other setting"))
+	}
 }
 
 // tellStrangers names the folders that no longer belong to the sweep.

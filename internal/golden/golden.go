@@ -20,16 +20,13 @@ import (
 type Case struct {
 	Name, Dir string // Dir holds the model
 
-	Targets     []string
-	Rank        int
-	Alpha       float64
-	Gamma       float64
-	Reg         float64
-	InitSamples int `json:"init_samples"`
-	Sequences   []struct {
-		IDs  []int32
-		Mask []bool `json:"learn"`
-	}
+	Targets      []string
+	Rank         int
+	Alpha        float64
+	Gamma        float64
+	Reg          float64
+	InitSamples  int `json:"init_samples"`
+	Sequences    []Sequence
 	LossSums     []float64 `json:"loss_sums"`
 	TargetCounts []int     `json:"target_counts"`
 	Greedy       struct{ Prompt, Tokens []int32 }
@@ -46,8 +43,21 @@ type Case struct {
 		Rate, Warmup, Clip, WD float64
 		Curve
 	} `json:"-"`
+	Shared struct { // shared.json, by scripts/golden_shared.py: rows that begin alike
+		Rank      int
+		Alpha     float64
+		Sequences []Sequence
+		Weights   []float32
+		LossSums  []float64 `json:"loss_sums"`
+	} `json:"-"`
 
-	tensors *safetensors.File
+	tensors, shared *safetensors.File
+}
+
+// A Sequence is a row as the files have it.
+type Sequence struct {
+	IDs  []int32
+	Mask []bool `json:"learn"`
 }
 
 // A Curve is a run of ten steps.
@@ -86,7 +96,7 @@ func read(t *testing.T, root, dir string) *Case {
 		// The one real model lies where the demo embeds it.
 		c.Dir = filepath.Join(root, "../cmd/finetune/demo/model")
 	}
-	for name, v := range map[string]any{"expected.json": c, "preconditioned.json": &c.Preconditioned} {
+	for name, v := range map[string]any{"expected.json": c, "preconditioned.json": &c.Preconditioned, "shared.json": &c.Shared} {
 		data, err := os.ReadFile(filepath.Join(dir, name))
 		if err != nil {
 			t.Fatal(err)
@@ -95,12 +105,14 @@ func read(t *testing.T, root, dir string) *Case {
 			t.Fatal(err)
 		}
 	}
-	var err error
-	c.tensors, err = safetensors.Open(filepath.Join(dir, "expected.safetensors"))
-	if err != nil {
-		t.Fatal(err)
+	for name, file := range map[string]**safetensors.File{"expected.safetensors": &c.tensors, "shared.safetensors": &c.shared} {
+		f, err := safetensors.Open(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { f.Close() })
+		*file = f
 	}
-	t.Cleanup(func() { c.tensors.Close() })
 	return c
 }
 
@@ -120,9 +132,14 @@ func (c *Case) Load(t *testing.T) *model.Model {
 }
 
 // Seqs returns sequences [lo,hi).
-func (c *Case) Seqs(lo, hi int) []model.Sequence {
+func (c *Case) Seqs(lo, hi int) []model.Sequence { return sequences(c.Sequences[lo:hi]) }
+
+// SharedSeqs returns the rows of shared.json.
+func (c *Case) SharedSeqs() []model.Sequence { return sequences(c.Shared.Sequences) }
+
+func sequences(rows []Sequence) []model.Sequence {
 	var list []model.Sequence
-	for _, s := range c.Sequences[lo:hi] {
+	for _, s := range rows {
 		list = append(list, model.Sequence{IDs: s.IDs, Mask: s.Mask})
 	}
 	return list
@@ -131,7 +148,18 @@ func (c *Case) Seqs(lo, hi int) []model.Sequence {
 // Tensor returns an expected tensor and its number of rows.
 func (c *Case) Tensor(t *testing.T, name string) (values []float32, rows int) {
 	t.Helper()
-	x, ok := c.tensors.Tensor(name)
+	return c.tensor(t, c.tensors, name)
+}
+
+// SharedTensor returns one of shared.safetensors.
+func (c *Case) SharedTensor(t *testing.T, name string) (values []float32, rows int) {
+	t.Helper()
+	return c.tensor(t, c.shared, name)
+}
+
+func (c *Case) tensor(t *testing.T, f *safetensors.File, name string) (values []float32, rows int) {
+	t.Helper()
+	x, ok := f.Tensor(name)
 	if !ok {
 		t.Fatalf("%s: no tensor %s", c.Name, name)
 	}

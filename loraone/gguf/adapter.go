@@ -19,7 +19,7 @@ func WriteAdapter(path string, a *loraone.Adapters, t Type) error {
 	modules, alpha := oneAlpha(a)
 	var tensors []Tensor
 	for _, l := range modules {
-		name, err := nameOf(l.Name + ".weight")
+		name, err := nameOf(a.Model, l.Name+".weight")
 		if err != nil {
 			return err
 		}

@@ -13,7 +13,7 @@ import (
 )
 
 // A KeyValue is one entry of a file's metadata: a string, bool, uint32, int32 or float32,
-// or a list of strings, int32 or float32.
+// or a list of strings, bools, int32 or float32.
 type KeyValue struct {
 	Key   string
 	Value any
@@ -167,6 +167,17 @@ func appendString(b []byte, s string) []byte {
 	return append(binary.LittleEndian.AppendUint64(b, uint64(len(s))), s...)
 }
 
+func appendBools(b []byte, v ...bool) []byte {
+	for _, x := range v {
+		one := byte(0)
+		if x {
+			one = 1
+		}
+		b = append(b, one)
+	}
+	return b
+}
+
 // appendValue appends a value after its type.
 func appendValue(b []byte, v any) ([]byte, error) {
 	le := binary.LittleEndian
@@ -177,11 +188,10 @@ func appendValue(b []byte, v any) ([]byte, error) {
 	case string:
 		return appendString(le.AppendUint32(b, kindString), v), nil
 	case bool:
-		one := byte(0)
-		if v {
-			one = 1
-		}
-		return append(le.AppendUint32(b, kindBool), one), nil
+		return appendBools(le.AppendUint32(b, kindBool), v), nil
+	case []bool:
+		list(kindBool, len(v))
+		return appendBools(b, v...), nil
 	case uint32:
 		return le.AppendUint32(le.AppendUint32(b, kindUint32), v), nil
 	case float32:

@@ -8,10 +8,19 @@
 //
 // # Rows that move
 //
-// The llama architecture there rotates neighbours, where transformers rotates halves. So
-// the rows of q and k change places within each head: of the weights, of their biases,
-// and of B alone in an adapter, whose A is on the other side. A file without that loads
-// and answers, a little wrong. qwen2 and qwen3 rotate halves there too.
+// The architectures llama, granite and smollm3 there rotate neighbours, where transformers
+// rotates halves. So the rows of q and k change places within each head: of the weights, of
+// their biases, and of B alone in an adapter, whose A is on the other side. A file without
+// that loads and answers, a little wrong. The other architectures rotate halves there too.
+//
+// # What a file cannot say
+//
+// Much of a model is in the code of llama.cpp and not in a file: which layers have a
+// window or are not rotated, what scores are multiplied by, whether o has a bias.
+// architectures has a row for each family with what its code does, and a whole model
+// of which that is not true is refused. One thing is bent: where the code has no windows,
+// the context is cut to the window, within which it makes no difference. An adapter alone
+// goes with whatever base it is loaded beside.
 //
 // # One alpha
 //
@@ -26,7 +35,9 @@
 // one text's ids, which a missing beginning-of-text token already changes. Here the
 // structure of tokenizer.json decides, and the hash is a second opinion. The scores of a
 // vocabulary in SentencePiece's manner fall with the rank of the merge that makes a token:
-// llama.cpp merges by score.
+// llama.cpp merges by score. That the tokens of Phi-3 take the spaces behind them it knows
+// from general.name alone, which therefore names that model where the tokens do, and else
+// does not.
 //
 // # Read back
 //

@@ -1,8 +1,8 @@
 package gguf
 
 import (
-	"math"
-	"path/filepath"
+	"slices"
+	"strings"
 
 	"example.com/finetune/loraone"
 	"example.com/finetune/model"
@@ -23,6 +23,10 @@ func WriteModel(path string, base *model.Model, a *loraone.Adapters, t Type, tok
 		return err
 	}
 	defer set.Close()
+	keys, err := modelKeys(arch, base.Config, t)
+	if err != nil {
+		return err
+	}
 	w := weights{config: base.Config, arch: arch, set: set, kind: t, adapted: map[string]loraone.LowRank{}}
 	if a != nil {
 		for _, m := range a.Modules {
@@ -34,49 +38,18 @@ func WriteModel(path string, base *model.Model, a *loraone.Adapters, t Type, tok
 		if err != nil {
 			return err
 		}
-		keys := append(modelKeys(arch.name, base, t), tokens...)
-		return write(path, append(keys, KeyValue{"general.quantization_version", uint32(2)}), tensors)
+		keys = slices.Concat(keys, tokens, []KeyValue{{"general.quantization_version", uint32(2)}})
+		return write(path, keys, tensors)
 	})
 }
 
 // modelKeys returns what the loader asks of a model.
-func modelKeys(arch string, base *model.Model, t Type) []KeyValue {
-	c := base.Config
-	context := c.MaxPositionEmbeddings
-	if window := c.Layers[0].Window; window > 0 {
-		context = min(context, window) // the llama architecture has no window: as far as that it is the same
-	}
-	keys := []KeyValue{
-		{"general.architecture", arch},
+func modelKeys(arch architecture, c *model.Config, t Type) ([]KeyValue, error) {
+	keys, err := arch.keys(c)
+	return slices.Concat([]KeyValue{
+		{"general.architecture", arch.name},
 		{"general.type", "model"},
-		{"general.name", folderName(base.Dir)},
-		{arch + ".block_count", uint32(c.NumHiddenLayers)},
-		{arch + ".context_length", uint32(context)},
-		{arch + ".embedding_length", uint32(c.HiddenSize)},
-		{arch + ".feed_forward_length", uint32(c.IntermediateSize)},
-		{arch + ".attention.head_count", uint32(c.NumAttentionHeads)},
-		{arch + ".attention.head_count_kv", uint32(c.NumKeyValueHeads)},
-		{arch + ".attention.layer_norm_rms_epsilon", float32(c.RMSNormEps)},
-		{arch + ".attention.key_length", uint32(c.HeadDim)},
-		{arch + ".attention.value_length", uint32(c.HeadDim)},
-		{"general.file_type", t.fileType()},
-	}
-	rope := c.Layers[0].Rope
-	keys = append(keys, KeyValue{arch + ".rope.freq_base", float32(rope.Theta)})
-	if rope.Type == "linear" {
-		keys = append(keys, KeyValue{arch + ".rope.scaling.type", "linear"}, KeyValue{arch + ".rope.scaling.factor", float32(rope.Factor)})
-	}
-	if arch == "llama" {
-		keys = append(keys, KeyValue{arch + ".vocab_size", uint32(c.VocabSize)}, KeyValue{arch + ".rope.dimension_count", uint32(c.HeadDim)})
-	}
-	return keys
-}
-
-func folderName(dir string) string {
-	if abs, err := filepath.Abs(dir); err == nil {
-		dir = abs
-	}
-	return filepath.Base(dir)
+	}, keys, []KeyValue{{"general.file_type", t.fileType()}}), err
 }
 
 // weights are the tensors of a model on their way.
@@ -90,18 +63,11 @@ type weights struct {
 
 // tensors lists what is written, in the order of the shards.
 func (w *weights) tensors() ([]Tensor, error) {
-	if err := w.layersAlike(); err != nil {
-		return nil, err
-	}
 	wanted := map[string]bool{}
 	for _, t := range w.config.Tensors() { // a tied head is the embedding there too
 		wanted[t.Name] = true
 	}
-	var list []Tensor
-	if r := w.config.Layers[0].Rope; r.Type == "llama3" {
-		factors := llama3Factors(r, w.config.HeadDim)
-		list = append(list, Tensor{"rope_freqs.weight", []int{len(factors)}, F32, func(dst []float32, _, _ int) { copy(dst, factors) }})
-	}
+	list := ropeTensors(w.config)
 	for _, shard := range w.set.Shards() {
 		for _, info := range shard.Layout() {
 			if !wanted[info.Name] {
@@ -117,24 +83,9 @@ func (w *weights) tensors() ([]Tensor, error) {
 	return list, nil
 }
 
-// layersAlike returns an error where layers differ in what a file says once.
-func (w *weights) layersAlike() error {
-	for i, l := range w.config.Layers {
-		if l != w.config.Layers[0] {
-			return refused("layer %d rotates or sees otherwise than layer 0: not written as GGUF", i)
-		}
-	}
-	switch r := w.config.Layers[0].Rope; r.Type {
-	case "default", "linear", "llama3":
-		return nil
-	default:
-		return refused("the rope type %q is not written as GGUF", r.Type)
-	}
-}
-
 // tensor returns one tensor of the model.
 func (w *weights) tensor(shard *safetensors.File, hf string) (Tensor, error) {
-	name, err := nameOf(hf)
+	name, err := nameOf(w.config, hf)
 	if err != nil {
 		return Tensor{}, err
 	}
@@ -159,6 +110,15 @@ func (w *weights) tensor(shard *safetensors.File, hf string) (Tensor, error) {
 			m.Row(x, 0)
 			for i := range dst {
 				dst[i] = x[source(i, m.Cols, heads)]
+			}
+		}
+		return t, nil
+	}
+	if w.config.NormsPlusOne && strings.HasSuffix(hf, "norm.weight") {
+		t.Rows = func(dst []float32, _, _ int) {
+			m.Row(dst, 0)
+			for i := range dst {
+				dst[i]++
 			}
 		}
 		return t, nil
@@ -190,26 +150,4 @@ func (w *weights) rows(dst []float32, lo, hi int, m simd.Matrix, heads int, l lo
 			copy(to, row)
 		}
 	}
-}
-
-// llama3Factors returns what the frequencies are divided by, in float32 as transformers
-// and the official script have them (_compute_llama3_parameters).
-func llama3Factors(r model.Rope, headDim int) []float32 {
-	factors := make([]float32, headDim/2)
-	low := float64(r.OriginalMaxPositionEmbeddings) / r.LowFreqFactor
-	high := float64(r.OriginalMaxPositionEmbeddings) / r.HighFreqFactor
-	for i := range factors {
-		frequency := 1 / float32(math.Pow(r.Theta, float64(float32(2*i)/float32(headDim))))
-		length := float64(float32(2*math.Pi) / frequency)
-		switch {
-		case length < high:
-			factors[i] = 1
-		case length > low:
-			factors[i] = float32(r.Factor)
-		default:
-			smooth := (float32(float64(r.OriginalMaxPositionEmbeddings)/length) - float32(r.LowFreqFactor)) / float32(r.HighFreqFactor-r.LowFreqFactor)
-			factors[i] = 1 / (float32((1-smooth)/float32(r.Factor)) + smooth)
-		}
-	}
-	return factors
 }

@@ -2,48 +2,20 @@ package gguf
 
 import (
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 
-	"example.com/finetune/internal/hint"
 	"example.com/finetune/model"
 )
 
-// An architecture is how llama.cpp calls a family and what it asks of the weights.
-type architecture struct {
-	name     string
-	permuted bool // rows of q and k, see doc.go
-}
-
-// architectures are those that are written, by model_type.
-var architectures = map[string]architecture{
-	"llama":   {"llama", true},
-	"mistral": {"llama", true},
-	"qwen2":   {"qwen2", false},
-	"qwen3":   {"qwen3", false},
-}
-
-// architectureOf returns that of a model.
-func architectureOf(c *model.Config) (architecture, error) {
-	a, ok := architectures[c.ModelType]
-	if !ok {
-		return a, refused("model_type %s is not written as GGUF, only %s", c.ModelType, strings.Join(slices.Sorted(maps.Keys(architectures)), ", "))
-	}
-	return a, nil
-}
-
-// refused returns an error with a way to a file all the same.
-func refused(format string, args ...any) error {
-	return hint.New(fmt.Errorf(format, args...), "finetune merge writes a folder that llama.cpp's convert_hf_to_gguf.py reads")
-}
-
 // leaves are the names of a block's parts there, by those in transformers.
 var leaves = map[string]string{
-	"input_layernorm": "attn_norm", "post_attention_layernorm": "ffn_norm",
+	"input_layernorm": "attn_norm", "post_attention_layernorm": "post_attention_norm",
+	"pre_feedforward_layernorm": "ffn_norm", "post_feedforward_layernorm": "post_ffw_norm",
 	"self_attn.q_norm": "attn_q_norm", "self_attn.k_norm": "attn_k_norm",
 	"self_attn.q_proj": "attn_q", "self_attn.k_proj": "attn_k", "self_attn.v_proj": "attn_v", "self_attn.o_proj": "attn_output",
-	"mlp.gate_proj": "ffn_gate", "mlp.up_proj": "ffn_up", "mlp.down_proj": "ffn_down",
+	"self_attn.qkv_proj": "attn_qkv",
+	"mlp.gate_proj":      "ffn_gate", "mlp.up_proj": "ffn_up", "mlp.down_proj": "ffn_down",
+	"mlp.gate_up_proj": "ffn_up",
 }
 
 // outside are the names of tensors that belong to no block.
@@ -53,16 +25,24 @@ var outside = map[string]string{
 	"lm_head.weight":            "output.weight",
 }
 
-// nameOf returns the name of a tensor there.
-func nameOf(tensor string) (string, error) {
-	if name, ok := outside[tensor]; ok {
+// nameOf returns the name there of a tensor, or of a module's weight.
+func nameOf(c *model.Config, tensor string) (string, error) {
+	plain := tensor
+	if c.Part != "" { // of a larger model, whose other parts have files of their own there
+		plain = strings.Replace(tensor, c.Part+".", "", 1)
+	}
+	if name, ok := outside[plain]; ok {
 		return name, nil
 	}
-	rest, ok := strings.CutPrefix(tensor, "model.layers.")
+	rest, ok := strings.CutPrefix(plain, "model.layers.")
 	layer, rest, _ := strings.Cut(rest, ".")
 	at := strings.LastIndexByte(rest, '.')
 	if ok && at > 0 {
-		if leaf, ok := leaves[rest[:at]]; ok {
+		leaf, ok := leaves[rest[:at]]
+		if rest[:at] == "post_attention_layernorm" && c.NormPlaces == model.NormsBefore {
+			leaf = "ffn_norm" // attention's output is the MLP's input
+		}
+		if ok {
 			return "blk." + layer + "." + leaf + rest[at:], nil
 		}
 	}

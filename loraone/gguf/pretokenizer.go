@@ -27,12 +27,15 @@ var splits = []split{
 	{"llama-bpe", `Split(` + caseless + `|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}` + rest + `) ByteLevel`, true},
 	{"smaug-bpe", `Split(` + caseless + `|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}` + rest + `) ByteLevel`, false},
 	{"qwen2", `Split(` + caseless + `|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}` + rest + `) ByteLevel`, false},
-	{"tekken", `Split([^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+) ByteLevel`, true},
+	{"gpt-4o", `Split([^\r\n\p{L}\p{N}]?` + upper + `*` + lower + `+` + caseless + `?|[^\r\n\p{L}\p{N}]?` + upper + `+` + lower + `*` + caseless + `?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+) ByteLevel`, false},
+	{"tekken", `Split([^\r\n\p{L}\p{N}]?` + upper + `*` + lower + `+|[^\r\n\p{L}\p{N}]?` + upper + `+` + lower + `*|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+) ByteLevel`, true},
 }
 
 // What several patterns have in common.
 const (
 	caseless = `(?i:'s|'t|'re|'ve|'m|'ll|'d)`
+	upper    = `[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]`
+	lower    = `[\p{Ll}\p{Lm}\p{Lo}\p{M}]`
 	rest     = `| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
 )
 

@@ -95,6 +95,14 @@ func (c *cursor) count(each uint64) int {
 	return int(n)
 }
 
+func (c *cursor) bool() bool {
+	b := c.take(1)
+	if c.err == nil && b[0] > 1 {
+		c.err = fmt.Errorf("a bool of %d at %d", b[0], c.n-1)
+	}
+	return c.err == nil && b[0] == 1
+}
+
 // value reads a value of a type.
 func (c *cursor) value(kind uint32) any {
 	switch kind {
@@ -107,11 +115,7 @@ func (c *cursor) value(kind uint32) any {
 	case kindString:
 		return c.string()
 	case kindBool:
-		b := c.take(1)
-		if c.err == nil && b[0] > 1 {
-			c.err = fmt.Errorf("a bool of %d at %d", b[0], c.n-1)
-		}
-		return c.err == nil && b[0] == 1
+		return c.bool()
 	case kindList:
 		return c.list()
 	}
@@ -127,6 +131,12 @@ func (c *cursor) list() any {
 		list := make([]string, c.count(8))
 		for i := range list {
 			list[i] = c.string()
+		}
+		return list
+	case kindBool:
+		list := make([]bool, c.count(1))
+		for i := range list {
+			list[i] = c.bool()
 		}
 		return list
 	case kindInt32:

@@ -42,7 +42,7 @@ func Tokens(dir string, vocabulary int, encode func(text string, around bool) []
 		return nil, "", fmt.Errorf("%s: %w", filepath.Join(dir, "tokenizer.json"), err)
 	}
 	if fallback, _ := file.Get("model").Get("byte_fallback").Bool(); fallback {
-		keys, err = w.bySentencePiece()
+		keys, note, err = w.bySentencePiece()
 	} else {
 		keys, note, err = w.byBytes()
 	}
@@ -52,6 +52,7 @@ func Tokens(dir string, vocabulary int, encode func(text string, around bool) []
 	if err != nil {
 		return nil, "", fmt.Errorf("%s: %w", filepath.Join(dir, "tokenizer.json"), err)
 	}
+	keys = append(keys, KeyValue{"general.name", w.name(dir)})
 	template, err := chatTemplate(dir, config)
 	if template != "" {
 		keys = append(keys, KeyValue{"tokenizer.chat_template", template})
@@ -111,10 +112,13 @@ func (w *words) read(vocabulary int) error {
 		if special || looksSpecial(content) {
 			text, kind = content, control
 		}
+		id, err := a.Get("id").Int()
+		if err == nil && id >= int64(vocabulary) {
+			continue // without a row in the embedding, as an image's in the text part of a larger model
+		}
 		if err := put(text, a.Get("id"), kind); err != nil {
 			return err
 		}
-		id, _ := a.Get("id").Int()
 		w.added[content] = int(id)
 	}
 	for i, m := range w.file.Get("model").Get("merges").Items() {
@@ -131,6 +135,27 @@ func (w *words) read(vocabulary int) error {
 		w.merges = append(w.merges, pair)
 	}
 	return nil
+}
+
+// name returns what the model is called. By it llama.cpp knows Phi-3, whose added tokens
+// take the spaces behind them; a model that it takes for one must have its tokens.
+func (w *words) name(dir string) string {
+	name := filepath.Base(dir)
+	if abs, err := filepath.Abs(dir); err == nil {
+		name = filepath.Base(abs)
+	}
+	strips := false
+	for _, a := range w.file.Get("added_tokens").Items() {
+		yes, _ := a.Get("rstrip").Bool()
+		strips = strips || yes
+	}
+	switch phi := regexp.MustCompile(`(?i)phi-?3`); {
+	case strips && !phi.MatchString(name):
+		return name + " (phi-3)"
+	case !strips:
+		return phi.ReplaceAllString(name, "phi 3")
+	}
+	return name
 }
 
 // looksSpecial reports whether a token is one that models use as special without saying
@@ -165,10 +190,12 @@ func (w *words) byBytes() (keys []KeyValue, note string, err error) {
 var hexByte = regexp.MustCompile(`^<0x[0-9A-Fa-f]{2}>$`)
 
 // bySentencePiece returns the keys of a vocabulary in SentencePiece's manner.
-func (w *words) bySentencePiece() ([]KeyValue, error) {
+func (w *words) bySentencePiece() (keys []KeyValue, note string, err error) {
 	if p := w.file.Get("pre_tokenizer"); !p.IsNull() {
-		if kind, _ := p.Get("type").Str(); kind != "Metaspace" {
-			return nil, fmt.Errorf("byte_fallback with the pre_tokenizer %s, which llama.cpp does not have", kind)
+		kind, _ := p.Get("type").Str()
+		at, _ := p.Get("pattern").Get("String").Str()
+		if kind != "Metaspace" && !(kind == "Split" && at == " " && w.spacesReplaced()) {
+			return nil, "", fmt.Errorf("byte_fallback with the pre_tokenizer %s, which llama.cpp does not have", kind)
 		}
 	}
 	rank := map[string]int{}
@@ -187,9 +214,16 @@ func (w *words) bySentencePiece() ([]KeyValue, error) {
 			w.types[i] = byteToken
 		}
 	}
-	prefixed := false
-	if ids := w.encode("a", false); len(ids) > 0 && int(ids[0]) < len(w.tokens) {
-		prefixed = strings.HasPrefix(w.tokens[ids[0]], "\u2581")
+	// spaced reports whether the token at a place is one with a space before it.
+	spaced := func(ids []int32, at int) bool {
+		return at < len(ids) && int(ids[at]) < len(w.tokens) && strings.HasPrefix(w.tokens[ids[at]], "\u2581")
+	}
+	prefixed := spaced(w.encode("a", false), 0)
+	for special := range w.added {
+		if prefixed && !spaced(w.encode(special+"a", false), 1) {
+			note = "a text begins with a space in this vocabulary, but not behind a special token as in llama.cpp: in chats it reads tokens there that the model was not trained on"
+			break
+		}
 	}
 	return []KeyValue{
 		{"tokenizer.ggml.model", "llama"},
@@ -198,7 +232,16 @@ func (w *words) bySentencePiece() ([]KeyValue, error) {
 		{"tokenizer.ggml.scores", scores},
 		{"tokenizer.ggml.token_type", w.types},
 		{"tokenizer.ggml.add_space_prefix", prefixed},
-	}, nil
+	}, note, nil
+}
+
+// spacesReplaced reports whether the normalizer leaves no space to split at, as Gemma's.
+func (w *words) spacesReplaced() bool {
+	n := w.file.Get("normalizer")
+	kind, _ := n.Get("type").Str()
+	at, _ := n.Get("pattern").Get("String").Str()
+	to, _ := n.Get("content").Str()
+	return kind == "Replace" && at == " " && to == "\u2581"
 }
 
 // roles are the special tokens that have a key; the second word is GGUF's, misspelt there.

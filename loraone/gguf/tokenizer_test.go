@@ -117,6 +117,9 @@ func splitJSON(pattern, how string) string {
 	return `{"type": "Sequence", "pretokenizers": [{"type": "Split", "pattern": {"Regex": ` + string(p) + `}, ` + how + `}, ` + bytesAlone + `]}`
 }
 
+// gpt4o is the pattern of GPT-4o's kind of vocabulary, as Phi-4-mini has it.
+const gpt4o = `[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+`
+
 func TestPreTokenizerByStructure(t *testing.T) {
 	const isolated = `"behavior": "Isolated", "invert": false`
 	three, one := caseless+`|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}`+rest, caseless+`|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}`+rest
@@ -127,6 +130,7 @@ func TestPreTokenizerByStructure(t *testing.T) {
 		{splitJSON(three, isolated), ignoring, "llama-bpe"},
 		{splitJSON(three, isolated), "", "smaug-bpe"},
 		{splitJSON(one, isolated), `, "normalizer": {"type": "NFC"}`, "qwen2"},
+		{splitJSON(gpt4o, `"behavior": "Removed", "invert": true`), "", "gpt-4o"},
 		{splitJSON(one, `"behavior": "Removed", "invert": true`), `, "normalizer": {"type": "Sequence", "normalizers": []}`, "qwen2"},
 	} {
 		got, note, err := pre(t, test.json, test.more)
@@ -197,6 +201,95 @@ func TestTokensRefused(t *testing.T) {
 		_, _, err := Tokens(dir, test.size, test.encode)
 		if err == nil || !strings.Contains(err.Error(), test.want) || !strings.Contains(err.Error(), "tokenizer.json") {
 			t.Errorf("%s: %v, want %q", test.json, err, test.want)
+		}
+	}
+}
+
+// written returns the keys for a tokenizer.json in a folder of a name.
+func written(t *testing.T, folder, json string, size int) map[string]any {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), folder)
+	if err := os.Mkdir(dir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "tokenizer.json"), []byte(json), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	list, _, err := Tokens(dir, size, func(string, bool) []int32 { return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys := map[string]any{}
+	for _, k := range list {
+		keys[k.Key] = k.Value
+	}
+	return keys
+}
+
+const byFallback = `"model": {"byte_fallback": true, "vocab": {"a": 0, "\u2581": 1, "\u2581a": 2}, "merges": [["\u2581", "a"]]}`
+
+// TestGemmasSpaces: its pre_tokenizer splits at spaces of which its normalizer leaves none;
+// without that normalizer it is refused.
+func TestGemmasSpaces(t *testing.T) {
+	const split = `, "pre_tokenizer": {"type": "Split", "pattern": {"String": " "}, "behavior": "MergedWithPrevious"}}`
+	const replace = `, "normalizer": {"type": "Replace", "pattern": {"String": " "}, "content": "\u2581"}`
+	keys := written(t, "m", "{"+byFallback+replace+split, 3)
+	if keys["tokenizer.ggml.model"] != "llama" || keys["tokenizer.ggml.add_space_prefix"] != false {
+		t.Errorf("keys %v", keys)
+	}
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "tokenizer.json"), []byte("{"+byFallback+split), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	_, _, err := Tokens(dir, 3, func(string, bool) []int32 { return nil })
+	if err == nil || !strings.Contains(err.Error(), "the pre_tokenizer Split") {
+		t.Errorf("spaces that are there: %v", err)
+	}
+}
+
+// TestTokensBeyondTheModel: an added token without a row in the embedding is left out.
+func TestTokensBeyondTheModel(t *testing.T) {
+	keys := written(t, "m", "{"+byFallback+`, "added_tokens": [{"id": 2, "content": "<s>", "special": true}, {"id": 3, "content": "<image>", "special": true}]}`, 3)
+	if got := keys["tokenizer.ggml.tokens"]; !slices.Equal(got.([]string), []string{"a", "\u2581", "<s>"}) {
+		t.Errorf("tokens %q", got)
+	}
+}
+
+// TestPhi3IsKnownByItsName: what llama.cpp does by the name is what the tokens say.
+func TestPhi3IsKnownByItsName(t *testing.T) {
+	for _, test := range []struct{ folder, strips, want string }{
+		{"Phi-3-mini", "true", "Phi-3-mini"},
+		{"mine", "true", "mine (phi-3)"},
+		{"mine", "false", "mine"},
+		{"Llama-as-Phi3-was", "false", "Llama-as-phi 3-was"},
+	} {
+		keys := written(t, test.folder, "{"+byFallback+`, "added_tokens": [{"id": 2, "content": "<|user|>", "special": true, "rstrip": `+test.strips+`}]}`, 3)
+		if keys["general.name"] != test.want {
+			t.Errorf("%s, rstrip %s: general.name is %v, want %s", test.folder, test.strips, keys["general.name"], test.want)
+		}
+	}
+}
+
+// TestSpacesBehindSpecialTokens: llama.cpp puts one behind each, which is said where the
+// tokenizer puts one at the beginning alone.
+func TestSpacesBehindSpecialTokens(t *testing.T) {
+	dir := t.TempDir()
+	json := "{" + byFallback + `, "added_tokens": [{"id": 3, "content": "<s>", "special": true}]}`
+	if err := os.WriteFile(filepath.Join(dir, "tokenizer.json"), []byte(json), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		behind int32 // the id of a behind the special token
+		note   bool
+	}{{2, false}, {0, true}} {
+		keys, note, err := Tokens(dir, 4, func(text string, _ bool) []int32 {
+			if strings.HasPrefix(text, "<s>") {
+				return []int32{3, test.behind}
+			}
+			return []int32{2}
+		})
+		if err != nil || len(keys) == 0 || test.note != strings.Contains(note, "not behind a special token as in llama.cpp") {
+			t.Errorf("id %d: %q, %v", test.behind, note, err)
 		}
 	}
 }

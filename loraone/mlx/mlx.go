@@ -3,13 +3,11 @@ package mlx
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"example.com/finetune/internal/files"
-	"example.com/finetune/internal/hint"
 	"example.com/finetune/loraone"
 	"example.com/finetune/model"
 	"example.com/finetune/model/safetensors"
@@ -23,10 +21,6 @@ const (
 
 // Write writes a into a new folder. It is read back before it takes its name.
 func Write(dir string, a *loraone.Adapters) error {
-	if a.Model.Part != "" {
-		return hint.New(fmt.Errorf("model_type %s is not written for MLX: its layers have other names there", a.Model.ModelType),
-			"finetune merge writes a folder that mlx_lm.convert reads")
-	}
 	draft, err := files.CreateFolder(dir)
 	if err != nil {
 		return err
@@ -75,8 +69,8 @@ func entries(a *loraone.Adapters) (tensors []safetensors.Entry, rank int, keys [
 			continue
 		}
 		lora := [2]safetensors.Entry{
-			{Name: at.Name + ".lora_a", Shape: []int{at.In, rank}, Data: make([]float32, at.In*rank)},
-			{Name: at.Name + ".lora_b", Shape: []int{rank, at.Out}, Data: make([]float32, rank*at.Out)},
+			{Name: at.Stored + ".lora_a", Shape: []int{at.In, rank}, Data: make([]float32, at.In*rank)},
+			{Name: at.Stored + ".lora_b", Shape: []int{rank, at.Out}, Data: make([]float32, rank*at.Out)},
 		}
 		if l, ok := byName[at.Name]; ok {
 			simd.Transpose(simd.Dense(lora[0].Data, at.In, rank), simd.Dense(l.A, rank, at.In))
@@ -90,6 +84,7 @@ func entries(a *loraone.Adapters) (tensors []safetensors.Entry, rank int, keys [
 
 // within returns the path of a projection in its block: self_attn.q_proj.
 func within(at model.Projection) string {
-	parts := strings.SplitN(at.Name, ".", 4) // model, layers, N
-	return parts[len(parts)-1]
+	_, rest, _ := strings.Cut(at.Stored, ".layers.")
+	_, path, _ := strings.Cut(rest, ".")
+	return path
 }

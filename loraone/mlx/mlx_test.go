@@ -116,3 +116,17 @@ func TestWriteKeepsWhatIsThere(t *testing.T) {
 		t.Errorf("an existing folder: %v", err)
 	}
 }
+
+// TestPartOfALargerModel: modules of the text part are named as mlx-lm has them.
+func TestPartOfALargerModel(t *testing.T) {
+	part := *small
+	part.Part = "language_model"
+	a, err := loraone.New(&part, loraone.Config{Method: loraone.LoRAOne, R: 2, Alpha: 2, TargetModules: []string{"q_proj"}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tensors, _, keys := entries(a.Uniform())
+	if len(keys) != 1 || keys[0] != "self_attn.q_proj" || tensors[0].Name != "language_model.model.layers.0.self_attn.q_proj.lora_a" {
+		t.Errorf("keys %v, the first tensor is %s", keys, tensors[0].Name)
+	}
+}

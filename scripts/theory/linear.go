@@ -22,19 +22,22 @@ type problem struct {
 }
 
 func newProblem(n int, kappa float64, seed uint64) *problem {
-	p := &problem{rng: rand.New(rand.NewPCG(seed, 0)), h: mat.NewDense(in, in, nil), d: new(mat.Dense)}
-	u, v := p.orthonormal(out, trueRank), p.orthonormal(in, trueRank)
-	s := mat.NewDiagDense(trueRank, nil)
-	for i := range trueRank {
-		s.SetDiag(i, math.Pow(kappa, -float64(i)/(trueRank-1)))
-	}
-	var us mat.Dense
-	us.Mul(u, s)
-	p.d.Mul(&us, v.T())
+	p := &problem{rng: rand.New(rand.NewPCG(seed, 0)), h: mat.NewDense(in, in, nil)}
+	p.d = p.target(out, in, kappa)
 	x := p.normal(n, in, 1)
 	p.h.Mul(x.T(), x)
 	p.h.Scale(1/float64(n), p.h)
 	return p
+}
+
+// target is a rows×cols matrix of rank trueRank whose singular values fall from 1 to 1/κ.
+func (p *problem) target(rows, cols int, kappa float64) *mat.Dense {
+	u, v := p.orthonormal(rows, trueRank), p.orthonormal(cols, trueRank)
+	s := make([]float64, trueRank)
+	for i := range s {
+		s[i] = math.Pow(kappa, -float64(i)/(trueRank-1))
+	}
+	return halves(u, s, v).product()
 }
 
 func (p *problem) normal(rows, cols int, size float64) *mat.Dense {
@@ -78,17 +81,19 @@ func (p *problem) lora(r int, size float64) pair {
 // spectral is LoRA-One's start: the leading part of rank r of the negative gradient at
 // zero, half of each singular value in either factor.
 func (p *problem) spectral(r int) pair {
-	u, s, v := leading(p.descent(), r)
-	for i := range r {
-		f := math.Sqrt(s[i])
-		for k := range out {
-			u.Set(k, i, f*u.At(k, i))
-		}
-		for k := range in {
-			v.Set(k, i, f*v.At(k, i))
-		}
+	return halves(leading(p.descent(), r))
+}
+
+// halves makes a pair of singular triples, half of each value in either factor.
+func halves(u *mat.Dense, s []float64, v *mat.Dense) pair {
+	root := mat.NewDiagDense(len(s), nil)
+	for i, x := range s {
+		root.SetDiag(i, math.Sqrt(x))
 	}
-	return pair{u, mat.DenseCopyOf(v.T())}
+	var b, a mat.Dense
+	b.Mul(u, root)
+	a.Mul(root, v.T())
+	return pair{&b, &a}
 }
 
 // descent is -∇ at zero.
@@ -107,21 +112,28 @@ func leading(x mat.Matrix, r int) (u *mat.Dense, s []float64, v *mat.Dense) {
 	var left, right mat.Dense
 	svd.UTo(&left)
 	svd.VTo(&right)
-	return mat.DenseCopyOf(left.Slice(0, out, 0, r)), svd.Values(nil)[:r], mat.DenseCopyOf(right.Slice(0, in, 0, r))
+	rows, cols := x.Dims()
+	return mat.DenseCopyOf(left.Slice(0, rows, 0, r)), svd.Values(nil)[:r], mat.DenseCopyOf(right.Slice(0, cols, 0, r))
 }
 
-// step is one of gradient descent, or with precondition one of Scaled GD: the gradients of
-// the factors times (BᵀB+λI)⁻¹ and (AAᵀ+λI)⁻¹. It returns ‖BA-D‖/‖D‖ before it.
-func (p *problem) step(x pair, rate float64, precondition bool) float64 {
-	const lambda = 1e-6
+// step is one of gradient descent, or with a λ one of Scaled GD. It returns ‖BA-D‖/‖D‖
+// before it.
+func (p *problem) step(x pair, rate, lambda float64) float64 {
 	e := x.product()
 	e.Sub(e, p.d)
-	off := mat.Norm(e, 2) / mat.Norm(p.d, 2)
-	var g, ga, gb mat.Dense
+	var g mat.Dense
 	g.Mul(e, p.h)
-	ga.Mul(x.b.T(), &g)
-	gb.Mul(&g, x.a.T())
-	if precondition {
+	x.step(&g, rate, lambda)
+	return mat.Norm(e, 2) / mat.Norm(p.d, 2)
+}
+
+// step moves both factors down the gradient g of their product, or with a λ by their
+// gradients times (BᵀB+λI)⁻¹ and (AAᵀ+λI)⁻¹.
+func (x pair) step(g *mat.Dense, rate, lambda float64) {
+	var ga, gb mat.Dense
+	ga.Mul(x.b.T(), g)
+	gb.Mul(g, x.a.T())
+	if lambda != 0 {
 		var byB, byA, solved mat.Dense
 		byB.Mul(x.b.T(), x.b)
 		byA.Mul(x.a, x.a.T())
@@ -141,7 +153,6 @@ func (p *problem) step(x pair, rate float64, precondition bool) float64 {
 	gb.Scale(rate, &gb)
 	x.a.Sub(x.a, &ga)
 	x.b.Sub(x.b, &gb)
-	return off
 }
 
 // angle is the sine of the largest principal angle between the leading trueRank singular

@@ -1,7 +1,8 @@
-// Command theory runs the experiments behind LoRA-One on a linear model, prints their
+// Command theory runs the experiments behind LoRA-One on small models, prints their
 // tables and draws them: see scripts/theory.sh. Its figures are those of arXiv 2502.01235
-// in kind, on a model of our own: inputs are standard normal, D has rank 4, and steps are
-// full-batch gradient descent in float64.
+// in kind, on models of our own: inputs are standard normal, D has rank 4, and steps are
+// full-batch gradient descent in float64. The last is that of arXiv 2411.15385 in kind:
+// online SGD on both factors of a change of rank one.
 package main
 
 import (
@@ -9,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"log"
-	"math"
 	"os"
 	"path/filepath"
 )
@@ -23,7 +23,15 @@ func main() {
 	for _, x := range []struct {
 		name string
 		draw func(io.Writer) []byte
-	}{{"alignment.svg", alignments}, {"one-gradient.svg", oneGradient}, {"rate.svg", rates}, {"noise.svg", noise}} {
+	}{
+		{"alignment.svg", alignments},
+		{"one-gradient.svg", oneGradient},
+		{"rate.svg", rates},
+		{"relu.svg", relus},
+		{"noise.svg", noise},
+		{"noiseless.svg", noiseless},
+		{"fine-tuning.svg", fineTunings},
+	} {
 		if err := os.WriteFile(filepath.Join(*dir, x.name), x.draw(os.Stdout), 0o644); err != nil {
 			log.Fatal(err)
 		}
@@ -36,7 +44,7 @@ func alignment(size float64, steps int) (angles, errors []float64) {
 	p := newProblem(samples, 1, 1)
 	x := p.lora(2*trueRank, size)
 	for range steps {
-		off := p.step(x, 0.5, false)
+		off := p.step(x, 0.5, 0)
 		angles, errors = append(angles, p.angle(x)), append(errors, off)
 	}
 	return angles, errors
@@ -59,11 +67,11 @@ func alignments(w io.Writer) []byte {
 		angles, errors := alignment(size, 40)
 		t := least(angles)
 		fmt.Fprintf(w, "   %9g   %11.4f   %7d   %11.3f\n", size, angles[t], t+1, errors[t])
-		plot.add(fmt.Sprintf("A within %g/√n", size), count(len(angles)), angles)
+		plot.add("A within "+number(size)+"/√n", count(len(angles)), angles)
 	}
 	p := newProblem(samples, 1, 1)
 	start := p.spectral(2 * trueRank)
-	fmt.Fprintf(w, "   spectral start: angle %.1e, error %.3f at step 0\n\n", p.angle(start), p.step(start, 0, false))
+	fmt.Fprintf(w, "   spectral start: angle %.1e, error %.3f at step 0\n\n", p.angle(start), p.step(start, 0, 0))
 	return plot.svg()
 }
 
@@ -71,7 +79,7 @@ func alignments(w io.Writer) []byte {
 func startError(n, seeds int, kappa float64) (sum float64) {
 	for seed := range seeds {
 		p := newProblem(n, kappa, uint64(seed+1))
-		sum += p.step(p.spectral(trueRank), 0, false) / float64(seeds)
+		sum += p.step(p.spectral(trueRank), 0, 0) / float64(seeds)
 	}
 	return sum
 }
@@ -86,78 +94,10 @@ func oneGradient(w io.Writer) []byte {
 			n, errors = append(n, float64(size)), append(errors, startError(size, 5, kappa))
 			fmt.Fprintf(w, "  N %d: %.3f", size, errors[len(errors)-1])
 		}
-		fmt.Fprintf(w, "  slope %.2f\n", math.Log(errors[len(errors)-1]/errors[0])/math.Log(n[len(n)-1]/n[0]))
+		fmt.Fprintf(w, "  slope %.2f\n", exponent(n, errors))
 		plot.add(fmt.Sprintf("κ %g", kappa), n, errors)
 	}
 	fmt.Fprintln(w)
-	return plot.svg()
-}
-
-// A way is a start and a kind of step.
-type way struct {
-	name         string
-	spectral     bool
-	precondition bool
-}
-
-var ways = []way{
-	{"LoRA, gradient descent", false, false},
-	{"spectral start, gradient descent", true, false},
-	{"spectral start, preconditioned", true, true},
-}
-
-// steps returns how many steps take the error below 1e-6 at the best of some rates, most
-// where none does, and the errors of that run.
-func (v way) steps(kappa float64, most int) (best int, errors []float64) {
-	best = most
-	for _, rate := range []float64{1, 0.5, 0.25} {
-		p := newProblem(samples, kappa, 1)
-		x := p.lora(trueRank, 1)
-		if v.spectral {
-			x = p.spectral(trueRank)
-		}
-		var run []float64
-		for len(run) < best {
-			off := p.step(x, rate, v.precondition)
-			if math.IsNaN(off) || off > 1e3 {
-				run = nil
-				break
-			}
-			if run = append(run, off); off < 1e-6 {
-				break
-			}
-		}
-		if n := len(run); n > 0 && (errors == nil || run[n-1] < 1e-6 && n < best) {
-			errors = run
-			if run[n-1] < 1e-6 {
-				best = n - 1
-			}
-		}
-	}
-	return best, errors
-}
-
-// mostSteps caps the slow ways: LoRA at κ 100 takes longer.
-const mostSteps = 3000
-
-func rates(w io.Writer) []byte {
-	fmt.Fprintf(w, "3. Steps to an error of 1e-6 at the best rate of 1, ½, ¼: preconditioned they do not depend on κ (at most %d)\n", mostSteps)
-	plot := plot{title: "Error by step, κ 10", x: "step", y: "‖BA-D‖/‖D‖", logX: true, logY: true}
-	for _, v := range ways {
-		fmt.Fprintf(w, "   %-34s", v.name)
-		for _, kappa := range []float64{1, 10, 100} {
-			n, errors := v.steps(kappa, mostSteps)
-			text := fmt.Sprint(n)
-			if n == mostSteps {
-				text = "–"
-			}
-			fmt.Fprintf(w, "  κ %g: %s", kappa, text)
-			if kappa == 10 {
-				plot.add(v.name, count(len(errors)), errors)
-			}
-		}
-		fmt.Fprintln(w)
-	}
 	return plot.svg()
 }
 

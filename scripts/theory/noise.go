@@ -13,12 +13,18 @@ import (
 	"example.com/finetune/train/optim"
 )
 
-// noisy trains an adapter of rank 8 for 60 steps of a linearly falling rate with an
-// optimizer of the program, from the spectral start made small. Each gradient gets noise
-// of the norm of the first, times a share. It returns ‖BA-D‖/‖D‖ at the end.
-func noisy(kind *optim.Kind, kappa, share, rate float64, seed uint64) float64 {
-	const r, steps, small = 2 * trueRank, 60, 0.05
-	p := newProblem(samples, kappa, seed)
+// A noisy descent trains an adapter of rank 8 for some steps of a linearly falling rate
+// with an optimizer of the program, from the spectral start made small. Each gradient gets
+// noise of the norm of the first, times a share.
+type noisy struct {
+	kappa, share float64
+	steps        int
+}
+
+// off returns ‖BA-D‖/‖D‖ at the end.
+func (n noisy) off(kind *optim.Kind, rate float64, seed uint64) float64 {
+	const r, small = 2 * trueRank, 0.05
+	p := newProblem(samples, n.kappa, seed)
 	x := p.spectral(r)
 	l := loraone.NewLayer(model.Projection{Name: "linear", Out: out, In: in}, r, 1)
 	set := func(dst []float32, m mat.Matrix, size float64) {
@@ -38,8 +44,8 @@ func noisy(kind *optim.Kind, kappa, share, rate float64, seed uint64) float64 {
 	if err != nil {
 		panic(err)
 	}
-	size := share * mat.Norm(p.descent(), 2) / math.Sqrt(out*in)
-	for t := range steps {
+	size := n.share * mat.Norm(p.descent(), 2) / math.Sqrt(out*in)
+	for t := range n.steps {
 		a, b := wide(l.A, r, in), mat.DenseCopyOf(wide(l.Bt, r, out).T())
 		e := pair{b, a}.product()
 		e.Sub(e, p.d)
@@ -50,7 +56,7 @@ func noisy(kind *optim.Kind, kappa, share, rate float64, seed uint64) float64 {
 		gb.Mul(a, g.T())
 		set(l.DA, &ga, 1)
 		set(l.DBt, &gb, 1)
-		if err := o.Step(t, rate*(1-float64(t)/steps)); err != nil {
+		if err := o.Step(t, rate*(1-float64(t)/float64(n.steps))); err != nil {
 			return math.Inf(1)
 		}
 	}
@@ -68,12 +74,12 @@ func wide(x []float32, rows, cols int) *mat.Dense {
 }
 
 // byRate returns the error for each rate, the mean over seeds, and the least.
-func byRate(kind *optim.Kind, kappa, share float64, seeds int) (rates, errors []float64, best float64) {
+func (n noisy) byRate(kind *optim.Kind, seeds int) (rates, errors []float64, best float64) {
 	best = math.Inf(1)
-	for _, rate := range []float64{3e-3, 1e-2, 3e-2, 1e-1} {
+	for _, rate := range []float64{3e-3, 1e-2, 3e-2, 1e-1, 3e-1} {
 		var mean float64
 		for seed := range seeds {
-			mean += noisy(kind, kappa, share, rate, uint64(seed+1)) / float64(seeds)
+			mean += n.off(kind, rate, uint64(seed+1)) / float64(seeds)
 		}
 		rates, errors, best = append(rates, rate), append(errors, mean), min(best, mean)
 	}
@@ -83,16 +89,31 @@ func byRate(kind *optim.Kind, kappa, share float64, seeds int) (rates, errors []
 // compared are the optimizers of the program that train two factors.
 var compared = []*optim.Kind{optim.AdamW, optim.ScaledAdamW, optim.PreconditionedAdamW}
 
+// The two halves: noise of fixed size, and none at a condition number that tells.
+var (
+	withNoise    = noisy{kappa: 30, share: 1, steps: 60}
+	withoutNoise = noisy{kappa: 1000, share: 0, steps: 300}
+)
+
 func noise(w io.Writer) []byte {
-	fmt.Fprintln(w, "\n4. Behind Adam and under noise: the error after 60 steps by rate (rank 8, κ 30, noise as large as the first gradient, 3 seeds)")
-	plot := plot{title: "Error after 60 noisy steps", x: "learning rate", y: "‖BA-D‖/‖D‖", logX: true, logY: true}
+	fmt.Fprintln(w, "\n5a. Behind Adam and under noise as large as the first gradient: the error after 60 steps by rate (rank 8, κ 30, 3 seeds)")
+	return withNoise.draw(w, 3, "Error after 60 noisy steps")
+}
+
+func noiseless(w io.Writer) []byte {
+	fmt.Fprintln(w, "\n5b. Behind Adam without noise: the error after 300 steps by rate (rank 8, κ 1000)")
+	return withoutNoise.draw(w, 1, "Error after 300 steps without noise")
+}
+
+func (n noisy) draw(w io.Writer, seeds int, title string) []byte {
+	plot := plot{title: title, x: "learning rate", y: "‖BA-D‖/‖D‖", logX: true, logY: true}
 	for _, kind := range compared {
-		rates, errors, best := byRate(kind, 30, 1, 3)
+		rates, errors, best := n.byRate(kind, seeds)
 		fmt.Fprintf(w, "   %-22s", kind.Name)
 		for i, rate := range rates {
-			fmt.Fprintf(w, "  %g: %.3f", rate, errors[i])
+			fmt.Fprintf(w, "  %g: %.2g", rate, errors[i])
 		}
-		fmt.Fprintf(w, "  best %.3f\n", best)
+		fmt.Fprintf(w, "  best %.2g\n", best)
 		plot.add(kind.Title, rates, errors)
 	}
 	return plot.svg()

@@ -206,7 +206,27 @@ func (e *encoded) plain(n *encoder, r *Row) {
 func (e *encoded) take(n *encoder, text string, spans []span, special bool) {
 	enc := n.t.Encode(text, special)
 	e.text, e.IDs, e.offsets = text, enc.IDs, enc.Offsets
-	e.Mask, e.joined = lossMask(enc.Offsets, spans)
+	e.Mask, e.joined = lossMask(ownRanges(n.t, text, enc), spans)
+}
+
+// ownRanges returns the bytes of each token. White space that a marker takes from beside it
+// (lstrip, rstrip) is not its own: where it begins an answer, the marker before it is none of
+// what is trained.
+func ownRanges(t *tokenizer.Tokenizer, text string, enc tokenizer.Encoding) [][2]int {
+	ranges := enc.Offsets
+	for i, o := range enc.Offsets {
+		if !t.IsSpecial(enc.IDs[i]) {
+			continue
+		}
+		s, _ := t.Token(enc.IDs[i])
+		if at := strings.Index(text[o[0]:o[1]], s); at >= 0 && o[1]-o[0] > len(s) {
+			if &ranges[0] == &enc.Offsets[0] {
+				ranges = slices.Clone(ranges)
+			}
+			ranges[i] = [2]int{o[0] + at, o[0] + at + len(s)}
+		}
+	}
+	return ranges
 }
 
 // end makes the end token the last one, and trained.

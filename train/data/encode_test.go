@@ -1,11 +1,14 @@
 package data
 
 import (
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"example.com/finetune/simd"
+	"example.com/finetune/tokenizer"
 )
 
 func TestWhatIsTrained(t *testing.T) {
@@ -137,6 +140,44 @@ func TestDigestSeesTokensAndMasks(t *testing.T) {
 	}
 	if a == of(in, "all") || a == of(strings.Replace(in, `"c"`, `"d"`, 1), "assistant") {
 		t.Error("a change of mask or token left the digest alone")
+	}
+}
+
+// Phi-3's markers take the white space behind them, that of an answer's beginning too.
+func TestAMarkerDoesNotTakeAnAnswersSpace(t *testing.T) {
+	files, err := filepath.Glob(testdata + "/*")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no files in %s (%v)", testdata, err)
+	}
+	dir := t.TempDir()
+	for _, path := range files {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		put(t, filepath.Join(dir, filepath.Base(path)), strings.ReplaceAll(string(data), `"rstrip": false`, `"rstrip": true`))
+	}
+	tok, err := tokenizer.Load(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const text = "<|assistant|>\n \nok <|end|>\n"
+	enc := tok.Encode(text, false)
+	start := strings.Index(text, " \nok")
+	mask, joined := lossMask(ownRanges(tok, text, enc), []span{{start, len(text) - 1}})
+	got := ""
+	for i, id := range enc.IDs {
+		if s := tok.Decode([]int32{id}, false); mask[i] {
+			got += "[" + s + "]"
+		} else {
+			got += s
+		}
+	}
+	if got != "<|assistant|>[o][k][ ][<|end|>]" || joined != 0 {
+		t.Errorf("%s, %d joined", got, joined)
+	}
+	if end := enc.Offsets[0][1]; end != start+2 {
+		t.Errorf("the first marker ends at %d, want %d: its offsets are those of Hugging Face", end, start+2)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 
 	"example.com/finetune/internal/hint"
 	"example.com/finetune/internal/jsontree"
@@ -145,7 +146,8 @@ func EndTokens(t *tokenizer.Tokenizer, template *chat.Template, configured []int
 		return ends
 	}
 	last := rendered.Spans[len(rendered.Spans)-1]
-	ids := t.Encode(rendered.Text[last.Start:last.End], false).IDs
+	answer := strings.TrimRightFunc(rendered.Text[last.Start:last.End], unicode.IsSpace) // {% generation %} may have some behind
+	ids := t.Encode(answer, false).IDs
 	if n := len(ids); n > 0 && t.IsSpecial(ids[n-1]) {
 		ends = append(ends, ids[n-1])
 	}

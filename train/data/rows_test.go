@@ -314,6 +314,10 @@ func TestEndTokens(t *testing.T) {
 	if got := EndTokens(tok, template, []int{7}); len(got) != 3 || got[0] != 7 || got[1] != eos || got[2] != end {
 		t.Errorf("end tokens %v, want 7, %d, %d", got, eos, end)
 	}
+	spaced := templateOf(t, `{% for m in messages %}{% generation %}{{ m.content }}<|end|>{{ '\n' }}{% endgeneration %}{% endfor %}`)
+	if got := EndTokens(tok, spaced, nil); len(got) != 2 || got[1] != end {
+		t.Errorf("end tokens %v, want %d, %d", got, eos, end)
+	}
 	for _, c := range []struct {
 		name, template string
 		ends           []int

@@ -36,13 +36,25 @@ func (g *Generator) Text(text string) (Prompt, error) {
 func (g *Generator) Chat(template *chat.Template, c chat.Conversation) (Prompt, error) {
 	text, err := template.Render(c, true)
 	if err != nil {
-		return Prompt{}, err
+		return Prompt{}, withoutSystem(err, template, c)
 	}
 	p := Prompt{IDs: g.tok.Encode(text, false).IDs, Ends: data.EndTokens(g.tok, template, g.engine.Model().Config.EOS)}
 	if len(p.IDs) == 0 {
 		return Prompt{}, hint.New(errors.New("the chat template makes nothing of this prompt"), "--raw sends it as it is")
 	}
 	return p, nil
+}
+
+// withoutSystem adds to a template's refusal of a system message what would pass.
+func withoutSystem(err error, template *chat.Template, c chat.Conversation) error {
+	if len(c.Messages) < 2 || c.Messages[0].Role != "system" {
+		return err
+	}
+	c.Messages = c.Messages[1:]
+	if _, e := template.Render(c, true); e != nil {
+		return err
+	}
+	return hint.New(err, "this template takes no system message: put its text at the beginning of the first question")
 }
 
 // Asks reports whether tokens are more than the beginning of a text.

@@ -10,8 +10,9 @@ var AdamW = &Kind{
 	Name: "adamw", Title: "AdamW", Beta1: 0.9, Beta2: 0.999,
 	// SmolLM2 on GSM8K, 40 and 60 steps, liked 4e-3 best of 2e-3, 4e-3 and 8e-3; stories260K
 	// likes 1e-2 (scripts/evidence).
-	Rate: func(int, float64) float64 { return 4e-3 },
-	New:  func(s Settings, modules []loraone.Module) (Rule, error) { return newAdamW(s, modules), nil },
+	Rate:   func(int, float64) float64 { return 4e-3 },
+	RateIs: ofEachNumber,
+	New:    func(s Settings, modules []loraone.Module) (Rule, error) { return newAdamW(s, modules), nil },
 }
 
 // An adamW keeps two moments of each number of each module.

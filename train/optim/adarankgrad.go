@@ -26,9 +26,10 @@ import (
 // move it, as if the old directions were independent.
 var AdaRankGrad = &Kind{
 	Name: "adarankgrad", Title: "AdaRankGrad", Beta1: 0.9, Beta2: 0.999,
-	Rate: func(int, float64) float64 { return 5e-4 },
-	New:  newAdaRankGrad,
-	Held: func(at model.Projection, r int) int { return 2*r*(at.Out+at.In) + r*at.In },
+	Rate:   func(int, float64) float64 { return 5e-4 },
+	RateIs: ofEachNumber,
+	New:    newAdaRankGrad,
+	Held:   func(at model.Projection, r int) int { return 2*r*(at.Out+at.In) + r*at.In },
 }
 
 const (

@@ -1,6 +1,10 @@
 package optim
 
-import "math"
+import (
+	"math"
+
+	"example.com/finetune/simd"
+)
 
 // negligible times the trace is a zero: far below what the damping of every matrix here
 // can show. qlSteps bounds the steps for one eigenvalue, of which two are usual.
@@ -16,6 +20,7 @@ const (
 func eigen(a []float64, r int) (d, et []float64) {
 	least := float64(negligible * trace(a, r))
 	d, e, et := tridiagonal(a, r)
+	room := make([]float64, 2*r)
 	for l := range r {
 		for range qlSteps {
 			m := l
@@ -25,7 +30,8 @@ func eigen(a []float64, r int) (d, et []float64) {
 			if m == l {
 				break
 			}
-			qlStep(d, e, et, l, m)
+			cs := qlStep(d, e, l, m, room)
+			simd.View64{Data: et[l*r:], Rows: m - l + 1, Cols: r, Stride: r}.Rotate(cs)
 		}
 	}
 	return d, et
@@ -33,17 +39,23 @@ func eigen(a []float64, r int) (d, et []float64) {
 
 // tridiagonal reduces a, which it overwrites, to Q·T·Qᵀ, where T has diagonal d and e
 // beside it. It returns Qᵀ.
+//
+// Its vectors have r values, zero where theirs do not reach: rows are changed from
+// [aligned] columns on, where zeros add nothing.
 func tridiagonal(a []float64, r int) (d, e, qt []float64) {
 	d, e = make([]float64, r), make([]float64, r)
-	beta, w := make([]float64, r), make([]float64, r)
+	beta, w, padded := make([]float64, r), make([]float64, r), make([]float64, r)
 	for k := range r - 1 {
 		v := a[k*r+k+1 : (k+1)*r] // row k beside the diagonal, and then its reflection
 		beta[k], e[k] = reflection(v)
+		clear(padded[:k+1])
+		clear(w[:k+1])
+		copy(padded[k+1:], v)
 		if beta[k] != 0 {
-			reflect(a, r, k+1, v, beta[k], w[k+1:])
+			reflect(a, r, k+1, padded, beta[k], w)
 		}
 	}
-	q, y := make([]float64, r*r), w
+	q, y, f := make([]float64, r*r), w, padded
 	for i := range r {
 		d[i], q[i*r+i] = a[i*r+i], 1
 	}
@@ -51,14 +63,14 @@ func tridiagonal(a []float64, r int) (d, e, qt []float64) {
 		if beta[k] == 0 {
 			continue
 		}
-		v := a[k*r+k+1 : (k+1)*r]
+		v, lo := a[k*r+k+1:(k+1)*r], aligned(k+1)
+		rows := simd.View64{Data: q[(k+1)*r+lo:], Rows: len(v), Cols: r - lo, Stride: r}
 		clear(y)
-		for i, f := range v {
-			axpy(y[k+1:], f, q[(k+1+i)*r+k+1:(k+2+i)*r])
+		rows.Combine(y[lo:], v, 1)
+		for i, x := range v {
+			f[i] = -float64(beta[k] * x)
 		}
-		for i, f := range v {
-			axpy(q[(k+1+i)*r+k+1:(k+2+i)*r], -float64(beta[k]*f), y[k+1:])
-		}
+		rows.AddOuter(f[:len(v)], y[lo:])
 	}
 	for i := range r {
 		for j := range i {
@@ -68,9 +80,12 @@ func tridiagonal(a []float64, r int) (d, e, qt []float64) {
 	return d, e, q
 }
 
+// aligned is the first column of the eight that k is in: kernels take as many at a time.
+func aligned(k int) int { return k &^ 7 }
+
 // reflection replaces x by the v of H = I - β·v·vᵀ, which maps x to (e, 0, 0, …).
 func reflection(x []float64) (beta, e float64) {
-	rest := dot(x[1:], x[1:])
+	rest := simd.Dot64(x[1:], x[1:])
 	if rest == 0 {
 		return 0, x[0]
 	}
@@ -79,25 +94,27 @@ func reflection(x []float64) (beta, e float64) {
 	return 2 / (float64(x[0]*x[0]) + rest), e
 }
 
-// reflect replaces the square of a from row and column k on by H·a·H, with room for as
-// many values in w.
+// reflect replaces the square of a from row and column k on by H·a·H, for v from v[k] on.
+// What is below and left of it may change. w has room for r values, and is zero before k.
 func reflect(a []float64, r, k int, v []float64, beta float64, w []float64) {
-	for i := range v {
-		w[i] = float64(beta * dot(a[(k+i)*r+k:(k+i+1)*r], v))
+	n, lo := r-k, aligned(k)
+	x, y := v[k:], w[k:]
+	simd.View64{Data: a[k*r+k:], Rows: n, Cols: n, Stride: r}.Dots(y, x)
+	for i := range y {
+		y[i] = float64(beta * y[i])
 	}
-	axpy(w, -float64(float64(beta*dot(w, v))/2), v)
-	for i, vi := range v {
-		row := a[(k+i)*r+k : (k+i+1)*r]
-		wi := w[i]
-		for j, wj := range w[:len(row)] {
-			row[j] -= float64(vi*wj) + float64(wi*v[j])
-		}
+	half := float64(beta*simd.Dot64(y, x)) / 2
+	for i, f := range x {
+		y[i] -= float64(half * f)
 	}
+	simd.View64{Data: a[k*r+lo:], Rows: n, Cols: r - lo, Stride: r}.SubOuters(x, w[lo:], y, v[lo:])
 }
 
 // qlStep does an implicit QL step between rows l and m of the tridiagonal matrix, m > l.
-func qlStep(d, e, et []float64, l, m int) {
-	r := len(d)
+// It returns the cosines and sines of the rotations of the rows of Eᵀ from m on upwards, in
+// cs, which has room for them.
+func qlStep(d, e []float64, l, m int, cs []float64) []float64 {
+	cs = cs[:0]
 	g := (d[l+1] - d[l]) / float64(2*e[l])
 	root := math.Sqrt(float64(g*g) + 1)
 	g = d[m] - d[l] + e[l]/(g+math.Copysign(root, g))
@@ -109,7 +126,7 @@ func qlStep(d, e, et []float64, l, m int) {
 		if h == 0 { // the matrix falls apart here
 			d[i+1] -= p
 			e[m] = 0
-			return
+			return cs
 		}
 		s, c = f/h, g/h
 		g = d[i+1] - p
@@ -117,70 +134,35 @@ func qlStep(d, e, et []float64, l, m int) {
 		p = float64(s * h)
 		d[i+1] = g + p
 		g = float64(c*h) - b
-		rotate(et[i*r:(i+1)*r], et[(i+1)*r:(i+2)*r], c, s)
+		cs = append(cs, c, s)
 	}
 	d[l] -= p
 	e[l], e[m] = g, 0
-}
-
-// rotate replaces rows x and y by c·x - s·y and s·x + c·y.
-func rotate(x, y []float64, c, s float64) {
-	y = y[:len(x)]
-	for k, v := range x {
-		w := y[k]
-		x[k] = float64(c*v) - float64(s*w)
-		y[k] = float64(s*v) + float64(c*w)
-	}
+	return cs
 }
 
 // inverseCholesky returns L⁻¹, lower triangular, of K+λI = L·Lᵀ for a symmetric r×r
 // matrix K that has no negative eigenvalues but for rounding: no pivot is below λ then.
 // It overwrites k.
 func inverseCholesky(k []float64, r int, lambda float64) []float64 {
-	inverse := make([]float64, r*r)
+	inverse, f := make([]float64, r*r), make([]float64, r)
 	for i := range r {
 		row := k[i*r : i*r+i]
 		for j := range row {
-			row[j] = (row[j] - dot(row[:j], k[j*r:j*r+j])) / k[j*r+j]
+			row[j] = (row[j] - simd.Dot64(row[:j], k[j*r:j*r+j])) / k[j*r+j]
+			f[j] = -row[j]
 		}
-		pivot := math.Sqrt(max(k[i*r+i]+lambda-dot(row, row), lambda))
+		pivot := math.Sqrt(max(k[i*r+i]+lambda-simd.Dot64(row, row), lambda))
 		k[i*r+i] = pivot
-		x := inverse[i*r : i*r+i+1]
-		for j, f := range row {
-			axpy(x[:j+1], -f, inverse[j*r:j*r+j+1])
-		}
+		x := inverse[i*r : (i+1)*r]
+		some := min(r, aligned(i+7)) // columns; those from i on stay zero
+		simd.View64{Data: inverse, Rows: i, Cols: some, Stride: r}.Combine(x[:some], f[:i], 1)
 		x[i] = 1
-		for j := range x {
+		for j := range i + 1 {
 			x[j] /= pivot
 		}
 	}
 	return inverse
-}
-
-// axpy adds f·x to y.
-func axpy(y []float64, f float64, x []float64) {
-	x = x[:len(y)]
-	for i := range y {
-		y[i] += float64(f * x[i])
-	}
-}
-
-// dot sums products in four lanes, which are added as a tree: index i belongs to lane
-// i mod 4.
-func dot(x, y []float64) float64 {
-	var a, b, c, d float64
-	y = y[:len(x)]
-	for len(x) >= 4 && len(y) >= 4 {
-		a += float64(x[0] * y[0])
-		b += float64(x[1] * y[1])
-		c += float64(x[2] * y[2])
-		d += float64(x[3] * y[3])
-		x, y = x[4:], y[4:]
-	}
-	for i, v := range x {
-		a += float64(v * y[i])
-	}
-	return (a + c) + (b + d)
 }
 
 func trace(k []float64, r int) float64 {

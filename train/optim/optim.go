@@ -31,6 +31,8 @@ type Kind struct {
 	// Rate is the learning rate that suits adapters on so many projections of a layer, with
 	// scale times √r of each: lora_alpha where the scale is α/√r.
 	Rate func(targets int, alpha float64) float64
+	// RateIs completes "its rate is" for people: rates of another kind have another size.
+	RateIs string
 	// New returns the rule that updates some modules. A module that it cannot update is an
 	// error.
 	New func(s Settings, modules []loraone.Module) (Rule, error)
@@ -38,6 +40,9 @@ type Kind struct {
 	// that is trained, at most.
 	Held func(at model.Projection, r int) int
 }
+
+// ofEachNumber is what Adam's rates are.
+const ofEachNumber = "about the size of a step of each number"
 
 // Kinds is the table. A program may add rows before it uses any.
 var Kinds = []*Kind{PreconditionedAdamW, AdamW, ScaledAdamW, AdaRankGrad}

@@ -18,7 +18,8 @@ var PreconditionedAdamW = &Kind{
 	Rate: func(targets int, alpha float64) float64 {
 		return threeDigits(0.56 / math.Sqrt(float64(max(1, targets))) / alpha)
 	},
-	New: newPreconditioned,
+	RateIs: "the size of a step in B·A",
+	New:    newPreconditioned,
 }
 
 // threeDigits rounds x > 0 to a rate that people can type.
@@ -238,22 +239,21 @@ func polar(l []float64, u simd.View) (orthogonal, back simd.View, ok bool) {
 	d, et := eigen(s, r)
 	square := func() simd.View { return simd.Dense(make([]float32, r*r), r, r) }
 	orthogonal, back = square(), square()
-	sum := s
-	clear(sum)
-	row := make([]float64, r)
+	turned, scaled := make([]float64, r*r), make([]float64, r*r) // T and diag(1/√d)·T
 	for i, v := range d {
-		clear(row)
-		for j, f := range et[i*r : (i+1)*r] {
-			axpy(row[:j+1], f, l[j*r:j*r+j+1])
-		}
+		row := turned[i*r : (i+1)*r]
+		simd.Dense64(l, r, r).Combine(row, et[i*r:(i+1)*r], 1)
 		f := 1 / math.Sqrt(max(v, 0)+damping)
 		for j, v := range row {
 			v = float64(f * v)
-			orthogonal.Data[i*r+j] = float32(v)
-			axpy(sum[j*r+j:(j+1)*r], v, row[j:])
+			scaled[i*r+j], orthogonal.Data[i*r+j] = v, float32(v)
 		}
 	}
+	sum := s
+	clear(sum)
 	for i := range r {
+		lo := aligned(i)
+		simd.View64{Data: turned[lo:], Rows: r, Cols: r - lo, Stride: r}.Combine(sum[i*r+lo:(i+1)*r], scaled[i:], r)
 		for j := i; j < r; j++ {
 			v := float32(sum[i*r+j])
 			back.Data[i*r+j], back.Data[j*r+i] = v, v
@@ -266,14 +266,13 @@ func polar(l []float64, u simd.View) (orthogonal, back simd.View, ok bool) {
 func congruent(g, l []float64, r int) {
 	lg := make([]float64, r*r)
 	for i := range r {
-		for j, f := range l[i*r : i*r+i+1] {
-			axpy(lg[i*r:(i+1)*r], f, g[j*r:(j+1)*r])
-		}
+		simd.Dense64(g, i+1, r).Combine(lg[i*r:(i+1)*r], l[i*r:i*r+i+1], 1)
 	}
 	for i := range r {
-		for j := range i + 1 {
-			v := dot(lg[i*r:i*r+j+1], l[j*r:j*r+j+1])
-			g[i*r+j], g[j*r+i] = v, v
+		row := g[i*r : i*r+i+1]
+		simd.Dense64(l, i+1, r).TriangleDots(row, lg[i*r:i*r+i+1])
+		for j, v := range row {
+			g[j*r+i] = v
 		}
 	}
 }

@@ -13,7 +13,8 @@ import (
 // LoRA-One's prec_reg is λ).
 var ScaledAdamW = &Kind{
 	Name: "scaled-adamw", Title: "scaled AdamW", Beta1: 0.9, Beta2: 0.999,
-	Rate: func(int, float64) float64 { return 2e-3 },
+	Rate:   func(int, float64) float64 { return 2e-3 },
+	RateIs: ofEachNumber,
 	New: func(s Settings, modules []loraone.Module) (Rule, error) {
 		pairs, err := pairsOf("scaled-adamw", modules)
 		return &scaledAdamW{newAdamW(s, modules), pairs}, err

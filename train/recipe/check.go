@@ -5,6 +5,7 @@ import (
 	"encoding"
 	"math"
 	"reflect"
+	"slices"
 	"strconv"
 	"time"
 
@@ -20,7 +21,8 @@ import (
 type Resolved struct{ Config }
 
 // Resolve checks every setting by itself, opening no file, and puts in what follows
-// from others: the optimizer and γ of the method, the rate and the moments. Its errors are mistakes of usage.
+// from others: the optimizer and γ of the method, the rate and the moments. Notes get a
+// remark on a rate that is another optimizer's. Its errors are mistakes of usage.
 func (c *Config) Resolve() (*Resolved, error) {
 	r := &Resolved{*c}
 	if c.Adapter != "" {
@@ -31,6 +33,9 @@ func (c *Config) Resolve() (*Resolved, error) {
 		if err := check(&r.Config); err != nil {
 			return nil, err
 		}
+	}
+	if remark := r.rateRemark(); remark != "" && !slices.Contains(r.Notes, remark) {
+		r.Notes = append(slices.Clone(r.Notes), remark)
 	}
 	updates := r.Updates()
 	r.Optimizer, r.InitGamma = Optimizer(r.Kind().Name), cmp.Or(r.InitGamma, r.Init.Method().Gamma)

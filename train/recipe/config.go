@@ -2,7 +2,6 @@ package recipe
 
 import (
 	"cmp"
-	"math"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -128,20 +127,6 @@ func (r *Recipe) Kind() *optim.Kind {
 		return optim.Find(r.Init.Method().Optimizer)
 	}
 	return optim.Find(string(r.Optimizer))
-}
-
-// Rate returns the learning rate; where none is set that of the method with its
-// optimizer, or of another optimizer.
-func (r *Recipe) Rate() float64 {
-	if r.LearningRate != 0 {
-		return r.LearningRate
-	}
-	kind, method := r.Kind(), r.Init.Method()
-	if method.Rate != 0 && method.Optimizer == kind.Name {
-		return method.Rate
-	}
-	targets, _ := r.targets() // checked
-	return kind.Rate(len(targets), r.Lora().Scale(r.LoraR)*math.Sqrt(float64(r.LoraR)))
 }
 
 // targets returns the projections of an ordinary layer that get adapters, fused ones by

@@ -1,6 +1,7 @@
 package recipe
 
 import (
+	"cmp"
 	"maps"
 	"math"
 	"os"
@@ -277,6 +278,69 @@ func TestRateIsTheOptimizersUnlessSet(t *testing.T) {
 	c.LearningRate = 3e-4
 	if c.Rate() != 3e-4 {
 		t.Errorf("set: %v", c.Rate())
+	}
+}
+
+// A rate that is another optimizer's is remarked on, once; one that trains is not.
+func TestRatesOfOtherOptimizersAreRemarkedOn(t *testing.T) {
+	for _, x := range []struct {
+		init      Init
+		optimizer Optimizer
+		targets   string
+		rate      float64
+		remark    string
+	}{
+		{"loraone", "", "q_proj", 0, ""},
+		{"loraone", "", "q_proj", 2e-3, ""},
+		{"loraone", "", "q_proj", 0.3, ""},
+		{"lora", "adamw", "q_proj", 2e-4, ""}, // what most write for it
+		{"lora", "adamw", "q_proj", 0.04, ""},
+		{"lorasb", "", "q_proj", 1e-3, ""},
+		{
+			"loraone", "", "q_proj,v_proj", 2e-4,
+			"learning_rate 0.0002 is 1/123 of preconditioned-adamw's default for this run, 0.0247: its rate is the size of a step in B·A, and 0.0002 is a rate of AdamW",
+		},
+		{
+			"lora", "", "all-linear", 5e-5,
+			"learning_rate 5e-05 is 1/264 of preconditioned-adamw's default for this run, 0.0132: its rate is the size of a step in B·A, and 5e-05 is a rate of AdamW",
+		},
+		{
+			"loraone", "", "q_proj,v_proj", 1e-7,
+			"learning_rate 1e-07 is 1/247000 of preconditioned-adamw's default for this run, 0.0247: its rate is the size of a step in B·A",
+		},
+		{
+			"loraone", "", "q_proj,v_proj", 1,
+			"learning_rate 1 is 40.5 times preconditioned-adamw's default for this run, 0.0247: its rate is the size of a step in B·A",
+		},
+		{
+			"lora", "adamw", "q_proj", 0.05,
+			"learning_rate 0.05 is 12.5 times adamw's default for this run, 0.004: its rate is about the size of a step of each number, and 0.05 is a rate of preconditioned AdamW",
+		},
+		{
+			"lorasb", "", "q_proj", 2e-4,
+			"learning_rate 0.0002 is 1/100 of adamw's default for this run, 0.02: its rate is about the size of a step of each number",
+		},
+	} {
+		c := valid()
+		c.Init, c.Optimizer, c.LearningRate = x.init, Optimizer(cmp.Or(string(x.optimizer), string(ByMethod))), x.rate
+		c.Notes = []string{"first"}
+		if err := c.Set("target_modules", x.targets); err != nil {
+			t.Fatal(err)
+		}
+		r, err := c.Resolve()
+		if err == nil {
+			r, err = r.Resolve() // said once even so
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := []string{"first"}
+		if x.remark != "" {
+			want = append(want, x.remark)
+		}
+		if !slices.Equal(r.Notes, want) || len(c.Notes) != 1 {
+			t.Errorf("%s %s %g:\n%q, want\n%q", x.init, x.optimizer, x.rate, r.Notes, want)
+		}
 	}
 }
 
