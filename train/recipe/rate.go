@@ -1,7 +1,6 @@
 package recipe
 
 import (
-	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -20,7 +19,12 @@ const (
 
 // Rate returns the learning rate; where none is set that of the method with its
 // optimizer, or of another optimizer.
-func (r *Recipe) Rate() float64 { return cmp.Or(r.LearningRate, r.ownRate()) }
+func (r *Recipe) Rate() float64 {
+	if r.LearningRate != 0 {
+		return r.LearningRate
+	}
+	return r.ownRate()
+}
 
 // ownRate is Rate where none is set.
 func (r *Recipe) ownRate() float64 {
