@@ -13,7 +13,7 @@ type Layout struct {
 // blocks computed again. All of them cost up to a quarter of the speed, half the
 // tokens up to a tenth (scripts/memory.sh).
 var layouts = []Layout{
-	{MicroBatch: MostTokens, Logits: 256},
+	{MicroBatch: MostTokens, Logits: 384}, // the targets of most micro-batches: each piece packs the head again
 	{MicroBatch: MostTokens, Logits: 128},
 	{MicroBatch: 256, Logits: 64},
 	{MicroBatch: 128, Logits: 32},

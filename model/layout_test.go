@@ -49,9 +49,10 @@ func TestFitLayout(t *testing.T) {
 			t.Errorf("%d bytes: got %+v %v, want %+v %v", budget, got, ok, want, wantOK)
 		}
 	}
-	fits(1<<40, layouts[0], true)
+	fits(1<<40, smol.DefaultLayout(), true)
 	most := smol.NumHiddenLayers - 1
 	for i, l := range layouts {
+		l = smol.bounded(l)
 		for l.Recompute = range most + 1 {
 			if i == 0 || l.Recompute == most { // the others are larger than the last of the layout before
 				fits(bytes(l), l, true)

@@ -13,8 +13,9 @@ package simd
 // on Zen 4 (AVX-512; 32 KB L1, 1 MB L2) and Zen 2 (AVX2; 32 KB, 512 KB); results
 // move by about 5 % around them.
 const (
-	blockPanels = 18 // most panels packed by a task at once: it reads all its rows of A for them
-	blockPad    = 16 // keeps the rows of a copied block out of each other's cache sets
+	blockPanels = 18  // most panels packed by a task at once: it reads all its rows of A for them
+	packedRows  = 128 // rows of W that are packed for every panel before the next ones
+	blockPad    = 16  // keeps the rows of a copied block out of each other's cache sets
 )
 
 // blockK is the most k, or pairs, of a block, a multiple of 32. A panel, of at most
@@ -79,18 +80,25 @@ func (g *product) weightColumns(buf []float32, col, end, r0, r1 int) {
 func evenStep(n, step int) int { return ceilDiv(ceilDiv(n, ceilDiv(n, step)), 32) * 32 }
 
 // packBlock packs the panels of columns [col,end), rows [lo,hi), one after the
-// other.
+// other. Where B's rows are those of W, it takes packedRows of them for every panel
+// before it goes on, so that W is read about as it is stored.
 func (g *product) packBlock(buf []float32, col, end, lo, hi int) {
-	width := panelCols()
-	for j := col; j < end; j += width {
-		dst, cols := buf[(j-col)*(hi-lo):], min(width, end-j)
-		switch {
-		case g.pairs:
-			packPairs(dst, g.w, g.nt, j, cols, lo, hi)
-		case g.nt:
-			packColumns(dst, g.w, j, cols, lo, hi)
-		default:
-			packRows(dst, g.w, j, cols, lo, hi)
+	width, step := panelCols(), hi-lo
+	if !g.nt {
+		step = packedRows
+	}
+	for k := lo; k < hi; k += step {
+		ke := min(hi, k+step)
+		for j := col; j < end; j += width {
+			dst, cols := buf[(j-col)*(hi-lo)+(k-lo)*width:], min(width, end-j)
+			switch {
+			case g.pairs:
+				packPairs(dst, g.w, g.nt, j, cols, k, ke)
+			case g.nt:
+				packColumns(dst, g.w, j, cols, k, ke)
+			default:
+				packRows(dst, g.w, j, cols, k, ke)
+			}
 		}
 	}
 }

@@ -159,9 +159,7 @@ func (g *product) quadColumns(buf []float32, col, end, r0, r1 int) {
 	for lo := 0; lo < groups; lo += step {
 		hi := min(groups, lo+step)
 		size := width * groupRows * (hi - lo) // of a panel
-		for j := col; j < end; j += width {
-			packQuads(buf[(j-col)/width*size:][:size], g.w, g.nt, j, min(width, end-j), lo*quadGroup, min(g.a.Cols, hi*quadGroup))
-		}
+		g.packQuadBlock(buf, col, end, lo, hi)
 		for i := r0; i < r1; i += blockRows() {
 			ie := min(r1, i+blockRows())
 			c := g.c.Slice(i, ie)
@@ -170,6 +168,23 @@ func (g *product) quadColumns(buf []float32, col, end, r0, r1 int) {
 				b := Dense(buf[(j-col)/width*size:], groupRows*(hi-lo), width)
 				mulQuads(c.Columns(j, min(end, j+width)), a, b, g.add || lo > 0)
 			}
+		}
+	}
+}
+
+// packQuadBlock packs the panels of columns [col,end), groups [lo,hi), in the order of
+// packBlock.
+func (g *product) packQuadBlock(buf []float32, col, end, lo, hi int) {
+	width, step := panelCols(), hi-lo
+	group := width * groupRows // of a panel
+	if !g.nt {
+		step = packedRows / quadGroup
+	}
+	for k := lo; k < hi; k += step {
+		ke := min(hi, k+step)
+		for j := col; j < end; j += width {
+			dst := buf[(j-col)/width*group*(hi-lo)+group*(k-lo):][:group*(ke-k)]
+			packQuads(dst, g.w, g.nt, j, min(width, end-j), k*quadGroup, min(g.a.Cols, ke*quadGroup))
 		}
 	}
 }
