@@ -37,8 +37,8 @@ func (e *Engine) head(losses []Loss, y simd.View, weights []float32, dx simd.Vie
 // to their gradients dx.
 func (e *Engine) chunk(part []target, x simd.View, weights []float32, dx simd.View) []float64 {
 	n, C, V, s := len(part), e.m.Config.HiddenSize, e.m.Config.VocabSize, &e.scratch.head
-	norm := matrix(grown(&s.norm, n*simd.Pitch(C)), n, C)
-	logits := matrix(grown(&s.logits, n*simd.Pitch(V)), n, V)
+	norm := e.targetRows(&s.norm, n, C)
+	logits := e.targetRows(&s.logits, n, V)
 	e.normForward(norm, x, e.m.Norm)
 	e.Profile.At(Head)
 	e.Profile.count(Head, n*C*V)
@@ -58,7 +58,7 @@ func (e *Engine) chunk(part []target, x simd.View, weights []float32, dx simd.Vi
 	if weights == nil {
 		return logps
 	}
-	dnorm := matrix(grown(&s.dnorm, n*simd.Pitch(C)), n, C)
+	dnorm := e.targetRows(&s.dnorm, n, C)
 	e.products.MulNN(dnorm, logits, e.m.LMHead)
 	e.Profile.count(Head, n*C*V)
 	e.pool.Range(n, rowGrain, func(_, lo, hi int) {
@@ -68,6 +68,14 @@ func (e *Engine) chunk(part []target, x simd.View, weights []float32, dx simd.Vi
 		}
 	})
 	return logps
+}
+
+// targetRows is rows for at most Layout.Logits targets, which it makes at once.
+func (e *Engine) targetRows(buf *[]float32, n, width int) simd.View {
+	if cap(*buf) < n*simd.Pitch(width) {
+		*buf = make([]float32, e.Layout.Logits*simd.Pitch(width))
+	}
+	return matrix((*buf)[:n*simd.Pitch(width)], n, width)
 }
 
 // crossEntropy returns log softmax(logits)[id] and replaces the logits by the

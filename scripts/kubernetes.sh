@@ -15,6 +15,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=scripts/paths.sh
 . scripts/paths.sh
+# shellcheck source=scripts/runs24.sh
+. scripts/runs24.sh
 
 steps=${STEPS:-1000}
 for program in openssl kubectl; do
@@ -98,23 +100,8 @@ spec: {accessModes: [ReadWriteMany], storageClassName: "", volumeName: work, res
 YAML
 kubectl wait --for=jsonpath='{.status.phase}'=Bound pvc/work --timeout=60s >/dev/null
 
-# sweep FILE DIR writes the sweep's file: 20 short runs, and 4 that take longer.
-sweep() {
-	cat >"$1" <<YAML
-base: {model: demo/model, data: demo/data, max_steps: 20, eval_steps: 10, save_steps: 250, batch_size: 2, lora_r: 4, max_length: 64, threads: 1}
-output_dir: $2
-variants:
-  loraone: {lora_r: [2, 4, 8]}
-  lora: {init: lora, optimizer: adamw, lora_r: [2, 4]}
-  long: {max_steps: $steps, eval_steps: 1000}
-seeds: [1, 2, 3, 4]
-baseline: {variant: lora, lora_r: 4}
-kubernetes: {image: "registry.example/finetune:1", claim: work}
-YAML
-}
 cd volume
-sweep cluster.yaml queued
-sweep local.yaml alone
+sweep cluster.yaml queued 'kubernetes: {image: "registry.example/finetune:1", claim: work}'
 
 # What the API server says of the manifest, and of three wrong ones.
 "$finetune" sweep cluster.yaml --engine kubernetes --print >"$work/job.yaml"
@@ -189,24 +176,7 @@ kubectl wait --for=condition=Complete "job/$job" --timeout=600s >/dev/null || { 
 took=$((SECONDS - begun))
 
 # The same sweep without Kubernetes.
-begun=$SECONDS
-"$finetune" sweep local.yaml --jobs 2 >"$work/alone.txt" 2>"$work/alone.log" || { cat "$work/alone.log"; die "the sweep alone failed"; }
-alone=$((SECONDS - begun))
-count=0
-for dir in alone/*/; do
-	run=$(basename "$dir")
-	[ -f "$dir/finetune.json" ] || continue
-	for file in adapter_model.safetensors heldout.jsonl; do
-		cmp "$dir/$file" "queued/$run/$file" || die "$run: another $file"
-	done
-	cmp <(sed "s|$work/volume|/work|" "$dir/adapter_config.json") "queued/$run/adapter_config.json" || die "$run: another adapter_config.json"
-	count=$((count + 1))
-done
-[ $count -eq 24 ] || die "$count runs, want 24"
-figures() { # of the report, without what depends on the clock and the folder
-	"$finetune" report "$1" --json | sed -E 's/"(dir|seconds|tokens_per_second|allocated_bytes)":("[^"]*"|[^,}]*),?//g'
-}
-cmp <(figures alone) <(figures queued) || die "another report"
+compare_alone queued
 
 printf '24 runs as an Indexed Job of %s: index %s killed and tried again, %s failed three times, %s evicted, saved and resumed; the one that failed done by a second job; %d s, alone %d s: the same bytes of every adapter and of the report\n' \
 	"Kubernetes $version" "$killed" "$failed" "$evicted" "$took" "$alone"

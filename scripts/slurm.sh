@@ -13,6 +13,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=scripts/paths.sh
 . scripts/paths.sh
+# shellcheck source=scripts/runs24.sh
+. scripts/runs24.sh
 
 steps=${STEPS:-4000}
 for program in slurmctld slurmd munged sbatch; do
@@ -95,22 +97,7 @@ daemons+=($!)
 for _ in $(seq 60); do [ "$(sinfo -h -o %t 2>/dev/null)" != idle ] || break; sleep 1; done
 [ "$(sinfo -h -o %t)" = idle ] || { tail slurmctld.log slurmd.log; die "the node does not become idle"; }
 
-# sweep FILE DIR writes the sweep's file: 20 short runs, and 4 that take longer than the limit.
-sweep() {
-	cat >"$1" <<YAML
-base: {model: demo/model, data: demo/data, max_steps: 20, eval_steps: 10, save_steps: 250, batch_size: 2, lora_r: 4, max_length: 64, threads: 1}
-output_dir: $2
-variants:
-  loraone: {lora_r: [2, 4, 8]}
-  lora: {init: lora, optimizer: adamw, lora_r: [2, 4]}
-  long: {max_steps: $steps, eval_steps: 1000}
-seeds: [1, 2, 3, 4]
-baseline: {variant: lora, lora_r: 4}
-slurm: {cpus: 1, memory: 500M, time: 00:01:00}
-YAML
-}
-sweep slurm.yaml queued
-sweep local.yaml alone
+sweep slurm.yaml queued 'slurm: {cpus: 1, memory: 500M, time: 00:01:00}'
 
 begun=$SECONDS
 "$finetune" sweep slurm.yaml --engine slurm --print >first.sbatch
@@ -169,23 +156,7 @@ elsewhere=$(cat queued/logs/slurm-*.log | grep -c 'is at work in another process
 [ "$requeues" -gt 0 ] || die "no task was requeued: STEPS is too small for this machine"
 
 # The same sweep without Slurm.
-begun=$SECONDS
-"$finetune" sweep local.yaml --jobs 2 >alone.txt 2>alone.log || { cat alone.log; die "the sweep alone failed"; }
-alone=$((SECONDS - begun))
-count=0
-for dir in alone/*/; do
-	run=$(basename "$dir")
-	[ -f "$dir/finetune.json" ] || continue
-	for file in adapter_model.safetensors adapter_config.json heldout.jsonl; do
-		cmp "$dir/$file" "queued/$run/$file" || die "$run: another $file"
-	done
-	count=$((count + 1))
-done
-[ $count -eq 24 ] || die "$count runs, want 24"
-figures() { # of the report, without what depends on the clock and the folder
-	"$finetune" report "$1" --json | sed -E 's/"(dir|seconds|tokens_per_second|allocated_bytes)":("[^"]*"|[^,}]*),?//g'
-}
-cmp <(figures alone) <(figures queued) || die "another report"
+compare_alone queued
 
 printf '24 runs in %d tasks of arrays %s, %s and %d more: %d requeues, killed %s, %d found at work elsewhere; %d s, alone %d s: the same bytes of every adapter and of the report\n' \
 	"$tasks" "$first" "$second" "$third" "$requeues" "$killed" "$elsewhere" "$took" "$alone"
