@@ -20,7 +20,7 @@ func chooseEval(c *recipe.Recipe, valid *data.Set) []int {
 	list := random.ForStep(c.Seed, "eval", 0).Permutation(n)
 	most := int(c.EvalSamples)
 	if c.EvalSamples == recipe.Chosen {
-		most = mostEvalRows
+		most = recipe.MostEvalRows
 	}
 	if most > 0 {
 		list = list[:min(n, most)]

@@ -16,7 +16,6 @@ const (
 	trainingCost = 2  // of a token: forward and backward, in tokens that are evaluated
 	sampledSteps = 64 // of which the tokens are counted
 	mostEvals    = 10 // after the start
-	mostEvalRows = 100
 )
 
 // An evalPlan is so many evaluations over so many rows each.
@@ -26,9 +25,9 @@ type evalPlan struct{ count, rows int }
 // to five evaluations, to 32 rows, to three, to eight rows, and to the last one alone.
 func ladder() (list []evalPlan) {
 	for n := mostEvals; n > 5; n-- {
-		list = append(list, evalPlan{n, mostEvalRows})
+		list = append(list, evalPlan{n, recipe.MostEvalRows})
 	}
-	for rows := mostEvalRows; rows > 32; rows-- {
+	for rows := recipe.MostEvalRows; rows > 32; rows-- {
 		list = append(list, evalPlan{5, rows})
 	}
 	list = append(list, evalPlan{5, 32}, evalPlan{4, 32})
@@ -107,7 +106,7 @@ func ChooseEvaluations(c *recipe.Resolved, m *model.Config, train, valid *data.S
 	}
 	wanted := c.EvalSamples
 	if c.Score.On() && wanted == recipe.Chosen { // an accuracy of a few rows says nothing
-		wanted = recipe.AutoCount(cmp.Or(c.Score.Samples, mostEvalRows))
+		wanted = recipe.AutoCount(cmp.Or(c.Score.Samples, recipe.MostEvalRows))
 	}
 	steps, n := cost.choose(c.EvalSteps, wanted)
 	if c.EvalSteps == recipe.Chosen {

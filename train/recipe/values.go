@@ -98,6 +98,10 @@ type AutoCount int
 // Chosen stands for auto.
 const Chosen AutoCount = math.MinInt32
 
+// MostEvalRows is the most rows that an evaluation chosen for a run has, and what runs that are
+// compared all have.
+const MostEvalRows = 100
+
 // UnmarshalText reads a number or "auto".
 func (c *AutoCount) UnmarshalText(text []byte) error {
 	s := strings.TrimSpace(string(text))

@@ -168,7 +168,7 @@ func compare(c *recipe.Config) {
 		c.EvalSteps = 0
 	}
 	if c.EvalSamples == recipe.Chosen {
-		c.EvalSamples = 100
+		c.EvalSamples = recipe.MostEvalRows
 	}
 }
 
