@@ -6,8 +6,7 @@ package simd
 // of a row are the same whether it is multiplied alone or among many.
 
 const (
-	gemvRows  = 4       // most rows of A that a kernel takes
-	fewRows   = 12      // most rows of A: with more of them, packing W costs less
+	gemvTimes = 3       // most times that a kernel takes its most rows of A: with more of them, packing W costs less
 	gemvMost  = 32      // a multiple of every gemv.group
 	gemvBlock = 16      // bytes of a row of W that a kernel takes at once
 	gemvTask  = 1 << 17 // bytes of W that are worth a task, about 5 µs
@@ -17,11 +16,12 @@ const (
 
 // isFew reports whether gemvColumns computes the product with w.
 func (g *product) isFew(w []Matrix) bool {
-	if !g.nt || g.quads || g.c.Rows > fewRows {
+	if !g.nt || g.quads {
 		return false
 	}
 	for _, m := range w {
-		if g.gemv(m.DType).run == nil || m.Cols*m.DType.Size()%gemvBlock != 0 {
+		k := g.gemv(m.DType)
+		if k.run == nil || g.c.Rows > gemvTimes*len(k.group) || m.Cols*m.DType.Size()%gemvBlock != 0 {
 			return false
 		}
 	}
@@ -69,10 +69,8 @@ func (p *Pool) gemvColumns(worker, col, end int) {
 		m, row := locate(g.w, col)
 		n := min(end-col, m.Rows-row)
 		k := g.gemv(m.DType)
-		unit := k.group[min(a.Rows, gemvRows)]
-		if a.Rows%gemvRows > 0 {
-			unit = max(unit, k.group[a.Rows%gemvRows])
-		}
+		rows := k.rows(a.Rows)
+		unit := max(k.group[rows-1], k.group[(a.Rows-1)%rows])
 		whole := n / unit * unit
 		g.gemvGroups(k, buf[spare:], a, m, row, whole, unit, col)
 		if whole < n {
@@ -108,11 +106,16 @@ func (g *product) gemvGroups(k gemv, buf []float32, a View, m Matrix, row, n, un
 // apart. It takes as many rows of A at a time as the kernel does: these rows of W are in
 // a cache from the second time on.
 func (k gemv) multiply(c, a View, w []byte, size, stride int, add bool) {
-	for r := 0; r < a.Rows; r += gemvRows {
-		rows := min(gemvRows, a.Rows-r)
-		group := k.group[rows]
+	each := k.rows(a.Rows)
+	for r := 0; r < a.Rows; r += each {
+		rows := min(each, a.Rows-r)
+		group := k.group[rows-1]
 		for j := 0; j < c.Cols; j += group {
 			k.run(rows, size/gemvBlock, at(w[j*stride:]), stride, at(a.Data[r*a.RowStride:]), 4*a.RowStride, at(c.Data[r*c.RowStride+j:]), 4*c.RowStride, add)
 		}
 	}
 }
+
+// rows returns how many of m rows of A are taken at a time: about the same number each
+// time, and the rest.
+func (k gemv) rows(m int) int { return ceilDiv(m, ceilDiv(m, len(k.group))) }

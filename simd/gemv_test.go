@@ -6,6 +6,9 @@ import (
 	"testing"
 )
 
+// fewRows is the most rows that any kernel's products have.
+const fewRows = gemvTimes * 8
+
 // TestFewRows holds the products of decoding, for 1 to fewRows+1 rows, against the
 // oracles: whole groups of rows of W and what is left of them, stacked, adding or
 // not, on 1 to 3 threads, with ordinary and wild numbers.
@@ -108,14 +111,15 @@ func TestFewRowsTaken(t *testing.T) {
 		for _, d := range dtypes {
 			w[d] = []Matrix{randomMatrix(rng, d, 3, 24), randomMatrix(rng, d, 40, 24)}
 		}
-		c := Dense(make([]float32, (fewRows+1)*43), fewRows+1, 43)
+		most := gemvTimes * len(active.gemv[BF16].group)
+		c := Dense(make([]float32, (most+1)*43), most+1, 43)
 		for _, s := range []struct {
 			what string
 			g    product
 			w    []Matrix
 			want bool
 		}{
-			{"bf16", product{c: c.Slice(0, fewRows), nt: true}, w[BF16], true},
+			{"bf16", product{c: c.Slice(0, most), nt: true}, w[BF16], true},
 			{"f32", product{c: c.Slice(0, 1), nt: true}, w[F32], true},
 			{"f16", product{c: c.Slice(0, 2), nt: true}, w[F16], true},
 			{"one f16", product{c: c.Slice(0, 1), nt: true}, []Matrix{w[BF16][0], w[F16][1]}, true},

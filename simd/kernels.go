@@ -109,15 +109,16 @@ type (
 	// A packKernel moves n rows, or n blocks, of W to a panel.
 	packKernel func(n int, w unsafe.Pointer, ws int, dst unsafe.Pointer, ds int)
 
-	// A gemvKernel sets C = A·Wᵀ, or adds to it, for 1 to gemvRows rows of A, a group
-	// of rows of W, and k blocks of gemvBlock bytes of each.
+	// A gemvKernel sets C = A·Wᵀ, or adds to it, for some rows of A, a group of rows
+	// of W, and k blocks of gemvBlock bytes of each.
 	gemvKernel func(rows, k int, w unsafe.Pointer, ws int, a unsafe.Pointer, rsa int, c unsafe.Pointer, ldc int, add bool)
 )
 
-// A gemv is a kernel and the rows of W in its group, by the rows of A.
+// A gemv is a kernel and the rows of W in its group, by the rows of A, of which it takes
+// as many as are listed.
 type gemv struct {
 	run   gemvKernel
-	group [gemvRows + 1]int
+	group []int // of 1 row, of 2, …
 }
 
 // plainGo has no kernels: its panels are as wide as a cache line.

@@ -143,8 +143,8 @@ var rowsAVX512 = rowKernels{
 	dots:      dotRowsAVX2, // its lanes are four
 }
 
-// The rows of W in a group, for 1 to 4 rows of A, as simd/_asm/gemv_avx.go has them.
+// The rows of W in a group, for 1 row of A, 2, …, as simd/_asm/gemv_avx.go has them.
 var (
-	groupsAVX2   = [gemvRows + 1]int{0, 16, 16, 8, 8}
-	groupsAVX512 = [gemvRows + 1]int{0, 32, 32, 32, 32}
+	groupsAVX2   = []int{16, 16, 8, 8}
+	groupsAVX512 = []int{32, 32, 32, 32, 32, 32, 32, 32}
 )

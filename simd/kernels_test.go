@@ -77,9 +77,9 @@ func TestKernelSets(t *testing.T) {
 			if g.run == nil {
 				continue
 			}
-			for rows, group := range g.group[1:] {
+			for i, group := range g.group {
 				if group == 0 || gemvMost%group != 0 {
-					t.Errorf("a group of %d rows of W for %d of A", group, rows+1)
+					t.Errorf("a group of %d rows of W for %d of A", group, i+1)
 				}
 			}
 			if k.copyBlock == nil {

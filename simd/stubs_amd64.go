@@ -129,13 +129,13 @@ func rotateRowsAVX2(k int, n int, x unsafe.Pointer, xs int, cs unsafe.Pointer)
 //go:noescape
 func dotRowsAVX2(rows int, n int, x unsafe.Pointer, xs int, y unsafe.Pointer, lanes unsafe.Pointer)
 
-// gemvF32AVX512 sets C = A·Wᵀ or adds to it, for 1 to 4 rows of A, a group
+// gemvF32AVX512 sets C = A·Wᵀ or adds to it, for 1 to 8 rows of A, a group
 // of rows of W and k blocks of 16 bytes of each. Strides are in bytes.
 //
 //go:noescape
 func gemvF32AVX512(rows, k int, w unsafe.Pointer, ws int, a unsafe.Pointer, rsa int, c unsafe.Pointer, ldc int, add bool)
 
-// gemvBF16AVX512 sets C = A·Wᵀ or adds to it, for 1 to 4 rows of A, a group
+// gemvBF16AVX512 sets C = A·Wᵀ or adds to it, for 1 to 8 rows of A, a group
 // of rows of W and k blocks of 16 bytes of each. Strides are in bytes.
 //
 //go:noescape
@@ -153,7 +153,7 @@ func gemvF32AVX2(rows, k int, w unsafe.Pointer, ws int, a unsafe.Pointer, rsa in
 //go:noescape
 func gemvBF16AVX2(rows, k int, w unsafe.Pointer, ws int, a unsafe.Pointer, rsa int, c unsafe.Pointer, ldc int, add bool)
 
-// gemvDotAVX512 sets C = A·Wᵀ or adds to it, for 1 to 4 rows of A, a group
+// gemvDotAVX512 sets C = A·Wᵀ or adds to it, for 1 to 8 rows of A, a group
 // of rows of W and k blocks of 16 bytes of each. Strides are in bytes.
 //
 //go:noescape

@@ -2,7 +2,7 @@ package main
 
 import "fmt"
 
-// A gemv multiplies up to four rows of A with the transpose of some rows of W,
+// A gemv multiplies a few rows of A with the transpose of some rows of W,
 // without a panel: 16 bytes of each row of W are transposed in registers, as
 // packing does, and each column meets the broadcast elements of A at once. Sums
 // start from C (or +0) and take k in ascending order, as those of the tiles do.
@@ -10,6 +10,14 @@ type gemv struct {
 	packer
 	name  string
 	input string // f32, bf16, f16, or pairs of bf16 (for both factors)
+}
+
+// most is the rows of A that it takes: their sums have to be in registers.
+func (g gemv) most() int {
+	if g.reg == "Z" {
+		return 8
+	}
+	return 4
 }
 
 // groups is how many times packer.rows() rows of W one call takes (groupsAVX512 and
@@ -31,7 +39,7 @@ const (
 )
 
 // gemvBases are every eighth row of W. R8 is from row to row, R9 that of A, AX
-// what is prefetched, DI the elements of A.
+// what is prefetched, DI the elements of A, R14 those from its fifth row on.
 var gemvBases = []string{"SI", "DX", "R15", "BX"}
 
 func gemvAMD64() *file {
@@ -49,7 +57,7 @@ func gemvAMD64() *file {
 func (f *file) gemv(g gemv) {
 	name := g.name + g.suffix
 	sig := "func " + name + "(rows, k int, w unsafe.Pointer, ws int, a unsafe.Pointer, rsa int, c unsafe.Pointer, ldc int, add bool)"
-	f.declare("\n// %s sets C = A·Wᵀ or adds to it, for 1 to 4 rows of A, a group\n// of rows of W and k blocks of 16 bytes of each. Strides are in bytes.\n//\n//go:noescape\n%s", name, sig)
+	f.declare("\n// %s sets C = A·Wᵀ or adds to it, for 1 to %d rows of A, a group\n// of rows of W and k blocks of 16 bytes of each. Strides are in bytes.\n//\n//go:noescape\n%s", name, g.most(), sig)
 	f.raw("// %s", sig)
 	f.raw("TEXT ·%s(SB), NOSPLIT, $0-65", name)
 	f.p("MOVQ w+16(FP), SI")
@@ -66,8 +74,8 @@ func (f *file) gemv(g gemv) {
 		f.p("VPBROADCASTD AX, Z%d", gemvMask)
 	}
 	f.p("MOVQ rows+0(FP), AX")
-	f.dispatch(1, 4, func(m int) string { return fmt.Sprintf("rows%d", m) })
-	for m := 1; m <= 4; m++ {
+	f.dispatch(1, g.most(), func(m int) string { return fmt.Sprintf("rows%d", m) })
+	for m := 1; m <= g.most(); m++ {
 		f.gemvRows(g, m)
 	}
 	f.raw("")
@@ -89,6 +97,9 @@ func (f *file) gemvRows(g gemv, m int) {
 	f.p("MOVQ k+8(FP), CX")
 	f.p("IMUL3Q $%d, R8, AX", groups*g.rows())
 	f.p("ADDQ SI, AX")
+	if m > 4 {
+		f.p("LEAQ (DI)(R9*4), R14")
+	}
 	f.p("PCALIGN $32")
 	f.label("loop%d", m)
 	bases := gemvBases
@@ -106,7 +117,11 @@ func (f *file) gemvRows(g gemv, m int) {
 		f.p("PREFETCHT1 %d(AX)", 64*i)
 	}
 	f.p("ADDQ $%d, AX", 64*lines)
-	f.p("ADDQ $%d, DI", map[string]int{"f32": 16, "bf16": 32, "f16": 32, "pairs": 16}[g.input])
+	step := map[string]int{"f32": 16, "bf16": 32, "f16": 32, "pairs": 16}[g.input]
+	f.p("ADDQ $%d, DI", step)
+	if m > 4 {
+		f.p("ADDQ $%d, R14", step)
+	}
 	for _, base := range gemvBases[:groups*g.rows()/8] {
 		f.p("ADDQ $16, %s", base)
 	}
@@ -181,5 +196,5 @@ func (f *file) gemvTerm(g gemv, m, v, offset, sum int) {
 }
 
 func gemvElement(row int) string {
-	return [...]string{"(DI)", "(DI)(R9*1)", "(DI)(R9*2)", "(DI)(R10*1)"}[row]
+	return [...]string{"(DI)", "(DI)(R9*1)", "(DI)(R9*2)", "(DI)(R10*1)", "(R14)", "(R14)(R9*1)", "(R14)(R9*2)", "(R14)(R10*1)"}[row]
 }
