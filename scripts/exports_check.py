@@ -14,6 +14,7 @@ usage: exports_check.py adapter MODEL OUT [GAIN]     a PEFT adapter made from a 
        exports_check.py loglikelihood OUT             what both made of it
        exports_check.py tiny TOKENIZERDIR OUT TEXTS   a narrow model with that vocabulary, and the ids of 2,200 texts
        exports_check.py strings GGUF TEXTS            the ids of texts (llama-cpp-python)
+       exports_check.py ollama URL MODEL ANSWERS      chats that Ollama answers as its model "check", against those of finetune generate
 
 Exits 1 where a difference is larger than BOUND.
 """
@@ -311,9 +312,27 @@ def strings(gguf, tokens, said=""):
         wrong += 0 if special and said else len(bad)
     return bool(wrong)
 
+def ollama(url, model, answers):
+    import urllib.request
+    from transformers import AutoTokenizer
+    tok, same, chats, tokens = AutoTokenizer.from_pretrained(model), 0, 0, 0
+    for line in open(answers, encoding="utf-8"):
+        row = json.loads(line)
+        asked, answer = row["messages"][:-1], row["messages"][-1]["content"]
+        body = dict(model="check", messages=asked, stream=False, options=dict(temperature=0, num_predict=row["tokens"], repeat_penalty=1.0))
+        got = json.load(urllib.request.urlopen(urllib.request.Request(url + "/api/chat", json.dumps(body).encode(), {"Content-Type": "application/json"})))
+        prompt = tok.apply_chat_template(asked, add_generation_prompt=True, return_dict=True)["input_ids"]
+        chats, tokens = chats + 1, tokens + row["tokens"]
+        if got["prompt_eval_count"] == len(prompt) and got["message"]["content"] == answer.strip():
+            same += 1
+        else:
+            print(f"{asked!r}: {got['prompt_eval_count']} tokens, {got['message']['content']!r}; want {len(prompt)}, {answer!r}")
+    print(f"ollama: {same} of {chats} chats have the same prompt and answer, {tokens} tokens", flush=True)
+    return same < chats
+
 if __name__ == "__main__":
     if sys.argv[1] == "list":
         print(*FAMILIES)
         sys.exit()
-    steps = {f.__name__: f for f in (adapter, reference, merged, llama, mlx, families, llamas, mlxs, task, loglikelihood, tiny, strings)}
+    steps = {f.__name__: f for f in (adapter, reference, merged, llama, mlx, families, llamas, mlxs, task, loglikelihood, tiny, strings, ollama)}
     sys.exit(1 if steps[sys.argv[1]](*sys.argv[2:]) else 0)
