@@ -8,7 +8,7 @@ import (
 // Continued begins where a finished adapter is. It is no row of [Methods]: its start needs
 // that adapter, from which [Continue] makes the modules.
 var Continued = &Method{
-	Name: "adapter", Title: "Trained on from a finished adapter", Optimizer: "preconditioned-adamw",
+	Name: "adapter", Title: "trained on from a finished adapter", Optimizer: "preconditioned-adamw",
 	Scale: ByRoot,
 	New:   newLayer, Size: LayerSize,
 }

@@ -80,10 +80,11 @@ func cardUse(line func(string, ...any), base string) {
 	line("```\nfinetune generate --model %s --adapter path/to/this/folder --prompt \"…\"\n```", base)
 }
 
-// describe names the method in a few words.
+// describe names the method in a few words, which begin a sentence.
 func describe(c *recipe.Config) string {
+	title := c.Init.Method().Title
 	return fmt.Sprintf("%s, rank %d, α %g, scaled by %.4g, on %s; %s",
-		c.Init.Method().Title, c.LoraR, c.LoraAlpha, c.Scale(), c.Adapted(), c.Kind().Title)
+		strings.ToUpper(title[:1])+title[1:], c.LoraR, c.LoraAlpha, c.Scale(), c.Adapted(), c.Kind().Title)
 }
 
 // cardSettings are run.yaml without the folders of the machine it ran on. base is what
