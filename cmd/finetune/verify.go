@@ -95,11 +95,15 @@ var verifyBounds = map[gguf.Type]float64{gguf.F32: 1e-3, gguf.F16: 1e-2, gguf.BF
 func (c *exportCommand) verify(u *ui, m *opened.Model, by consumer) error {
 	t, kind := trial{Model: m.Dir, Adapter: string(c.Output), Texts: probeTexts, IDs: probes(m)}, gguf.F32
 	if by.module == "llama_cpp" {
-		dir, err := os.MkdirTemp(filepath.Dir(string(c.Output)), ".verify-*")
-		if err != nil {
+		dir := filepath.Join(filepath.Dir(string(c.Output)), "."+filepath.Base(string(c.Output))+".verify")
+		if err := os.RemoveAll(dir); err != nil { // what was interrupted left it
+			return err
+		}
+		if err := os.Mkdir(dir, 0o777); err != nil {
 			return err
 		}
 		defer os.RemoveAll(dir)
+		var err error
 		if kind, err = c.llamaTrial(u, m, dir, &t); err != nil {
 			return err
 		}
