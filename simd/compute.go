@@ -38,7 +38,7 @@ func (c Compute) Supported() error {
 	case c == ComputeBF16 && active.pairs == nil:
 		missing = "avx512_bf16 is missing"
 	case c == ComputeInt8 && active.quads == nil:
-		missing = "avx512_vnni or avx_vnni is missing"
+		missing = "avx512_vnni, avx_vnni or ARM's asimddp is missing"
 	}
 	if missing != "" {
 		return errors.New(missing + " (the kernels of this CPU: " + Kernels() + ")")

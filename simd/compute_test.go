@@ -56,7 +56,7 @@ func TestComputeSupported(t *testing.T) {
 		if (active.quads != nil) != (err == nil) {
 			t.Fatalf("int8: %v, with kernels: %v", err, active.quads != nil)
 		}
-		if err != nil && !strings.Contains(err.Error(), "avx512_vnni or avx_vnni is missing") {
+		if err != nil && !strings.Contains(err.Error(), "avx512_vnni, avx_vnni or ARM's asimddp is missing") {
 			t.Errorf("int8: %v", err)
 		}
 	})

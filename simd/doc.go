@@ -59,8 +59,8 @@
 // packed into panels, a block of k at a time, and every row of A meets a panel while it
 // is in the cache. A is read where it lies, through two strides, so a transpose of A
 // costs nothing; but rows of A that are a multiple of 1 KB apart are slow to read, and
-// Pitch gives a stride that is not. Up to four rows of A, as in decoding, meet W where
-// it lies, at the speed of memory.
+// Pitch gives a stride that is not. A few rows of A, as in decoding, meet W where it
+// lies, at the speed of memory.
 //
 // # bf16
 //
@@ -78,9 +78,9 @@
 //
 // A pool made by With(ComputeInt8) rounds both factors of a product with stored weights
 // to integers of at most 127, with a scale for each 64 of k: a row of A, or a column of B,
-// and group has the scale amax/127. VPDPBUSD, of AVX512_VNNI or AVX-VNNI, adds up the
-// products of a group in 32 bits, which is exact, so that every path has the same bits;
-// the sums are scaled and added to C in float32, group after group. A group of values
+// and group has the scale amax/127. VPDPBUSD, of AVX512_VNNI or AVX-VNNI, or ARM's SDOT
+// adds up the products of a group in 32 bits, which is exact, so that every path has the
+// same bits; the sums are scaled and added to C in float32, group after group. A group of values
 // below 2⁻¹⁰⁰ is zeros, one that is not finite gives NaNs. Weights are rounded while they
 // are packed, in each direction by groups of its own, A once for a product. Weights
 // multiplied as a stack equal the same multiplied one by one in MulNN only if all but the

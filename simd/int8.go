@@ -8,7 +8,7 @@ import "math"
 // order: c = s·t, or with add fma(s, t, c), where t is the product of the two scales.
 //
 // A block of A holds for each row and group 16 quads, of bytes that are 128 too large
-// because the instruction takes unsigned ones, and the scale. A panel of B holds for each
+// because VPDPBUSD takes unsigned ones, and the scale. A panel of B holds for each
 // group a row of what the sums begin with, −128 times the sum of a column's integers; 16
 // rows of quads; and a row of scales. All of it lies in []float32, which is never
 // computed with. A last group with fewer k is filled up with zeros.

@@ -2,8 +2,15 @@
 
 package simd
 
+import "golang.org/x/sys/cpu"
+
 // Every arm64 CPU has NEON.
-func init() { offer(&neon) }
+func init() {
+	if cpu.ARM64.HasASIMDDP {
+		neon.quads = &neonDotProd
+	}
+	offer(&neon)
+}
 
 var neon = kernelSet{
 	name: "neon",
@@ -39,4 +46,12 @@ var neon = kernelSet{
 	packRows:  4,
 	packBytes: 16,
 	packNN:    [dtypeCount]packKernel{F16: packNNF16NEON, BF16: packNNBF16NEON},
+}
+
+var neonDotProd = quadKernels{
+	tile:     tileQuadsNEON,
+	quantize: quantizeBlockNEON,
+	packNT:   [dtypeCount]packKernel{F32: packQuadsNTF32NEON, BF16: packQuadsNTBF16NEON},
+	packNN:   [dtypeCount]packKernel{F32: packQuadsNNF32NEON, BF16: packQuadsNNBF16NEON},
+	rows:     4,
 }

@@ -36,6 +36,42 @@ func packNNBF16NEON(n int, w unsafe.Pointer, ws int, dst unsafe.Pointer, ds int)
 //go:noescape
 func packNNF16NEON(n int, w unsafe.Pointer, ws int, dst unsafe.Pointer, ds int)
 
+// tileQuadsNEON sets C = A·B (rows×cols) or adds to it. A is addressed by byte
+// strides of rows and of k, B and C by byte strides of rows.
+//
+//go:noescape
+func tileQuadsNEON(rows, cols, k int, a unsafe.Pointer, rsa, csa int, b unsafe.Pointer, rsb int, c unsafe.Pointer, ldc int, add bool)
+
+// quantizeBlockNEON makes quads and scales of rows of n groups of 64 values.
+// The strides ds and ss are in bytes.
+//
+//go:noescape
+func quantizeBlockNEON(rows, n int, dst unsafe.Pointer, ds int, src unsafe.Pointer, ss int)
+
+// packQuadsNTBF16NEON makes quads of 4 rows of W, n groups of 64 values, as columns of a panel.
+// The strides ws and ds are in bytes.
+//
+//go:noescape
+func packQuadsNTBF16NEON(n int, w unsafe.Pointer, ws int, dst unsafe.Pointer, ds int)
+
+// packQuadsNNBF16NEON makes quads of n groups of 64 rows of W, 8 values of each.
+// The strides ws and ds are in bytes.
+//
+//go:noescape
+func packQuadsNNBF16NEON(n int, w unsafe.Pointer, ws int, dst unsafe.Pointer, ds int)
+
+// packQuadsNTF32NEON makes quads of 4 rows of W, n groups of 64 values, as columns of a panel.
+// The strides ws and ds are in bytes.
+//
+//go:noescape
+func packQuadsNTF32NEON(n int, w unsafe.Pointer, ws int, dst unsafe.Pointer, ds int)
+
+// packQuadsNNF32NEON makes quads of n groups of 64 rows of W, 8 values of each.
+// The strides ws and ds are in bytes.
+//
+//go:noescape
+func packQuadsNNF32NEON(n int, w unsafe.Pointer, ws int, dst unsafe.Pointer, ds int)
+
 // maxNEON raises the lanes to the values of x.
 //
 //go:noescape

@@ -59,5 +59,5 @@ func write(name, text string) {
 
 func main() {
 	save("amd64", gemmAMD64(), gramAMD64(), rowsAMD64(), gemvAMD64(), bf16AMD64(), int8AMD64(), vecAMD64())
-	save("arm64", gemmARM64(), vecARM64())
+	save("arm64", gemmARM64(), int8ARM64(), vecARM64())
 }
