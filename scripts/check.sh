@@ -92,7 +92,7 @@ check_neon() { # without an emulator where the machine itself is one
 	[ "$(go env GOARCH)" = arm64 ] && { skip "the other sections ran it"; return; }
 	command -v qemu-aarch64-static >/dev/null || missing "qemu-aarch64-static (Debian: qemu-user-static)" || return
 	# qemu-user reports no address with SIGBUS, which TestGuard… need.
-	GOARCH=arm64 go test -skip '^TestGuard' -exec qemu-aarch64-static ./simd/ ./model/
+	GOARCH=arm64 go test -timeout 30m -skip '^TestGuard' -exec qemu-aarch64-static ./simd/ ./model/
 }
 
 check_demo() { # ten seconds are promised; a busy machine gets twice that
