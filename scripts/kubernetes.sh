@@ -18,7 +18,7 @@ cd "$(dirname "$0")/.."
 # shellcheck source=scripts/runs24.sh
 . scripts/runs24.sh
 
-steps=${STEPS:-1000}
+steps=${STEPS:-3000}
 for program in openssl kubectl; do
 	command -v $program >/dev/null || die "no $program"
 done
@@ -134,7 +134,8 @@ at() {
 	index=$("$finetune" sweep cluster.yaml --list | awk -v name="queued/$1-" 'index($NF, name) == 1 { print $1 }')
 	for _ in $(seq 600); do
 		if grep -q '"step":100,' queued/"$1"-*/metrics.jsonl 2>/dev/null; then
-			kubectl get pods -l "job-name=$job,batch.kubernetes.io/job-completion-index=$index" --field-selector=status.phase=Running -o name
+			kubectl get pods -l "job-name=$job,batch.kubernetes.io/job-completion-index=$index" --field-selector=status.phase=Running -o name | grep . ||
+				die "$1 is done already: STEPS is too small for this machine"
 			return
 		fi
 		sleep 1
