@@ -80,8 +80,8 @@
 // to integers of at most 127, with a scale for each 64 of k: a row of A, or a column of B,
 // and group has the scale amax/127. VPDPBUSD, of AVX512_VNNI or AVX-VNNI, or ARM's SDOT
 // adds up the products of a group in 32 bits, which is exact, so that every path has the
-// same bits; the sums are scaled and added to C in float32, group after group. A group of values
-// below 2⁻¹⁰⁰ is zeros, one that is not finite gives NaNs. Weights are rounded while they
+// same bits; the sums are scaled and added to C in float32, group after group. A group of
+// values below 2⁻¹⁰⁰ is zeros, one that is not finite gives NaNs. Weights are rounded while they
 // are packed, in each direction by groups of its own, A once for a product. Weights
 // multiplied as a stack equal the same multiplied one by one in MulNN only if all but the
 // last have a multiple of 64 rows.

@@ -35,9 +35,8 @@ type job struct {
 // shut makes state negative, however many workers are inside.
 const shut = -1 << 32
 
-// patience is how often a wait looks before it sleeps, about 120 µs: to wake up takes
-// about 50, in a virtual machine more, and less than that lies between nearly all
-// products of a step.
+// patience is how often a wait looks before it sleeps, about 120 µs. With 30 a step of
+// SmolLM2 took 3 % longer, on two threads of a virtual machine, where waking up is slow.
 const patience = 1 << 15
 
 // NewPool starts a pool of the given number of threads, or one per processor
