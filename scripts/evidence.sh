@@ -8,10 +8,11 @@
 #   scripts/evidence.sh alpha STEPS [TASK…]    the default optimizer's rates over ranks and alphas, on stories260K
 #   scripts/evidence.sh length STEPS [TASK…]   its rates for a run of STEPS, on stories260K
 #   scripts/evidence.sh settings STEPS [TASK…] the default with one setting changed at a time, on stories260K
+#   scripts/evidence.sh compute STEPS [TASK…]  the default in float32, bfloat16 and int8, on SmolLM2 (an evaluation each fifth)
 #
-# EVIDENCE names the folder of data and runs (default: evidence in the cache); SEEDS, JOBS and FINETUNE (a program to
-# use in place of this checkout's) can be set as well. What is there is not run again. The tables go to
-# scripts/evidence/NAME.csv.
+# EVIDENCE names the folder of data and runs (default: evidence in the cache), SETTINGS ("compute: int8") goes into all
+# runs; SEEDS, JOBS and FINETUNE (a program to use in place of this checkout's) can be set as well. What is there is not
+# run again. The tables go to scripts/evidence/NAME.csv.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=scripts/paths.sh
@@ -29,7 +30,7 @@ python3 scripts/evidence/tasks.py "$shared/data/gsm8k" cmd/finetune/demo/data "$
 adamw='learning_rate: [0.0025, 0.005, 0.01, 0.02]'
 case $kind in
 tiny)
-	model=$PWD/cmd/finetune/demo/model base='' tasks=${*:-stories questions pig}
+	model=$PWD/cmd/finetune/demo/model tasks=${*:-stories questions pig}
 	variants="
   loraone: {learning_rate: [0.00617, 0.01235, 0.0247, 0.0494, 0.0988]}
   loraone-adamw: {optimizer: adamw, $adamw}
@@ -46,14 +47,14 @@ tiny)
 	;;
 smollm2)
 	need_smollm2
-	model=$smollm2 base='' tasks=${*:-gsm8k equations}
+	model=$smollm2 tasks=${*:-gsm8k equations}
 	variants="
   loraone: {learning_rate: [0.01235, 0.0247, 0.0494]}
   loraone-adamw: {optimizer: adamw, learning_rate: [0.002, 0.004, 0.008]}
   lora: {init: lora, optimizer: adamw, learning_rate: [0.002, 0.004, 0.008]}"
 	;;
 rates)
-	model=$PWD/cmd/finetune/demo/model base='' tasks=${*:-questions pig}
+	model=$PWD/cmd/finetune/demo/model tasks=${*:-questions pig}
 	variants='
   qv-r4: {lora_r: 4, lora_alpha: [8, 64], learning_rate: [0.01235, 0.0247, 0.0494]}
   qv-r16: {lora_r: 16, lora_alpha: [8, 64], learning_rate: [0.01235, 0.0247, 0.0494]}
@@ -62,18 +63,18 @@ rates)
   all-r16: {target_modules: all-linear, lora_r: 16, lora_alpha: [8, 64], learning_rate: [0.0066, 0.0132, 0.0264]}'
 	;;
 alpha)
-	model=$PWD/cmd/finetune/demo/model base='' tasks=${*:-questions pig}
+	model=$PWD/cmd/finetune/demo/model tasks=${*:-questions pig}
 	variants='
   r4: {lora_r: 4, lora_alpha: [4, 16, 64], learning_rate: [0.0015, 0.003, 0.006, 0.012, 0.025, 0.05, 0.1]}
   r32: {lora_r: 32, lora_alpha: [4, 16, 64], learning_rate: [0.0015, 0.003, 0.006, 0.012, 0.025, 0.05, 0.1]}'
 	;;
 length)
-	model=$PWD/cmd/finetune/demo/model base='' tasks=${*:-questions pig}
+	model=$PWD/cmd/finetune/demo/model tasks=${*:-questions pig}
 	variants='
   loraone: {learning_rate: [0.00617, 0.01235, 0.0247, 0.0494, 0.0988]}'
 	;;
 settings)
-	model=$PWD/cmd/finetune/demo/model base='' tasks=${*:-questions pig}
+	model=$PWD/cmd/finetune/demo/model tasks=${*:-questions pig}
 	rates='learning_rate: [0.01235, 0.0247, 0.0494]'
 	variants="
   default: {$rates}
@@ -86,13 +87,19 @@ settings)
   lora-start: {init: lora, $rates}
   cosine: {lr_scheduler_type: cosine, $rates}"
 	;;
-*) die "$kind: want tiny, smollm2, rates, alpha, length or settings" ;;
+compute)
+	need_smollm2
+	model=$smollm2 tasks=${*:-gsm8k}
+	variants="
+  default: {compute: [f32, bf16, int8], eval_steps: $((steps / 5)), eval_samples: 100}"
+	;;
+*) die "$kind: want tiny, smollm2, rates, alpha, length, settings or compute" ;;
 esac
 
 for task in $tasks; do
 	name=$kind-$task-$steps
 	cat >"$dir/$name.yaml" <<YAML
-base: {model: $model, data: $dir/tasks/$task, max_steps: $steps, eval_steps: $steps, eval_samples: 0, save_steps: $steps$base}
+base: {model: $model, data: $dir/tasks/$task, max_steps: $steps, eval_steps: $steps, eval_samples: 0, save_steps: $steps${SETTINGS:+, $SETTINGS}}
 output_dir: $dir/runs/$name
 variants:$variants
 seeds: [$seeds]

@@ -31,6 +31,15 @@ func (checkCommand) Help() string {
 	return `Reads rows as train would, with the model's config.json and tokenizer alone, and says what they come to: tokens, what is trained of them, ` +
 		`what is cut or dropped, duplicate rows, and every mistake by its line. Exits 1 if a run would stop over them, or eval over the test file.
 
+Rows are JSON lines, a JSON list, .csv or .parquet of one of these shapes, or plain text (.txt):
+
+    {"messages": [{"role": "user", "content": "…"}, {"role": "assistant", "content": "…"}]}
+    {"prompt": "…", "completion": "…"}
+    {"text": "…"}
+    {"instruction": "…", "input": "…", "output": "…"}
+    {"conversations": [{"from": "human", "value": "…"}, {"from": "gpt", "value": "…"}]}
+    {"segments": [{"text": "…", "label": false}, {"text": "…", "label": true}]}
+
 For example:
 
     finetune check --model SmolLM2-135M-Instruct --data rows.jsonl
