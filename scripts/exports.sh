@@ -160,14 +160,15 @@ tokens() { # a model of one narrow layer for each vocabulary, so that llama.cpp 
 	for dir in ${FAMILIES:-"$cache"/tokenizers/families/*/ cmd/finetune/demo/model/}; do
 		[ -f "$dir/tokenizer.json" ] || continue # a chat template alone
 		name=$(basename "$dir")
+		mkdir "$work/tiny-gguf"
 		check "$python" tiny "$dir" "$work/tiny" "$work/texts.json"
 		check "$python" adapter "$work/tiny" "$work/tiny-adapter"
-		if "$work/finetune" export --adapter "$work/tiny-adapter" --model "$work/tiny" --to gguf --merged --type f16 -o "$work/$name.gguf" >/dev/null 2>"$work/log"; then
-			check "$consumers/llama/bin/python" strings "$work/$name.gguf" "$work/texts.json" "$(grep -o 'warning: .*' "$work/log" | tee /dev/stderr)"
+		if "$work/finetune" export --adapter "$work/tiny-adapter" --model "$work/tiny" --to gguf --merged --type f16 -o "$work/tiny-gguf/$name.gguf" >/dev/null 2>"$work/log"; then
+			check "$consumers/llama/bin/python" strings "$work/tiny-gguf/$name.gguf" "$work/texts.json" "$(grep -o 'warning: .*' "$work/log" | tee /dev/stderr)"
 		else
 			echo "$name: $(grep -v warning "$work/log" | head -n 1)"
 		fi
-		rm -rf "$work/tiny" "$work/tiny-adapter" "$work/$name.gguf"
+		rm -rf "$work"/tiny*
 	done
 }
 

@@ -1,6 +1,9 @@
 package simd
 
-import "math"
+import (
+	"math"
+	"runtime"
+)
 
 // Products in bf16 take two k at a time: where products in float32 have a value, they
 // have a pair of bf16, the even k in the low half of 32 bits. Pairs lie in []float32,
@@ -21,8 +24,7 @@ func unpair(p float32) (even, odd float32) {
 	return math.Float32frombits(b << 16), math.Float32frombits(b & 0xffff0000)
 }
 
-// bfloat16 rounds to nearest even, as VCVTNEPS2BF16 does: a subnormal to a zero,
-// a NaN to a quiet one.
+// bfloat16 rounds to nearest even, a subnormal to a zero of its sign, a NaN to a quiet one.
 func bfloat16(x float32) uint16 {
 	b := math.Float32bits(x)
 	switch {
@@ -64,15 +66,16 @@ func pairBlock(buf []float32, a View, lo, hi int) View {
 func mulPairs(c, a, b View, add bool) {
 	switch {
 	case c.Rows == 0 || c.Cols == 0:
-	case active.pairs != nil:
-		mulTiles(active.pairs.tile, c, a, b, add)
-	default:
+	case active.pairs == nil:
 		mulPairsTwin(c, a, b, add)
+	case c.Cols < tileCols(c.Cols):
+		mulEdge(active.pairs.tile, c, a, b, add)
+	default:
+		mulTiles(active.pairs.tile, c, a, b, add)
 	}
 }
 
-// mulPairsTwin is the twin of the tile kernel. As VDPBF16PS does, it takes
-// subnormals for zeros and adds the odd product of each pair first.
+// mulPairsTwin is the twin of the tile kernel.
 func mulPairsTwin(c, a, b View, add bool) {
 	for i := range c.Rows {
 		row := c.Row(i)
@@ -84,11 +87,56 @@ func mulPairsTwin(c, a, b View, add bool) {
 			for k, p := range a.Row(i) {
 				x0, x1 := unpair(p)
 				y0, y1 := unpair(b.Data[k*b.RowStride+j])
-				sum = fmaFlush(flush(x0), flush(y0), fmaFlush(flush(x1), flush(y1), sum))
+				sum = addPair(sum, flush(x0), flush(y0), flush(x1), flush(y1))
 			}
 			row[j] = sum
 		}
 	}
+}
+
+// addPair returns sum + x0·y0 + x1·y1 as the instruction of this architecture does, of
+// bf16 and a sum that have no subnormals.
+func addPair(sum, x0, y0, x1, y1 float32) float32 {
+	if runtime.GOARCH == "arm64" {
+		return addPairOdd(sum, x0, y0, x1, y1)
+	}
+	return addPairEven(sum, x0, y0, x1, y1)
+}
+
+// addPairEven is VDPBF16PS: the odd product is added first, each with one rounding to
+// nearest even.
+func addPairEven(sum, x0, y0, x1, y1 float32) float32 {
+	return fmaFlush(x0, y0, fmaFlush(x1, y1, sum))
+}
+
+// addPairOdd is BFDOT: the products are added to each other, then to the sum, each time
+// rounded to odd. A product of bf16 is exact but for its range.
+func addPairOdd(sum, x0, y0, x1, y1 float32) float32 {
+	return addOdd(sum, addOdd(flush(float32(x0*y0)), flush(float32(x1*y1))))
+}
+
+// addOdd returns x+y rounded to odd, that is cut to 24 bits, of which the last is 1 where
+// the sum had more, or a zero of its sign where it is below the normal range. The operands
+// have no subnormals.
+func addOdd(x, y float32) float32 {
+	a, b := float64(x), float64(y)
+	s := a + b
+	t := s - a
+	rest := (a - (s - t)) + (b - t) // of the exact sum
+	bits := math.Float64bits(s)
+	if s == 0 || s-s != 0 {
+		return float32(s)
+	}
+	const dropped = 1<<29 - 1
+	inexact := rest != 0 || bits&dropped != 0
+	if rest != 0 && (rest > 0) != (s > 0) {
+		bits-- // the exact sum is nearer to zero than s
+	}
+	r := float32(math.Float64frombits(bits &^ dropped))
+	if inexact && r-r == 0 {
+		r = math.Float32frombits(math.Float32bits(r) | 1)
+	}
+	return flush(r)
 }
 
 // smallestNormal is the least positive float32 that is not subnormal.

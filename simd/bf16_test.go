@@ -58,6 +58,54 @@ func TestFMAFlush(t *testing.T) {
 	}
 }
 
+// bigAddOdd rounds x+y to odd, then flushes.
+func bigAddOdd(x, y float32) float32 {
+	exact := new(big.Float).SetPrec(1000)
+	exact.Add(big.NewFloat(float64(x)).SetPrec(1000), big.NewFloat(float64(y)))
+	cut := new(big.Float).SetPrec(24).SetMode(big.ToZero).Set(exact)
+	f, _ := cut.Float32()
+	switch {
+	case exact.Sign() != 0 && exact.MantExp(nil) < -125: // 0.5 ≤ mantissa < 1
+		return float32(math.Copysign(0, float64(exact.Sign())))
+	case cut.Cmp(exact) != 0 && !math.IsInf(float64(f), 0):
+		return math.Float32frombits(math.Float32bits(f) | 1)
+	}
+	return f
+}
+
+func TestAddOdd(t *testing.T) {
+	rng := rand.New(rand.NewPCG(39, 40))
+	any := func(spread int) float32 { // of 1 to 24 bits, exponents around 2⁻¹¹⁰ or 2⁰
+		bits := rng.Uint32()<<rng.IntN(24)&(1<<23-1) | rng.Uint32()&(1<<31)
+		return math.Float32frombits(bits | uint32(17+110*rng.IntN(2)+rng.IntN(spread))<<23)
+	}
+	for i := range 500_000 {
+		x, y := any(1+i%70), any(1+i%70)
+		if got, want := addOdd(x, y), bigAddOdd(x, y); math.Float32bits(got) != math.Float32bits(want) {
+			t.Fatalf("addOdd(%x, %x) = %x, want %x", x, y, got, want)
+		}
+	}
+	inf := float32(math.Inf(1))
+	for _, c := range []struct{ x, y, want float32 }{
+		{1, 0x1p-60, math.Nextafter32(1, 2)},                                      // more, by a bit that float64 has not
+		{1, -0x1p-60, math.Nextafter32(1, 0)},                                     // less
+		{-1, 0x1p-60, -math.Nextafter32(1, 0)},                                    // less, below zero
+		{math.Nextafter32(1, 2), 0x1p-60, math.Nextafter32(1, 2)},                 // odd already
+		{math.Nextafter32(1, 2), -0x1p-60, math.Nextafter32(1, 2)},                // 1 would be even
+		{0x1p-126, -0x1.fffffep-126, float32(math.Copysign(0, -1))},               // flushed
+		{math.MaxFloat32, math.MaxFloat32, inf},                                   // too large
+		{math.MaxFloat32, 0x1p60, math.MaxFloat32}, {inf, 1, inf}, {0.5, -0.5, 0}, // no overflow by rounding
+	} {
+		if got := addOdd(c.x, c.y); math.Float32bits(got) != math.Float32bits(c.want) {
+			t.Errorf("addOdd(%x, %x) = %x, want %x", c.x, c.y, got, c.want)
+		}
+	}
+	// Two products that are too small alone: only BFDOT adds them to each other first.
+	if even, odd := addPairEven(1, 0x1p-24, 1, 0x1p-24, 1), addPairOdd(1, 0x1p-24, 1, 0x1p-24, 1); even != 1 || odd != 1+0x1p-23 {
+		t.Errorf("1 + 2⁻²⁴ + 2⁻²⁴ is %x and %x", even, odd)
+	}
+}
+
 // TestRoundPairs rounds all lengths, and all exponents with the numbers around
 // ties.
 func TestRoundPairs(t *testing.T) {
@@ -126,7 +174,7 @@ func TestBFloat16(t *testing.T) {
 }
 
 // dotOracle is the definition of a product in bf16: from C or +0, pairs of k
-// ascending, of each the odd first. Without any, C stays as it is.
+// ascending. Without any, C stays as it is.
 func dotOracle(c, a, b View, add bool) {
 	rounded := func(v View) View { // with zeros to an even number of columns
 		r := Dense(make([]float32, v.Rows*2*pairCount(v.Cols)), v.Rows, 2*pairCount(v.Cols))
@@ -149,7 +197,7 @@ func dotOracle(c, a, b View, add bool) {
 			}
 			u, v := x.Row(i), y.Row(j)
 			for k := 0; k < len(u); k += 2 {
-				s = fmaFlush(u[k], v[k], fmaFlush(u[k+1], v[k+1], s))
+				s = addPair(s, u[k], v[k], u[k+1], v[k+1])
 			}
 			c.Data[i*c.RowStride+j] = s
 		}

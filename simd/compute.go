@@ -36,7 +36,7 @@ func (c Compute) Supported() error {
 	missing := ""
 	switch {
 	case c == ComputeBF16 && active.pairs == nil:
-		missing = "avx512_bf16 is missing"
+		missing = "avx512_bf16 or ARM's bf16 is missing"
 	case c == ComputeInt8 && active.quads == nil:
 		missing = "avx512_vnni, avx_vnni or ARM's asimddp is missing"
 	}

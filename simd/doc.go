@@ -65,14 +65,16 @@
 // # bf16
 //
 // A pool made by With(ComputeBF16) rounds both factors of a product with stored
-// weights to bf16, to nearest even, and adds up in float32, with twice the
-// arithmetic in an instruction (VDPBF16PS of AVX512_BF16). Everything else stays in
-// float32. Its results, too, depend on the operands alone: k is taken in pairs, of each
-// pair the odd product is added first, every product is added with one rounding, and
-// subnormals are zeros, before and after each addition. So the manuals define the
-// instruction, and so Zen 4 computes it. Weights multiplied as a stack equal the same
-// multiplied one by one in MulNN only if all but the last have an even number of rows,
-// because a pair may be of two matrices.
+// weights to bf16, to nearest even, and adds up in float32, with twice the arithmetic in
+// an instruction (VDPBF16PS of AVX512_BF16, BFDOT of ARM's FEAT_BF16). Everything else
+// stays in float32. Its results, too, depend on the operands alone, but the two
+// architectures have different ones. k is taken in pairs: VDPBF16PS adds the odd product
+// of each, then the even one, with one rounding each; BFDOT adds the two to each other,
+// then to the sum, both times rounded to odd. Subnormals are zeros, before and after each
+// addition. So the manuals define the instructions, and so Zen 4 and Sapphire Rapids
+// compute the first. Weights multiplied as a stack equal the same multiplied one by one in
+// MulNN only if all but the last have an even number of rows, because a pair may be of two
+// matrices.
 //
 // # int8
 //
@@ -90,6 +92,6 @@
 //
 // Waking a goroutine takes longer than a product of a few µs. So the caller does not
 // wait for a worker that sleeps, and a worker that has run out of tasks looks for more
-// for about 30 µs before it sleeps: that is all the processor
-// time that a Pool takes from other programs while it has nothing to do.
+// for about 120 µs before it sleeps: that is all the processor time that a Pool takes from
+// other programs while it has nothing to do.
 package simd

@@ -175,7 +175,7 @@ func mulPanel(c, a, b View, add bool) {
 	case active.tile == nil:
 		mulTwin(c, a, b.Columns(0, c.Cols), add)
 	case c.Cols < tileCols(c.Cols):
-		mulEdge(c, a, b, add)
+		mulEdge(active.tile, c, a, b, add)
 	default:
 		mulTiles(active.tile, c, a, b, add)
 	}
@@ -207,7 +207,7 @@ const edgeDepth = 64
 
 // mulEdge sets or adds to C = A·B for fewer columns than the kernel writes, on copies
 // of C and, where it has too few columns as well, of B.
-func mulEdge(c, a, b View, add bool) {
+func mulEdge(tile tileKernel, c, a, b View, add bool) {
 	var cs [maxTile]float32
 	var bs [edgeDepth * maxTileCols]float32
 	width := tileCols(c.Cols)
@@ -229,7 +229,7 @@ func mulEdge(c, a, b View, add bool) {
 			n := min(rows, c.Rows-i)
 			ci, tmp := c.Slice(i, i+n), Dense(cs[:], n, width)
 			copyRows(tmp, ci)
-			mulTiles(active.tile, tmp, a.Slice(i, i+n).Columns(lo, hi), bk, add || lo > 0)
+			mulTiles(tile, tmp, a.Slice(i, i+n).Columns(lo, hi), bk, add || lo > 0)
 			copyRows(ci, tmp)
 		}
 	}

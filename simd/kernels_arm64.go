@@ -6,6 +6,9 @@ import "golang.org/x/sys/cpu"
 
 // Every arm64 CPU has NEON.
 func init() {
+	if hasBF16() {
+		neon.pairs = &neonBF16
+	}
 	if cpu.ARM64.HasASIMDDP {
 		neon.quads = &neonDotProd
 	}
@@ -46,6 +49,12 @@ var neon = kernelSet{
 	packRows:  4,
 	packBytes: 16,
 	packNN:    [dtypeCount]packKernel{F16: packNNF16NEON, BF16: packNNBF16NEON},
+}
+
+var neonBF16 = pairKernels{
+	tile:  tilePairsNEON,
+	round: roundBlockNEON,
+	pack:  [dtypeCount]packKernel{F32: packPairsF32NEON, BF16: packPairsBF16NEON},
 }
 
 var neonDotProd = quadKernels{

@@ -36,6 +36,30 @@ func packNNBF16NEON(n int, w unsafe.Pointer, ws int, dst unsafe.Pointer, ds int)
 //go:noescape
 func packNNF16NEON(n int, w unsafe.Pointer, ws int, dst unsafe.Pointer, ds int)
 
+// tilePairsNEON sets C = A·B (rows×cols) or adds to it. A is addressed by byte
+// strides of rows and of k, B and C by byte strides of rows.
+//
+//go:noescape
+func tilePairsNEON(rows, cols, k int, a unsafe.Pointer, rsa, csa int, b unsafe.Pointer, rsb int, c unsafe.Pointer, ldc int, add bool)
+
+// roundBlockNEON rounds rows of n values to bf16, n a multiple of 16. The strides
+// ds and ss are in bytes.
+//
+//go:noescape
+func roundBlockNEON(rows, n int, dst unsafe.Pointer, ds int, src unsafe.Pointer, ss int)
+
+// packPairsBF16NEON makes pairs of rows of W, n pairs of 8 values each.
+// The strides ws and ds are in bytes.
+//
+//go:noescape
+func packPairsBF16NEON(n int, w unsafe.Pointer, ws int, dst unsafe.Pointer, ds int)
+
+// packPairsF32NEON makes pairs of rows of W, n pairs of 8 values each.
+// The strides ws and ds are in bytes.
+//
+//go:noescape
+func packPairsF32NEON(n int, w unsafe.Pointer, ws int, dst unsafe.Pointer, ds int)
+
 // tileQuadsNEON sets C = A·B (rows×cols) or adds to it. A is addressed by byte
 // strides of rows and of k, B and C by byte strides of rows.
 //

@@ -49,5 +49,5 @@ func TestComputeOfOtherCPUs(t *testing.T) {
 		}
 		return
 	}
-	expect(t, "no bf16 here", err, "compute: avx512_bf16 is missing", "--compute f32 runs everywhere")
+	expect(t, "no bf16 here", err, "compute: avx512_bf16 or ARM's bf16 is missing", "--compute f32 runs everywhere")
 }

@@ -27,7 +27,14 @@ const (
 
 func gemmARM64() *file {
 	f := newFile("gemm_arm64")
-	f.tileHead("tileNEON")
+	f.tileNEON("tileNEON", f.fmlaElement)
+	f.packNEON()
+	return f
+}
+
+// tileNEON writes the tile kernel whose step is add: d += n·m[i] for the 32 bits i of m.
+func (f *file) tileNEON(name string, add func(d, n, m, i int)) {
+	f.tileHead(name)
 	f.p("MOVD rows+0(FP), R14")
 	f.p("MOVD k+16(FP), R0")
 	f.p("MOVD a+24(FP), R1")
@@ -47,16 +54,14 @@ func gemmARM64() *file {
 	}
 	f.p("B rows%d", neonRows)
 	for n := 1; n <= neonRows; n++ {
-		f.neonTile(n)
+		f.neonTile(n, add)
 	}
 	f.raw("")
-	f.packNEON()
-	return f
 }
 
 // neonTile writes the kernel of n rows. Where a row of A is contiguous four k
 // are loaded at once.
-func (f *file) neonTile(n int) {
+func (f *file) neonTile(n int, add func(d, n, m, i int)) {
 	f.label("rows%d", n)
 	f.p("MOVD R11, R16")
 	f.p("CBZ R15, zero%d", n)
@@ -82,7 +87,7 @@ func (f *file) neonTile(n int) {
 		f.neonB(k)
 	}
 	for k := range 4 {
-		f.neonStep(n, k, k)
+		neonStep(n, k, k, add)
 	}
 	f.p("SUB $4, R0, R0")
 	f.p("B four%d", n)
@@ -93,7 +98,7 @@ func (f *file) neonTile(n int) {
 		f.p("ADD R9, R%[1]d, R%[1]d", neonFirst+i)
 	}
 	f.neonB(0)
-	f.neonStep(n, 0, 0)
+	neonStep(n, 0, 0, add)
 	f.p("SUB $1, R0, R0")
 	f.p("B tail%d", n)
 	f.label("done%d", n)
@@ -113,10 +118,10 @@ func (f *file) neonB(k int) {
 }
 
 // neonStep adds element i of A's registers times the k-th row of B.
-func (f *file) neonStep(n, k, i int) {
+func neonStep(n, k, i int, add func(d, n, m, i int)) {
 	for row := range n {
 		for v := range 2 {
-			f.fmlaElement(2*row+v, neonB+2*k+v, neonA+row, i)
+			add(2*row+v, neonB+2*k+v, neonA+row, i)
 		}
 	}
 }

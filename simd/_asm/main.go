@@ -3,10 +3,11 @@
 //	go run .
 //
 // It is a text generator with no dependencies: gemm_*.go write the products and
-// their packing, int8*.go those in int8, gram_avx.go those of rows with each other, rows_avx.go rows of float64, gemv_avx.go those of few
-// rows, vec_*.go the elementwise and row kernels. Which instruction set has which
-// kernels say the tables in simd/kernels_*.go. The output is committed, and
-// scripts/check.sh fails when running this again changes it.
+// their packing, bf16*.go and int8*.go those in bf16 and int8, gram_avx.go those of rows
+// with each other, rows_avx.go rows of float64, gemv_avx.go those of few rows, vec_*.go
+// the elementwise and row kernels. Which instruction set has which kernels say the tables
+// in simd/kernels_*.go. The output is committed, and scripts/check.sh fails when running
+// this again changes it.
 package main
 
 import (
@@ -59,5 +60,5 @@ func write(name, text string) {
 
 func main() {
 	save("amd64", gemmAMD64(), gramAMD64(), rowsAMD64(), gemvAMD64(), bf16AMD64(), int8AMD64(), vecAMD64())
-	save("arm64", gemmARM64(), int8ARM64(), vecARM64())
+	save("arm64", gemmARM64(), bf16ARM64(), int8ARM64(), vecARM64())
 }
