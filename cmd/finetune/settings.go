@@ -87,7 +87,7 @@ func settings() map[string]setting {
 		"save_total_limit":        {groupReport, "Checkpoints kept, each with the best adapter so far.", "N", 0},
 		"early_stopping_patience": {groupReport, "Stop after so many evaluations without improvement (0: never).", "N", 0},
 		"threads":                 {groupReport, "Threads (0: all cores). The result does not depend on it.", "N", 0},
-		"compute":                 {groupReport, "f32, bf16 for products of bfloat16 numbers, or int8 for products of 8-bit integers, which costs about a hundredth of the loss, where the CPU has them: other bits.", "WORD", 0},
+		"compute":                 {groupReport, "f32, bf16 for products of bfloat16 numbers, or int8 for products of 8-bit integers, which moves the loss by less than a hundredth, where the CPU has them: other bits.", "WORD", 0},
 		"memory":                  {groupReport, "Budget for what is allocated besides the mapped weights, such as 2GB: as many layers computed twice as it takes, then smaller micro-batches. The result does not depend on it.", "SIZE", 0},
 		"score":                   {groupReport, "Let base and adapter answer the validation rows at the end, and compare: number (the last one), exact, contains, json, choice:A,B or regex:PATTERN with a group. A file takes a map of kind, pattern, choices, keys, max_tokens and samples as well.", "KIND", 0},
 		"sample_prompts":          {groupReport, "File of prompts, or a number of validation rows: eight at most are answered at the start and at each evaluation, in 48 tokens each.", "FILE", 0},
