@@ -15,7 +15,7 @@ func BenchmarkSpans(b *testing.B) {
 		b.Run(c.template+"/"+c.name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := tpl.RenderSpans(c.conv); err != nil {
+				if _, err := tpl.RenderSpans(c.conv, nil); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -186,7 +186,7 @@ func familyChats(t *testing.T, dir string, tok *tokenizer.Tokenizer) (f familyCo
 				t.Errorf("mask: %v", err)
 			}
 		}
-		if r, err := tpl.RenderSpans(conv); err == nil {
+		if r, err := tpl.RenderSpans(conv, nil); err == nil {
 			f.trained += len(r.Spans)
 			f.untold += len(r.Skipped)
 		}

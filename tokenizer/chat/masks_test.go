@@ -24,7 +24,7 @@ var ownWord = regexp.MustCompile(`m(\d+)w\d+|tooldef`)
 // prompt, ends, and ends where the rendering up to it does; it has all the words of its
 // message, and no others. A message without a span is reported.
 func checkMask(tok *tokenizer.Tokenizer, tpl *Template, c Conversation) error {
-	r, err := tpl.RenderSpans(c)
+	r, err := tpl.RenderSpans(c, nil)
 	if err != nil {
 		return nil // the row's error
 	}
@@ -219,7 +219,7 @@ func TestMasks(t *testing.T) {
 				if err := checkMask(tok, tpl, c); err != nil {
 					t.Fatal(err)
 				}
-				r, err := tpl.RenderSpans(c)
+				r, err := tpl.RenderSpans(c, nil)
 				if err != nil {
 					return
 				}

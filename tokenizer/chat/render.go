@@ -41,7 +41,7 @@ func (tpl *Template) Render(c Conversation, addGenerationPrompt bool) (string, e
 	return out.String, err
 }
 
-// renderer renders one conversation, whole or in part, on one budget.
+// renderer renders one conversation, whole or in part, on one budget of steps.
 type renderer struct {
 	template  *jinja.Template
 	messages  []jinja.Value // dicts; the origin of what they hold is their number from 1
@@ -146,5 +146,6 @@ func (m *Message) dict(origin int) (*jinja.Dict, error) {
 func (r *renderer) render(n int, addGenerationPrompt bool) (jinja.Text, error) {
 	r.variables["messages"] = jinja.NewList(r.messages[:n]...)
 	r.variables["add_generation_prompt"] = addGenerationPrompt
+	r.budget.Bytes = jinja.DefaultBytes // the values of the rendering before are gone
 	return r.template.Render(r.variables, r.budget)
 }

@@ -25,7 +25,11 @@ type Rendered struct {
 
 // RenderSpans renders a conversation and finds what the model has to write in it, as
 // the package's documentation defines it. Messages that are Untrained have no spans.
-func (tpl *Template) RenderSpans(c Conversation) (Rendered, error) {
+//
+// An answer costs a rendering of what is before it. So until, which may be nil, is told the
+// text once and says how many bytes of it are wanted: behind the first answer that starts
+// there or later, none is looked for.
+func (tpl *Template) RenderSpans(c Conversation, until func(text string) int) (Rendered, error) {
 	r, err := tpl.renderer(c)
 	if err != nil {
 		return Rendered{}, err
@@ -41,23 +45,52 @@ func (tpl *Template) RenderSpans(c Conversation) (Rendered, error) {
 			s.turns = append(s.turns, i)
 		}
 	}
-	if out.Spans = s.blocks(); out.Spans == nil {
-		for _, i := range s.turns {
-			out.Spans = append(out.Spans, s.turn(i)...)
-		}
-		out.Spans = apart(out.Spans)
+	r.budget.Steps = s.steps(jinja.DefaultSteps - r.budget.Steps)
+	wanted := len(out.Text)
+	if until != nil {
+		wanted = until(out.Text)
+	}
+	untrained := func(i int) bool { return c.Messages[i].Untrained }
+	blocks := s.blocks()
+	out.Spans = slices.DeleteFunc(blocks, func(sp Span) bool { return untrained(sp.Turn) })
+	s.turns = slices.DeleteFunc(s.turns, untrained)
+	if blocks == nil {
+		out.Spans = apart(s.all(wanted))
 	}
 	if s.err != nil {
 		return Rendered{}, s.err
 	}
 	for _, i := range s.turns {
-		told := slices.ContainsFunc(out.Spans, func(sp Span) bool { return sp.Turn == i })
-		if !told && !c.Messages[i].Untrained {
+		if !slices.ContainsFunc(out.Spans, func(sp Span) bool { return sp.Turn == i }) {
 			out.Skipped = append(out.Skipped, i)
 		}
 	}
-	out.Spans = slices.DeleteFunc(out.Spans, func(sp Span) bool { return c.Messages[sp.Turn].Untrained })
 	return out, nil
+}
+
+// mostSteps is what all renderings of parts of one conversation may take together: some
+// eight seconds of work, for thousands of messages.
+var mostSteps = 4 * jinja.DefaultSteps // a toggle of tests
+
+// steps is the budget of those renderings, where the whole took so many: as a rule there are
+// two for each answer, and none takes more than the whole.
+func (s *spanner) steps(whole int) int {
+	const some = jinja.DefaultSteps / 16
+	return min(some+2*len(s.turns)*whole, mostSteps)
+}
+
+// all is the spans of the answers in the first so many bytes, and of one more where there
+// is one. The answers behind that are taken out of turns.
+func (s *spanner) all(bytes int) (list []Span) {
+	for k, i := range s.turns {
+		spans := s.turn(i)
+		list = append(list, spans...)
+		if len(spans) > 0 && spans[0].Start >= bytes {
+			s.turns = s.turns[:k+1]
+			break
+		}
+	}
+	return list
 }
 
 // role is what the message itself says.

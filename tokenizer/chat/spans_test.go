@@ -16,7 +16,7 @@ import (
 // spansOf renders and gives the trained stretches as "turn:text".
 func spansOf(t *testing.T, tpl *Template, c Conversation) (texts []string, skipped []int) {
 	t.Helper()
-	r, err := tpl.RenderSpans(c)
+	r, err := tpl.RenderSpans(c, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -207,7 +207,7 @@ func TestRefusedConversations(t *testing.T) {
 			c.Messages[0].Role = "system"
 			c.Messages = append([]Message{{Role: "user", Content: "x"}}, c.Messages...)
 		}
-		if _, err := tpl.RenderSpans(c); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := tpl.RenderSpans(c, nil); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("found %v, want %s", err, want)
 		}
 	}
@@ -252,7 +252,7 @@ func FuzzSpans(f *testing.F) {
 		if err != nil {
 			return
 		}
-		r, err := (&Template{chat: parsed, date: fixedDate}).RenderSpans(conv)
+		r, err := (&Template{chat: parsed, date: fixedDate}).RenderSpans(conv, nil)
 		if err != nil {
 			return
 		}

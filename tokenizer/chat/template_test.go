@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"example.com/finetune/internal/hint"
+	"example.com/finetune/tokenizer/jinja"
 )
 
 func TestGoldenSmolLM2Chat(t *testing.T) {
@@ -89,7 +91,7 @@ func TestGoldenChats(t *testing.T) {
 		if c.Spans == nil {
 			continue
 		}
-		r, err := tpl.RenderSpans(raws(conv.Messages, conv.Tools))
+		r, err := tpl.RenderSpans(raws(conv.Messages, conv.Tools), nil)
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
@@ -195,7 +197,7 @@ func TestRenderErrors(t *testing.T) {
 		{"endless", "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}", chat("user", "x"), "does not come to an end"},
 	} {
 		tpl := templateOf(t, tok, c.source)
-		for _, err := range []error{errOf(tpl.Render(c.conv, false)), errOf(tpl.RenderSpans(c.conv))} {
+		for _, err := range []error{errOf(tpl.Render(c.conv, false)), errOf(tpl.RenderSpans(c.conv, nil))} {
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("%s: found %v, want %s", c.name, err, c.want)
 			}
@@ -235,17 +237,33 @@ func TestDigestSeesTheDateWhereItShows(t *testing.T) {
 }
 
 // TestLimitsHoldForAllRenderingsTogether: a conversation of many messages is rendered
-// many times, on one budget.
+// many times, on one budget, which grows with what it takes to render it once.
 func TestLimitsHoldForAllRenderingsTogether(t *testing.T) {
-	tpl := templateOf(t, loadStories(t), "{% for m in messages %}{% for a in range(9000) %}{% endfor %}{{ m.content }}{% endfor %}")
+	tpl := templateOf(t, loadStories(t), "{% for m in messages %}{% for a in range(2400) %}{% endfor %}{{ m.content }}{% endfor %}")
 	var turns []string
 	for range 60 {
 		turns = append(turns, "user", "u", "assistant", "one")
 	}
-	if _, err := tpl.Render(chat(turns...), false); err != nil {
-		t.Fatal(err)
+	long := chat(turns...)
+	if r, err := tpl.RenderSpans(long, nil); err != nil || len(r.Spans) != 60 {
+		t.Errorf("found %d spans, %v", len(r.Spans), err)
 	}
-	if _, err := tpl.RenderSpans(chat(turns...)); !errors.Is(err, ErrEndless) {
+	last := chat(turns...)
+	for i := range last.Messages[:119] {
+		last.Messages[i].Untrained = true
+	}
+	r, err := tpl.RenderSpans(last, nil)
+	if want := []Span{{237, 240, 119}}; err != nil || !slices.Equal(r.Spans, want) || r.Skipped != nil {
+		t.Errorf("found %v, %v skipped, %v, want %v", r.Spans, r.Skipped, err, want)
+	}
+	defer func(n int) { mostSteps = n }(mostSteps)
+	mostSteps = jinja.DefaultSteps / 16
+	if _, err := tpl.RenderSpans(long, nil); !errors.Is(err, ErrEndless) {
 		t.Errorf("found %v", err)
+	}
+	// Of 6 bytes, "uoneuo", the first two answers are wanted, and one behind them is looked for.
+	r, err = tpl.RenderSpans(long, func(string) int { return 6 })
+	if want := []Span{{1, 4, 1}, {5, 8, 3}, {9, 12, 5}}; err != nil || !slices.Equal(r.Spans, want) || r.Skipped != nil {
+		t.Errorf("found %v, %v skipped, %v, want %v", r.Spans, r.Skipped, err, want)
 	}
 }

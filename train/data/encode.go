@@ -105,7 +105,6 @@ func (n *encoder) row(r *Row) (e encoded, err error) {
 	default:
 		return e, errNoTemplate
 	}
-	e.oneBOS(n.t)
 	if len(e.IDs) > n.o.MaxLength {
 		e.overlong = len(e.IDs)
 		e.IDs, e.Mask = e.IDs[:n.o.MaxLength:n.o.MaxLength], e.Mask[:n.o.MaxLength:n.o.MaxLength]
@@ -202,25 +201,35 @@ func (e *encoded) plain(n *encoder, r *Row) {
 	e.end(n)
 }
 
-// take tokenises text. special says whether the tokenizer puts its own tokens around.
+// take tokenises text, of which spans are trained. special says whether the tokenizer puts
+// its own tokens around.
 func (e *encoded) take(n *encoder, text string, spans []span, special bool) {
+	e.tokenise(n, text, special)
+	e.mask(n, spans)
+}
+
+func (e *encoded) tokenise(n *encoder, text string, special bool) {
 	enc := n.t.Encode(text, special)
 	e.text, e.IDs, e.offsets = text, enc.IDs, enc.Offsets
-	e.Mask, e.joined = lossMask(ownRanges(n.t, text, enc), spans)
+	e.oneBOS(n.t)
+}
+
+func (e *encoded) mask(n *encoder, spans []span) {
+	e.Mask, e.joined = lossMask(e.ownRanges(n.t), spans)
 }
 
 // ownRanges returns the bytes of each token. White space that a marker takes from beside it
 // (lstrip, rstrip) is not its own: where it begins an answer, the marker before it is none of
 // what is trained.
-func ownRanges(t *tokenizer.Tokenizer, text string, enc tokenizer.Encoding) [][2]int {
-	ranges := enc.Offsets
-	for i, o := range enc.Offsets {
-		if !t.IsSpecial(enc.IDs[i]) {
+func (e *encoded) ownRanges(t *tokenizer.Tokenizer) [][2]int {
+	ranges := e.offsets
+	for i, o := range e.offsets {
+		if !t.IsSpecial(e.IDs[i]) {
 			continue
 		}
-		s, _ := t.Token(enc.IDs[i])
-		if at := strings.Index(text[o[0]:o[1]], s); at >= 0 && o[1]-o[0] > len(s) {
-			if &ranges[0] == &enc.Offsets[0] {
+		s, _ := t.Token(e.IDs[i])
+		if at := strings.Index(e.text[o[0]:o[1]], s); at >= 0 && o[1]-o[0] > len(s) {
+			if &ranges[0] == &e.offsets[0] {
 				ranges = slices.Clone(ranges)
 			}
 			ranges[i] = [2]int{o[0] + at, o[0] + at + len(s)}
@@ -246,7 +255,7 @@ func (e *encoded) end(n *encoder) {
 func (e *encoded) oneBOS(t *tokenizer.Tokenizer) {
 	bos, ok := t.BOS()
 	for ok && len(e.IDs) > 1 && e.IDs[0] == bos && e.IDs[1] == bos {
-		e.IDs, e.Mask, e.offsets = e.IDs[1:], e.Mask[1:], e.offsets[1:]
+		e.IDs, e.offsets = e.IDs[1:], e.offsets[1:]
 	}
 }
 

@@ -52,6 +52,32 @@ func TestWhatIsTrained(t *testing.T) {
 	}
 }
 
+// TestLongConversation: rows with many or large messages are read, and what max_length
+// leaves of them is trained as in a short row.
+func TestLongConversation(t *testing.T) {
+	row := func(messages, size int) string {
+		var b strings.Builder
+		b.WriteString(`{"messages": [`)
+		for i := range messages / 2 {
+			if i > 0 {
+				b.WriteString(", ")
+			}
+			b.WriteString(`{"role": "user", "content": "a` + strings.Repeat("c", i*size) + `"}, {"role": "assistant", "content": "x"}`)
+		}
+		return b.String() + "]}\n"
+	}
+	set, tok, err := encode(t, row(2, 0)+row(4000, 0)+row(300, 150), Options{TrainOn: "assistant", MaxLength: 7}, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 3 {
+		got, want := show(t, tok, set, i), "<s><|user|>a<|end|><|assistant|>[x][<|end|>]"
+		if got != want {
+			t.Errorf("row %d: %s, want %s", i, got, want)
+		}
+	}
+}
+
 func TestOverlongRows(t *testing.T) {
 	in := `{"prompt": "ab", "completion": "cdef"}` + "\n" + `{"prompt": "a", "completion": "c"}` + "\n" + `{"prompt": "a", "completion": "d"}`
 	set, tok, err := encode(t, in, Options{TrainOn: "assistant", MaxLength: 4, Overlong: "truncate"}, false)
@@ -162,21 +188,21 @@ func TestAMarkerDoesNotTakeAnAnswersSpace(t *testing.T) {
 		t.Fatal(err)
 	}
 	const text = "<|assistant|>\n \nok <|end|>\n"
-	enc := tok.Encode(text, false)
 	start := strings.Index(text, " \nok")
-	mask, joined := lossMask(ownRanges(tok, text, enc), []span{{start, len(text) - 1}})
+	var e encoded
+	e.take(&encoder{t: tok}, text, []span{{start, len(text) - 1}}, false)
 	got := ""
-	for i, id := range enc.IDs {
-		if s := tok.Decode([]int32{id}, false); mask[i] {
+	for i, id := range e.IDs {
+		if s := tok.Decode([]int32{id}, false); e.Mask[i] {
 			got += "[" + s + "]"
 		} else {
 			got += s
 		}
 	}
-	if got != "<|assistant|>[o][k][ ][<|end|>]" || joined != 0 {
-		t.Errorf("%s, %d joined", got, joined)
+	if got != "<|assistant|>[o][k][ ][<|end|>]" || e.joined != 0 {
+		t.Errorf("%s, %d joined", got, e.joined)
 	}
-	if end := enc.Offsets[0][1]; end != start+2 {
+	if end := e.offsets[0][1]; end != start+2 {
 		t.Errorf("the first marker ends at %d, want %d: its offsets are those of Hugging Face", end, start+2)
 	}
 }

@@ -28,34 +28,41 @@ func (n *encoder) conversation(messages []Message, tools jsontree.Value) chat.Co
 // render takes a row through the chat template, which writes its special tokens
 // itself.
 func (e *encoded) render(n *encoder, r *Row) error {
-	messages := r.chat()
-	if n.o.TrainOn != Everything {
-		messages = learned(messages, r.First, n.o.TrainOn)
+	messages := learned(r.chat(), r.First, n.o.TrainOn)
+	kept := func(text string) int { // the answers behind what max_length leaves need not be found
+		e.tokenise(n, text, false)
+		return e.textAt(n.o.MaxLength)
 	}
-	rendered, err := n.o.Template.RenderSpans(n.conversation(messages, r.Tools))
+	rendered, err := n.o.Template.RenderSpans(n.conversation(messages, r.Tools), kept)
 	if err != nil {
 		return n.advise(err, messages, r.Tools)
 	}
-	e.skipped = len(rendered.Skipped)
 	var spans []span
 	for _, s := range rendered.Spans {
 		spans = append(spans, span{s.Start, s.End})
 	}
+	e.skipped = len(rendered.Skipped)
 	if n.o.TrainOn == Everything {
-		if spans, err = n.everything(rendered.Text, messages, r.Tools); err != nil {
-			return err
+		if e.skipped > 0 {
+			return fmt.Errorf("message %d is not to be learned, and what the chat template makes of it cannot be told from the rest", rendered.Skipped[0]+1)
 		}
+		spans = between(spans, len(rendered.Text))
 	}
-	e.take(n, rendered.Text, spans, false)
+	e.mask(n, spans)
 	return nil
 }
 
 // learned marks the messages that are not to be learned: of the assistant's all before
-// first, or all but the last.
+// first, or all but the last. Of everything it is the other way round: those that are to be
+// learned are marked, so that the others are found and left out.
 func learned(messages []Message, first int, trainOn TrainOn) []Message {
 	messages = slices.Clone(messages)
 	for i := len(messages) - 1; i >= 0; i-- {
 		m := &messages[i]
+		if trainOn == Everything {
+			m.Untrained = !m.Untrained
+			continue
+		}
 		if i < first {
 			m.Untrained = true
 		}
@@ -66,29 +73,14 @@ func learned(messages []Message, first int, trainOn TrainOn) []Message {
 	return messages
 }
 
-// everything returns the whole text but the messages that are marked as not to be
-// learned: what is found when they alone are learned is left out.
-func (n *encoder) everything(text string, messages []Message, tools jsontree.Value) ([]span, error) {
-	marked := slices.Clone(messages)
-	some := false
-	for i := range marked {
-		some = some || marked[i].assistant() && marked[i].Untrained
-		marked[i].Untrained = !marked[i].Untrained
-	}
-	if !some {
-		return []span{{0, len(text)}}, nil
-	}
-	rendered, err := n.o.Template.RenderSpans(n.conversation(marked, tools))
-	if err != nil {
-		return nil, err
-	}
-	var spans []span
+// between returns what spans leave of so many bytes.
+func between(spans []span, size int) (list []span) {
 	from := 0
-	for _, s := range rendered.Spans {
-		spans = append(spans, span{from, s.Start})
-		from = s.End
+	for _, s := range spans {
+		list = append(list, span{from, s.start})
+		from = s.end
 	}
-	return append(spans, span{from, len(text)}), nil
+	return append(list, span{from, size})
 }
 
 // advise adds to a template's refusal what would pass.
@@ -141,7 +133,7 @@ func EndTokens(t *tokenizer.Tokenizer, template *chat.Template, configured []int
 	}
 	rendered, err := template.RenderSpans(chat.Conversation{Messages: []chat.Message{
 		{Role: "user", Content: "question"}, {Role: "assistant", Content: "answer"},
-	}})
+	}}, nil)
 	if err != nil || len(rendered.Spans) == 0 { // a template may refuse such a chat
 		return ends
 	}

@@ -204,6 +204,26 @@ func TestMarkedMessagesAreNotTrained(t *testing.T) {
 		"the prompt may fill max_length, the answers may be marked as not to be learned, or the chat template may not show where an answer stands: --chat-template names another")
 }
 
+// Of everything a marked message is left out: where it cannot be told, the row is refused,
+// and what is to be learned need not be told.
+func TestMarkedMessageThatCannotBeTold(t *testing.T) {
+	const template = `{% for m in messages %}{% if m.role == 'user' %}{{ m.content }}{% endif %}{% endfor %}`
+	const in = `{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "x"}, {"role": "user", "content": "c"}]}`
+	inFolder(t, "a.jsonl", in)
+	tok, _ := load(t)
+	o := Options{Template: templateOf(t, template), TrainOn: "all", MaxLength: 100}
+	set, err := Open("a.jsonl", nil, tok, o, pool(t), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := show(t, tok, set, 0), "[a][c]"; got != want || set.Stats.SkippedTurns != 0 {
+		t.Errorf("got %s, %d skipped, want %s", got, set.Stats.SkippedTurns, want)
+	}
+	put(t, "a.jsonl", strings.Replace(in, `"x"`, `"x", "weight": 0`, 1))
+	_, err = Open("a.jsonl", nil, tok, o, pool(t), nil)
+	expect(t, "marked", err, "a.jsonl:1: message 2 is not to be learned, and what the chat template makes of it cannot be told from the rest", "")
+}
+
 // A template's refusal says what would pass.
 func TestRefusalsOfTemplatesHaveAdvice(t *testing.T) {
 	const template = `{% if messages[0].role == 'system' %}{{ raise_exception('no system') }}{% endif %}{% for m in messages %}{% if (m.role == 'user') != (loop.index0 % 2 == 0) %}{{ raise_exception('not in turn') }}{% endif %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}`

@@ -78,7 +78,6 @@ func (n *encoder) pieces(b raw, at Origin) []item {
 	} else {
 		e.withoutEnd()
 	}
-	e.oneBOS(n.t)
 	var list []item
 	seen := 0
 	for lo := 0; lo < len(e.IDs); lo += n.o.MaxLength {
