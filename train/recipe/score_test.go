@@ -14,6 +14,7 @@ func TestScore(t *testing.T) {
 		{"score: none", "none"},
 		{"score:\n  kind: regex\n  pattern: '#### (.*)'\n", "regex:#### (.*)"},
 		{"score: {kind: choice, choices: [yes, no]}", "choice:yes,no"},
+		{"score: {kind: choice, choices: ['a, b', c]}", `{"kind":"choice","choices":["a, b","c"]}`},
 		{"score: {kind: json, keys: [a], max_tokens: 64, samples: 7}", `{"kind":"json","keys":["a"],"max_tokens":64,"samples":7}`},
 		{"score: '{kind: number, max_tokens: 64}'", `{"kind":"number","max_tokens":64}`},
 	} {

@@ -44,10 +44,11 @@ func (s *Score) read(text string) (value string, ok bool) {
 		if len(all) == 0 {
 			return "", false
 		}
-		return strings.TrimSpace(all[len(all)-1][1]), true
+		text = all[len(all)-1][1]
 	case JSON:
-		_, ok = parse(text)
-		return "", ok
+		v, ok := parse(text)
+		has := func(key string) bool { return v.Get(key).Kind() != jsontree.Absent }
+		return "", ok && (len(s.Keys) == 0 || slices.ContainsFunc(s.Keys, has))
 	}
 	text = strings.TrimSpace(text)
 	return text, text != ""
@@ -142,7 +143,10 @@ func equal(a, b jsontree.Value) bool {
 	case jsontree.Number:
 		x, err := a.Float()
 		y, e := b.Float()
-		return err == nil && e == nil && x == y || a.Raw() == b.Raw()
+		fractions := strings.ContainsAny(a.Raw()+b.Raw(), ".eE")
+		if err == nil && e == nil && (fractions || x == 0) { // floats tell large integers apart too little
+			return x == y
+		}
 	}
 	return a.Raw() == b.Raw()
 }

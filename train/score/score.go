@@ -168,11 +168,12 @@ func (s *Score) check() (err error) {
 }
 
 // String returns the text of a score: a word with what belongs to it, or all fields as
-// JSON where there is more.
+// JSON where there is more, or a comma in a choice or key.
 func (s Score) String() string {
 	text := string(s.Kind)
+	comma := func(v string) bool { return strings.Contains(v, ",") }
 	switch {
-	case s.MaxTokens > 0 || s.Samples > 0:
+	case s.MaxTokens > 0 || s.Samples > 0 || slices.ContainsFunc(s.Choices, comma) || slices.ContainsFunc(s.Keys, comma):
 		all, err := json.Marshal(fields(s))
 		if err != nil {
 			panic(err) // texts and numbers
