@@ -39,8 +39,7 @@
 // sizes and no %a, format no types c and n and no !a, strftime_now no %U, %W, %V, %G, %C,
 // %f, %g, %k, %l and %s. wordwrap does not cut words at hyphens, batch wants a positive number, pprint
 // does not break lines, random gives the first item, since a rendering is to depend on its
-// input alone, and blocks are rendered where they stand. In a if b if c the first
-// condition needs its else.
+// input alone, and blocks are rendered where they stand.
 //
 // Nothing is escaped by itself: there is no Markup, safe gives the text as it is, and
 // escape escapes again what was escaped. Generators are run at once. An unknown filter is

@@ -61,19 +61,19 @@ func (p *parser) expression(conditions bool) (e expr) {
 	p.nest("brackets", func() {
 		line := p.current().line
 		e = p.or()
-		if !conditions || !p.skipWord("if") {
-			return
-		}
-		then, test := e, p.or()
-		otherwise := constant(&Undefined{hint: "the inline if-expression on line " + repr0(line) + " evaluated to false and no else section was defined."})
-		if p.skipWord("else") {
-			otherwise = p.expression(true)
-		}
-		e = func(m *machine) Value {
-			if truth(test(m)) {
-				return then(m)
+		for conditions && p.skipWord("if") {
+			then, test := e, p.or()
+			otherwise := constant(&Undefined{hint: "the inline if-expression on line " + repr0(line) + " evaluated to false and no else section was defined."})
+			if p.skipWord("else") {
+				otherwise = p.expression(true)
 			}
-			return otherwise(m)
+			e = func(m *machine) Value {
+				if truth(test(m)) {
+					return then(m)
+				}
+				return otherwise(m)
+			}
+			line = p.current().line
 		}
 	})
 	return e

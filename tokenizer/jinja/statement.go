@@ -399,6 +399,7 @@ func (l *loop) over(m *machine, v Value, outer *scope, depth int) {
 		items = chosen
 	}
 	state := &loopValue{loop: l, items: items, outer: outer, depth: depth}
+	finished := false // a pass came to its end: jinja2 runs else unless one did
 	for i, v := range items {
 		state.at = i
 		m.line = l.line
@@ -408,12 +409,14 @@ func (l *loop) over(m *machine, v Value, outer *scope, depth int) {
 			m.out.item = d.origin
 		}
 		l.to(m, v)
-		if l.body(m) == leave {
+		f := l.body(m)
+		if f == leave {
 			break
 		}
+		finished = finished || f == onward
 	}
 	m.scope, m.out.item = saved, item
-	if len(items) == 0 && l.otherwise != nil {
+	if !finished && l.otherwise != nil {
 		m.inScope(&scope{parent: outer}, l.otherwise)
 	}
 }
