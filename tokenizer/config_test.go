@@ -1,6 +1,7 @@
 package tokenizer
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"slices"
@@ -62,6 +63,51 @@ func TestEndTokens(t *testing.T) {
 		}
 		if id != c.eos || !slices.Equal(tok.Ends(), c.ends) {
 			t.Errorf("%s: found %d and %v, want %d and %v", c.name, id, tok.Ends(), c.eos, c.ends)
+		}
+	}
+}
+
+// TestTokensOfTheConfig: tokens that only tokenizer_config.json adds are found as
+// transformers finds them.
+func TestTokensOfTheConfig(t *testing.T) {
+	var golden struct {
+		LeftOut []string `json:"left_out"`
+		Text    string
+		Cases   []struct {
+			Config  json.RawMessage
+			IDs     []int32
+			Skipped string
+		}
+	}
+	readJSON(t, "config.json", &golden)
+	if len(golden.Cases) == 0 {
+		t.Fatal("no cases")
+	}
+	var file map[string]json.RawMessage
+	var tokens []map[string]any
+	readJSON(t, "bytelevel/tokenizer.json", &file)
+	if err := json.Unmarshal(file["added_tokens"], &tokens); err != nil {
+		t.Fatal(err)
+	}
+	tokens = slices.DeleteFunc(tokens, func(a map[string]any) bool { return slices.Contains(golden.LeftOut, a["content"].(string)) })
+	added, err := json.Marshal(tokens)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	writeFile(t, dir, "tokenizer.json", string(patched(t, "bytelevel", map[string]json.RawMessage{"added_tokens": added}, nil)))
+	for _, c := range golden.Cases {
+		writeFile(t, dir, "tokenizer_config.json", string(c.Config))
+		tok, err := Load(dir)
+		if err != nil {
+			t.Errorf("%s: %v", c.Config, err)
+			continue
+		}
+		if ids := tok.Encode(golden.Text, false).IDs; !slices.Equal(ids, c.IDs) {
+			t.Errorf("%s: found %v, want %v", c.Config, ids, c.IDs)
+		}
+		if text := tok.Decode(c.IDs, true); text != c.Skipped {
+			t.Errorf("%s: decoded %q, want %q", c.Config, text, c.Skipped)
 		}
 	}
 }

@@ -1,7 +1,7 @@
 // Package tokenizer turns text into token ids and back as Hugging Face
 // `tokenizers` does. It reads tokenizer.json, and from the files beside it which tokens
-// begin and end a text; it does not know models, floats, conversations (package chat
-// does), or what a training row looks like.
+// begin and end a text and which are added to the others; it does not know models,
+// floats, conversations (package chat does), or what a training row looks like.
 //
 // # The way of a text
 //

@@ -153,32 +153,38 @@ func parseFile(data []byte) (*fileJSON, error) {
 }
 
 // addTokens takes the added tokens, in order, and then those that only
-// tokenizer_config.json names, as transformers does.
+// tokenizer_config.json has, as transformers does. Of what it only names as special, the
+// ones that the vocabulary lacks are left out: no model knows an id of theirs.
 func (t *Tokenizer) addTokens(list []addedToken) error {
 	next := int32(t.model.vocab.count)
-	for _, a := range list {
-		if a.Content == "" {
-			continue
-		}
+	add := func(a addedToken) (id int32, err error) {
 		id, ok := t.model.vocab.id(a.Content)
 		if !ok {
 			id = next
 			next++
 		}
-		if a.ID != int64(id) {
-			return fmt.Errorf("%q: the file says id %d, its place in the vocabulary is %d", a.Content, a.ID, id)
-		}
-		if err := t.added.add(a, id, t.normalizeString); err != nil {
-			return err
-		}
 		t.maxID = max(t.maxID, id)
+		return id, t.added.add(a, id, t.normalizeString)
 	}
-	for _, content := range t.config.named() {
-		id, ok := t.model.vocab.id(content)
-		if _, dup := t.added.ids[content]; dup || !ok {
+	for _, a := range list {
+		if a.Content == "" {
 			continue
 		}
-		if err := t.added.add(addedToken{Content: content, Special: true}, id, t.normalizeString); err != nil {
+		id, err := add(a)
+		if a.ID != int64(id) {
+			err = fmt.Errorf("%q: the file says id %d, its place in the vocabulary is %d", a.Content, a.ID, id)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	for _, a := range t.config.tokens() {
+		_, found := t.added.ids[a.Content]
+		_, known := t.model.vocab.id(a.Content)
+		if found || !known && a.named {
+			continue
+		}
+		if _, err := add(a.addedToken); err != nil {
 			return err
 		}
 	}

@@ -142,6 +142,22 @@ func TestLoadErrorsNameTheFile(t *testing.T) {
 	}
 }
 
+func TestAddedTokensErrors(t *testing.T) {
+	for in, want := range map[string]string{
+		`{"added_tokens_decoder":{"x":{"content":"a"}}}`:                 `added_tokens_decoder: want ids with a token each, found "x"`,
+		`{"added_tokens_decoder":{"1":{"lstrip":true}}}`:                 `added_tokens_decoder: want ids with a token each, found "1"`,
+		`{"added_tokens_decoder":{"1":{"content":"a","special":"yes"}}}`: `added_tokens_decoder: want ids with a token each, found "1"`,
+		`{"extra_special_tokens":[1]}`:                                   `extra_special_tokens: want strings or objects with "content", found 1`,
+		`{"additional_special_tokens":{"a":null}}`:                       `additional_special_tokens: want strings or objects with "content", found null`,
+	} {
+		dir := storiesIn(t)
+		writeFile(t, dir, "tokenizer_config.json", in)
+		if _, err := Load(dir); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: found %v, want %s", in, err, want)
+		}
+	}
+}
+
 func TestConfigErrors(t *testing.T) {
 	for in, want := range map[string]string{
 		`{`:                                 "line 1, byte 2: the text ends, want a key",
