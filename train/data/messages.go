@@ -53,7 +53,12 @@ func (r *Row) readPromptMessages(o *object) (err error) {
 // finishChat reads what stands beside the messages, and looks for something to learn.
 func (r *Row) finishChat(o *object, name string) error {
 	if !slices.ContainsFunc(r.Messages[r.First:], func(m Message) bool { return m.assistant() }) {
-		return fmt.Errorf("no assistant message in %q to learn from", name)
+		var roles []string
+		for _, m := range r.Messages[r.First:] {
+			roles = append(roles, m.Role)
+		}
+		slices.Sort(roles)
+		return fmt.Errorf("no assistant message in %q to learn from; found %s", name, listed(slices.Compact(roles), "none"))
 	}
 	if err := r.readSystem(o); err != nil {
 		return err
@@ -222,9 +227,9 @@ func (r *Row) part(v jsontree.Value) (string, error) {
 	return stringOf("text", v.Get("text"))
 }
 
-// addKey adds a key to a list, once.
+// addKey adds a key to a list, once, and no more than are counted.
 func addKey(list []key, what, name string) []key {
-	if k := (key{what, name}); !slices.Contains(list, k) {
+	if k := (key{what, name}); len(list) < mostUnread && !slices.Contains(list, k) {
 		list = append(list, k)
 	}
 	return list

@@ -129,7 +129,7 @@ func TestReadNamesMistakesOfMessages(t *testing.T) {
 		{`{"messages": [{"role": "user", "content": [1]}]}`, `messages[0]: content[0]: 1, want an object of "type" and "text"`, ""},
 		{`{"messages": ["a"]}`, `messages[0]: a string, want an object`, ""},
 		{`{"messages": [{"role": "user", "content": "a", "content": "b"}]}`, `duplicate key "content", at byte 48`, ""},
-		{`{"messages": [{"role": "user", "content": "a"}]}`, `no assistant message in "messages" to learn from`, ""},
+		{`{"messages": [{"role": "user", "content": "a"}, {"role": "Assistant", "content": "a"}, {"role": "user", "content": "b"}]}`, `no assistant message in "messages" to learn from; found "Assistant", "user"`, ""},
 		{`{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": " "}]}`, `messages[1]: the assistant's content is empty`, ""},
 		{`{"messages": [{"role": "assistant", "content": "a"}], "tools": {}}`, `"tools" is an object, want a list`, ""},
 		{`{"prompt": [{"role": "assistant", "content": "a"}], "completion": [{"role": "user", "content": "a"}]}`, `no assistant message in "completion" to learn from`, ""},

@@ -174,6 +174,25 @@ func TestContentsInParts(t *testing.T) {
 	}
 }
 
+// Values in the place of names are not all told, and do not hold the reading up.
+func TestManyKeysOfAMessage(t *testing.T) {
+	var b strings.Builder
+	for i := range 100_000 {
+		fmt.Fprintf(&b, `, "k%d": 1`, i)
+	}
+	start := time.Now()
+	set, _, err := encode(t, `{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "x"`+b.String()+`}]}`, Options{TrainOn: "assistant"}, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if took := time.Since(start); took > 10*time.Second { // for each key all the others: minutes
+		t.Errorf("took %v", took)
+	}
+	if got := fmt.Sprint(set.Notes()); !strings.Contains(got, "and 88 more") {
+		t.Errorf("notes %s", got)
+	}
+}
+
 // Messages that are marked as not to be learned are in the text and not in the mask.
 func TestMarkedMessagesAreNotTrained(t *testing.T) {
 	const in = `{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "x", "weight": 0}, {"role": "user", "content": "c"}, {"role": "assistant", "content": "y", "weight": 1}]}`

@@ -42,6 +42,7 @@ func TestTablesNameMistakes(t *testing.T) {
 		{header + "a,\xff\n", `train.csv:2: column "completion" is not valid UTF-8`, ""},
 		{header + "a,\n", `train.csv:2: "completion" is empty`, ""},
 		{"question,answer\na,b\n", "train.csv:2: neither", "--map prompt=question,completion=answer"},
+		{"a,b\r1,2\r", "train.csv:1: the header: lines end in CR alone, want LF", `write it again with LF: tr '\r' '\n' < OLD > NEW`},
 		{"a, a\n1,2\n", `train.csv:1: the header: two columns are named "a"`, ""},
 		{"a;b\n1;2\n", `train.csv:1: the header: one column, named "a;b": want a header with commas between the names`, ""},
 		{"\"a\n", "train.csv:1: the header: a quoted field that does not end as it should", quote},

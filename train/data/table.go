@@ -62,6 +62,9 @@ func columnNames(header []string) ([]string, error) {
 	seen := make(map[string]bool, len(header))
 	for i, name := range header {
 		name = strings.TrimSpace(name)
+		if strings.Contains(name, "\r") {
+			return nil, hint.New(errors.New("lines end in CR alone, want LF"), "write it again with LF: tr '\\r' '\\n' < OLD > NEW")
+		}
 		if seen[name] {
 			return nil, fmt.Errorf("two columns are named %q", name)
 		}
