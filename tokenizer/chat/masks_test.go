@@ -22,7 +22,7 @@ var ownWord = regexp.MustCompile(`m(\d+)w\d+|tooldef`)
 // checkMask holds what is trained of a conversation against other renderings of it: a
 // message's span begins where the rendering of what is before it, with the generation
 // prompt, ends, and ends where the rendering up to it does; it has all the words of its
-// message, and no others. A message without a span is reported.
+// message, and no others. A message without a span is reported, and none with words is empty.
 func checkMask(tok *tokenizer.Tokenizer, tpl *Template, c Conversation) error {
 	r, err := tpl.RenderSpans(c, nil)
 	if err != nil {
@@ -99,8 +99,8 @@ func checkWords(r Rendered, spans map[int][]Span) error {
 				want = n
 			}
 		}
-		if of != want {
-			return fmt.Errorf("%q is trained as message %d, want %d\n%q", r.Text[at[0]:at[1]], of, want, r.Text)
+		if of != want || slices.Contains(r.Empty, of) {
+			return fmt.Errorf("%q is trained as message %d, want %d, and %v are empty\n%q", r.Text[at[0]:at[1]], of, want, r.Empty, r.Text)
 		}
 	}
 	return nil

@@ -21,6 +21,7 @@ type Rendered struct {
 	Text    string
 	Spans   []Span
 	Skipped []int // assistant messages whose part of the text cannot be told: not trained
+	Empty   []int // those in whose spans is nothing but what the template says
 }
 
 // RenderSpans renders a conversation and finds what the model has to write in it, as
@@ -61,8 +62,12 @@ func (tpl *Template) RenderSpans(c Conversation, until func(text string) int) (R
 		return Rendered{}, s.err
 	}
 	for _, i := range s.turns {
-		if !slices.ContainsFunc(out.Spans, func(sp Span) bool { return sp.Turn == i }) {
+		of := func(sp Span) bool { return sp.Turn == i }
+		switch {
+		case !slices.ContainsFunc(out.Spans, of):
 			out.Skipped = append(out.Skipped, i)
+		case !slices.ContainsFunc(out.Spans, func(sp Span) bool { return of(sp) && s.says(i, sp) }):
+			out.Empty = append(out.Empty, i)
 		}
 	}
 	return out, nil
@@ -293,6 +298,13 @@ func (s *spanner) own(i int, within *pass) (own pass, ok bool) {
 		own.end = p.End
 	}
 	return own, ok
+}
+
+// says tells whether a message itself says something in a span.
+func (s *spanner) says(i int, sp Span) bool {
+	return slices.ContainsFunc(s.whole.Pieces, func(p jinja.Piece) bool {
+		return p.Origin == i+1 && p.Start < sp.End && p.End > sp.Start && strings.TrimSpace(s.whole.String[p.Start:p.End]) != ""
+	})
 }
 
 // foreign says whether text of another message is in a stretch.

@@ -48,6 +48,12 @@ func (e *encoded) render(n *encoder, r *Row) error {
 		}
 		spans = between(spans, len(rendered.Text))
 	}
+	for _, i := range rendered.Empty {
+		if m := messages[i]; strings.TrimSpace(m.Content) == "" && n.o.TrainOn != Everything {
+			return hint.New(fmt.Errorf("message %d: the assistant's content is empty, and the chat template writes nothing else of it; found %s", i+1, names(m.Object)),
+				"the model would learn to say nothing: take such messages out, or name a template that reads what they have with --chat-template")
+		}
+	}
 	e.mask(n, spans)
 	return nil
 }

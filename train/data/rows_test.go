@@ -174,6 +174,31 @@ func TestContentsInParts(t *testing.T) {
 	}
 }
 
+// An assistant's message of which a template writes nothing would teach the model to say
+// nothing: what it has beside its content is no answer unless the template reads it.
+func TestAnswersThatTheTemplateDoesNotWrite(t *testing.T) {
+	const in = `{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": %s, "tool_calls": %s}]}`
+	const call = `[{"function": {"name": "f", "arguments": {}}}]`
+	inFolder(t, "a.jsonl", "")
+	tok, _ := load(t)
+	for _, c := range []struct{ template, content, calls, want string }{
+		{partsTemplate, `""`, call, `a.jsonl:1: message 2: the assistant's content is empty, and the chat template writes nothing else of it; found "role", "content", "tool_calls"`},
+		{partsTemplate, `" "`, `[]`, `a.jsonl:1: message 2: the assistant's content is empty`},
+		{partsTemplate, `[{"type": "text", "text": ""}]`, `[]`, `a.jsonl:1: message 2: the assistant's content is empty`},
+		{partsTemplate, `"x"`, call, ""},
+		{`{% for m in messages %}<|{{ m.role }}|>{{ m.content or m.tool_calls|tojson }}<|end|>{% endfor %}`, `""`, call, ""},
+	} {
+		put(t, "a.jsonl", fmt.Sprintf(in, c.content, c.calls))
+		o := Options{Template: templateOf(t, c.template), TrainOn: "assistant", MaxLength: 200}
+		switch _, err := Open("a.jsonl", nil, tok, o, pool(t), nil); {
+		case c.want == "" && err != nil:
+			t.Errorf("%s, %s: %v", c.content, c.calls, err)
+		case c.want != "":
+			expect(t, c.content, err, c.want, "the model would learn to say nothing: take such messages out, or name a template that reads what they have with --chat-template")
+		}
+	}
+}
+
 // Values in the place of names are not all told, and do not hold the reading up.
 func TestManyKeysOfAMessage(t *testing.T) {
 	var b strings.Builder
