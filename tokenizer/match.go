@@ -1,7 +1,6 @@
 package tokenizer
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -119,34 +118,4 @@ func (p *patternJSON) matcher() (matcher, error) {
 		return nil, fmt.Errorf("pattern %q: %w", *p.Regex, err)
 	}
 	return e, nil
-}
-
-// decodeStrict reads one component: an option that dst does not have is an error.
-func decodeStrict(raw json.RawMessage, dst any) error {
-	d := json.NewDecoder(strings.NewReader(string(raw)))
-	d.DisallowUnknownFields()
-	if err := d.Decode(dst); err != nil {
-		return errors.New(strings.TrimPrefix(err.Error(), "json: "))
-	}
-	return nil
-}
-
-// sequence is the type of a component that holds others of its kind.
-const sequence = "Sequence"
-
-// componentType is the "type" of a component.
-func componentType(raw json.RawMessage) (string, error) {
-	var t struct{ Type *string }
-	if err := json.Unmarshal(raw, &t); err != nil {
-		return "", errors.New(strings.TrimPrefix(err.Error(), "json: "))
-	}
-	if t.Type == nil {
-		return "", errors.New(`"type" is missing`)
-	}
-	return *t.Type, nil
-}
-
-// isNull says whether a component is absent.
-func isNull(raw json.RawMessage) bool {
-	return len(raw) == 0 || string(raw) == "null"
 }

@@ -3,7 +3,6 @@ package tokenizer
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"strings"
 	"unicode"
 
@@ -17,40 +16,7 @@ type normalizer interface {
 
 // loadNormalizers reads a normalizer; Sequences are flattened.
 func loadNormalizers(raw json.RawMessage) ([]normalizer, error) {
-	if isNull(raw) {
-		return nil, nil
-	}
-	kind, err := componentType(raw)
-	if err != nil {
-		return nil, err
-	}
-	if kind == sequence {
-		return loadNormalizerSequence(raw)
-	}
-	n, err := loadNormalizer(kind, raw)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", kind, err)
-	}
-	return []normalizer{n}, nil
-}
-
-func loadNormalizerSequence(raw json.RawMessage) ([]normalizer, error) {
-	var c struct {
-		Type        string
-		Normalizers []json.RawMessage
-	}
-	if err := decodeStrict(raw, &c); err != nil {
-		return nil, fmt.Errorf("%s: %w", sequence, err)
-	}
-	var all []normalizer
-	for i, sub := range c.Normalizers {
-		ns, err := loadNormalizers(sub)
-		if err != nil {
-			return nil, fmt.Errorf("%s[%d]: %w", sequence, i, err)
-		}
-		all = append(all, ns...)
-	}
-	return all, nil
+	return loadComponents(raw, "normalizers", loadNormalizer)
 }
 
 var unicodeForms = map[string]form{

@@ -16,40 +16,7 @@ type preTokenizer interface {
 
 // loadPreTokenizers reads a pre-tokenizer; Sequences are flattened.
 func loadPreTokenizers(raw json.RawMessage) ([]preTokenizer, error) {
-	if isNull(raw) {
-		return nil, nil
-	}
-	kind, err := componentType(raw)
-	if err != nil {
-		return nil, err
-	}
-	if kind == sequence {
-		return loadPreTokenizerSequence(raw)
-	}
-	p, err := loadPreTokenizer(kind, raw)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", kind, err)
-	}
-	return []preTokenizer{p}, nil
-}
-
-func loadPreTokenizerSequence(raw json.RawMessage) ([]preTokenizer, error) {
-	var c struct {
-		Type          string
-		Pretokenizers []json.RawMessage
-	}
-	if err := decodeStrict(raw, &c); err != nil {
-		return nil, fmt.Errorf("%s: %w", sequence, err)
-	}
-	var all []preTokenizer
-	for i, sub := range c.Pretokenizers {
-		ps, err := loadPreTokenizers(sub)
-		if err != nil {
-			return nil, fmt.Errorf("%s[%d]: %w", sequence, i, err)
-		}
-		all = append(all, ps...)
-	}
-	return all, nil
+	return loadComponents(raw, "pretokenizers", loadPreTokenizer)
 }
 
 func loadPreTokenizer(kind string, raw json.RawMessage) (preTokenizer, error) {
