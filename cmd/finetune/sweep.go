@@ -31,9 +31,9 @@ type sweepCommand struct {
 	Index  *int `xor:"what" placeholder:"I" help:"Run number I alone, from 0: what an engine's task does."`
 
 	Of      string `placeholder:"LIST" help:"With --index: I is the place in this list of numbers."`
-	Threads int    `placeholder:"N" help:"Threads of all runs at work together (default: all cores)."`
+	Threads int    `placeholder:"N" help:"Threads of all runs at work together here (default: all cores)."`
 	Engine  string `enum:"local,slurm,kubernetes" default:"local" placeholder:"NAME" help:"local, slurm (one array job) or kubernetes (one Indexed Job)."`
-	Print   bool   `help:"Print what the engine would be given, and submit nothing."`
+	Print   bool   `help:"With --engine: print what it would be given, and submit nothing."`
 	PerTask int    `default:"1" placeholder:"K" help:"Runs in one task of slurm, one after the other (default ${default})."`
 }
 
@@ -61,8 +61,8 @@ For example, a file sweep.yaml of 18 runs:
 
 // Run reads the file, checks every run, and starts what is missing.
 func (c *sweepCommand) Run(u *ui) error {
-	if c.Jobs < 1 || c.PerTask < 1 || c.Threads < 0 {
-		return hint.Usagef("--jobs, --per-task and --threads want counts")
+	if err := c.checkFlags(); err != nil {
+		return err
 	}
 	f, err := sweep.Read(c.File)
 	if err != nil {
@@ -102,6 +102,27 @@ func (c *sweepCommand) Run(u *ui) error {
 		return c.submit(u, s, plans)
 	}
 	return c.local(u, s, plans)
+}
+
+// checkFlags returns an error for flags that would be without effect: what is meant to be
+// looked at, or to be a part of the sweep, must not run all of it.
+func (c *sweepCommand) checkFlags() error {
+	engine := c.Engine != "local"
+	switch {
+	case c.Jobs < 1 || c.PerTask < 1 || c.Threads < 0:
+		return hint.Usagef("--jobs, --per-task and --threads want counts")
+	case c.Print && !engine:
+		return hint.New(hint.Usagef("--print is of what an engine is given, and none is named"), "--engine slurm or kubernetes; --list shows the runs")
+	case engine && (c.List || c.Status || c.Index != nil):
+		return hint.Usagef("--engine submits runs, and --list, --status and --index do not")
+	case c.Of != "" && c.Index == nil:
+		return hint.New(hint.Usagef("--of is the list that --index chooses from, and that is not there"), "--index 0 is the first of them")
+	case c.PerTask > 1 && c.Engine != "slurm":
+		return hint.New(hint.Usagef("--per-task is of tasks of Slurm"), "--engine slurm; --jobs is how many runs are at work at a time")
+	case c.Threads > 0 && engine:
+		return hint.Newf(hint.Usagef("--threads is of runs here: those of an engine have the CPUs of their task"), "%s in the sweep's file", map[string]string{"slurm": "slurm: {cpus: 4}", "kubernetes": "kubernetes: {cpu: 4}"}[c.Engine])
+	}
+	return nil
 }
 
 // mostRemarks is how many remarks on runs are said: rates that were drawn are all different.
@@ -162,6 +183,9 @@ func (c *sweepCommand) one(u *ui, f *sweep.File, runs []*sweep.Run) error {
 	}
 	c.share(runs, 1)
 	s, err := sweep.Open(f, runs, today(), u.yes)
+	if err == nil {
+		err = s.Take()
+	}
 	if err != nil {
 		return err
 	}
@@ -209,6 +233,9 @@ func (c *sweepCommand) runner(s *sweep.Sweep, told func(any), plans *sweepPlans)
 
 // local runs what is missing here, to the end, and prints the comparison.
 func (c *sweepCommand) local(u *ui, s *sweep.Sweep, plans *sweepPlans) error {
+	if err := s.Take(); err != nil {
+		return err
+	}
 	plans.close() // what the runs need themselves
 	ctx, done := stopSignals(u)
 	defer done()

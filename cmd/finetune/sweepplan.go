@@ -3,7 +3,9 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"example.com/finetune/internal/files"
 	"example.com/finetune/internal/hint"
 	"example.com/finetune/train"
 	"example.com/finetune/train/sweep"
@@ -140,7 +143,7 @@ func (c *sweepCommand) submit(u *ui, s *sweep.Sweep, plans *sweepPlans) error {
 	if s.Stop != nil {
 		return hint.New(hint.Usagef("%s: stop needs one place that judges, which engines are not", s.Path), "take stop out, or run the sweep on one machine")
 	}
-	if err := checkLocks(u, s); err != nil {
+	if err := checkLocks(u, s); err != nil && !errors.Is(err, fs.ErrNotExist) { // before the first task it is not there
 		return err
 	}
 	t, err := c.task(u, s, plans)
@@ -153,8 +156,9 @@ func (c *sweepCommand) submit(u *ui, s *sweep.Sweep, plans *sweepPlans) error {
 	}
 	var text string
 	var command []string
+	logs := filepath.Join(s.OutputDir, sweep.LogsDir)
 	if c.Engine == "slurm" {
-		text, command = s.Slurm.Script(t, filepath.ToSlash(filepath.Join(s.OutputDir, sweep.LogsDir))), []string{"sbatch"}
+		text, command = s.Slurm.Script(t, filepath.ToSlash(logs)), []string{"sbatch"}
 	} else {
 		t.Program = "/finetune" // where the image has it
 		if text, err = s.Kubernetes.Manifest(t); err != nil {
@@ -163,9 +167,18 @@ func (c *sweepCommand) submit(u *ui, s *sweep.Sweep, plans *sweepPlans) error {
 		command = []string{"kubectl", "create", "-f", "-"} // a job that is there stays as it is
 	}
 	if c.Print {
+		if _, err := os.Stat(logs); err != nil && c.Engine == "slurm" {
+			u.infof("finetune: nothing is submitted; Slurm needs the folder of the logs before that: mkdir -p %s", quote(logs))
+		}
 		return u.printf("%s", text)
 	}
-	if err := os.MkdirAll(filepath.Join(s.OutputDir, sweep.LogsDir), 0o777); err != nil {
+	if err := s.Take(); err != nil {
+		return err
+	}
+	if err := checkLocks(u, s); err != nil {
+		return err
+	}
+	if err := files.MkdirAll(logs); err != nil {
 		return err
 	}
 	return give(u, command, text)

@@ -1,6 +1,8 @@
 package sweep
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -220,13 +222,19 @@ func TestFolders(t *testing.T) {
 		return Open(f, runs, "2026-11-29", adopt)
 	}
 	s, err := open("a.yaml", "grid: {lora_r: [4, 8]}", false)
-	if err != nil || s.Runs[0].Config.Date != "2026-11-29" {
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat("runs"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("looking at it has made the folder: %v", err)
+	}
+	if err := s.Take(); err != nil || s.Runs[0].Config.Date != "2026-11-29" {
 		t.Fatal(err)
 	}
 	if _, err := open("b.yaml", "", false); err == nil || !strings.Contains(err.Error(), "runs holds the runs of another sweep, a.yaml") {
 		t.Errorf("another sweep: %v", err)
 	}
-	if _, err := open("b.yaml", "", true); err != nil {
+	if s, err := open("b.yaml", "", true); err != nil || s.Take() != nil {
 		t.Errorf("taken over: %v", err)
 	}
 	if err := os.MkdirAll(filepath.Join("runs", s.Runs[0].Name, "checkpoints", "step-000001"), 0o755); err != nil {

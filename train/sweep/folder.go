@@ -67,16 +67,16 @@ type Sweep struct {
 	Record *Record
 }
 
-// Open takes the sweep's folder, or makes it. A folder of another sweep, or of a run, is
-// an error; adopt takes one over whose file was renamed. today is the date for a sweep
-// that begins. Tasks of one sweep may open it at the same time.
+// Open looks into the sweep's folder and writes nothing: [Sweep.Take] does. A folder of
+// another sweep, or of a run, is an error; adopt takes one over whose file was renamed. today
+// is the date for a sweep that begins.
 func Open(f *File, runs []*Run, today string, adopt bool) (*Sweep, error) {
 	if run, err := rundir.Look(f.OutputDir); err != nil {
 		return nil, err
 	} else if run.Kind != rundir.Empty || run.Settings != "" {
 		return nil, hint.New(fmt.Errorf("output_dir: %s is the folder of a run", f.OutputDir), "a sweep's folder holds one folder a run: name another")
 	}
-	before, err := ReadRecord(f.OutputDir)
+	record, err := ReadRecord(f.OutputDir)
 	if err != nil {
 		return nil, err
 	}
@@ -84,27 +84,37 @@ func Open(f *File, runs []*Run, today string, adopt bool) (*Sweep, error) {
 	if err != nil {
 		return nil, err
 	}
-	if before != nil && before.File != from && !adopt {
-		return nil, hint.New(fmt.Errorf("output_dir: %s holds the runs of another sweep, %s", f.OutputDir, filepath.Join(f.OutputDir, filepath.FromSlash(before.File))),
+	if record == nil {
+		record = &Record{File: from, Date: today}
+	}
+	if record.File != from && !adopt {
+		return nil, hint.New(fmt.Errorf("output_dir: %s holds the runs of another sweep, %s", f.OutputDir, filepath.Join(f.OutputDir, filepath.FromSlash(record.File))),
 			"output_dir names another folder; --yes takes this one over, where the file was renamed")
 	}
-	s := &Sweep{File: f, Runs: runs, Record: before}
-	if before == nil {
-		if s.Record, err = begin(f.OutputDir, &Record{File: from, Date: today}); err != nil {
-			return nil, err
-		}
-	}
-	s.Record.File = from
+	record.File, record.Baseline, record.Runs = from, f.Baseline(runs), nil
 	for _, r := range runs {
+		record.Runs = append(record.Runs, RecordedRun{r.Name, r.Configuration, r.Variant, r.Settings, r.Seed})
+	}
+	return &Sweep{f, runs, record}, nil
+}
+
+// Take makes the folder that of the sweep: what is in sweep.json is in the folder from then
+// on, and all runs see its date. Tasks of one sweep may take it at the same time.
+func (s *Sweep) Take() error {
+	first, err := ReadRecord(s.OutputDir)
+	if err == nil && first == nil {
+		first, err = begin(s.OutputDir, s.Record)
+	}
+	if err != nil {
+		return err
+	}
+	s.Record.Date = first.Date
+	for _, r := range s.Runs {
 		if r.Config.Date == "" {
 			r.Config.Date = s.Record.Date
 		}
 	}
-	s.Record.Baseline, s.Record.Runs = f.Baseline(runs), nil
-	for _, r := range runs {
-		s.Record.Runs = append(s.Record.Runs, RecordedRun{r.Name, r.Configuration, r.Variant, r.Settings, r.Seed})
-	}
-	return s, s.save()
+	return s.save()
 }
 
 // fromFolder is the file's path from the sweep's folder.
@@ -166,6 +176,9 @@ func (s *Sweep) save() error {
 // that were taken out, or of a base that has changed.
 func (s *Sweep) Strangers() ([]string, error) {
 	entries, err := os.ReadDir(s.OutputDir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
 	if err != nil {
 		return nil, err
 	}
