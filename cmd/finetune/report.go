@@ -9,7 +9,7 @@ import (
 )
 
 type reportCommand struct {
-	Dirs     []string `arg:"" name:"dir" placeholder:"DIR" help:"Folders of sweeps or of runs, or folders that hold runs."`
+	Dirs     []string `arg:"" name:"dir" placeholder:"DIR" help:"Folders of sweeps or of runs, or folders that hold them."`
 	Markdown bool     `xor:"form" help:"Print the table as Markdown."`
 	CSV      bool     `name:"csv" xor:"form" help:"Print the table as CSV, its numbers in full."`
 	JSON     bool     `name:"json" xor:"form" help:"Print one JSON object a run, with all its settings."`

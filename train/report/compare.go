@@ -21,7 +21,8 @@ type Comparison struct {
 	Findings       []string // what a reader should conclude
 	Limits         []string // what the data do not show
 
-	named int // finished configurations to choose the baseline from
+	named    int // finished configurations to choose the baseline from
+	repeated int // finished runs that are another one again
 }
 
 // A Configuration is a recipe apart from its seed, and its runs.
@@ -56,10 +57,18 @@ type Axis struct {
 func Compare(runs *Runs) *Comparison {
 	c := &Comparison{Runs: runs.List, Validated: true}
 	for _, r := range runs.List {
-		c.configuration(r.Configuration).Runs = append(c.configuration(r.Configuration).Runs, r)
 		if r.Finished() && !r.Provenance.Validated {
 			c.Validated = false
 		}
+	}
+	for _, r := range runs.List {
+		g := c.configuration(r.Configuration)
+		if r.Finished() && g.seeded(r.Recipe.Seed) {
+			c.repeated++
+			continue
+		}
+		r.byTraining = !c.Validated
+		g.Runs = append(g.Runs, r)
 	}
 	for _, g := range c.Configurations {
 		g.summarise()
@@ -99,6 +108,11 @@ func (c *Comparison) configuration(label string) *Configuration {
 	g := &Configuration{Label: label}
 	c.Configurations = append(c.Configurations, g)
 	return g
+}
+
+// seeded reports whether the configuration has a finished run of a seed.
+func (g *Configuration) seeded(seed uint64) bool {
+	return slices.ContainsFunc(g.Runs, func(r *Run) bool { return r.Finished() && r.Recipe.Seed == seed })
 }
 
 // baseline returns the best finished configuration of those named, else the first.
@@ -214,9 +228,13 @@ func (c *Comparison) follows(a, of Axis) bool {
 	return true
 }
 
+// variantsOf lists the variants of runs that all have one.
 func variantsOf(runs []*Run) (list []string) {
 	for _, r := range runs {
-		if r.Variant != "" && !slices.Contains(list, r.Variant) {
+		if r.Variant == "" {
+			return nil
+		}
+		if !slices.Contains(list, r.Variant) {
 			list = append(list, r.Variant)
 		}
 	}

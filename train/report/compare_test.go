@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"example.com/finetune/internal/files"
 )
 
 // A golden is what pandas and scipy make of testdata/sweep, see scripts/golden_report.py.
@@ -135,7 +137,7 @@ func TestWhatIsConcluded(t *testing.T) {
 		"loraone,lora_r=8 has the lowest validation loss",
 		"Against the baseline, lora, its loss is",
 		"The best lora_r, 8, is the largest that was tried: a larger one may be better.",
-		"were best at their last step",
+		"the best step was the last",
 		"measure it once more with finetune eval on test rows",
 	} {
 		if !strings.Contains(said, want) {
@@ -258,7 +260,123 @@ func TestRowsThatMoved(t *testing.T) {
 	for i := range runs.List[3].Provenance.Data.Files {
 		runs.List[3].Provenance.Data.Files[i].Path = data
 	}
+	if m := Compare(runs).moved(); m.Gained[0].Text != "" {
+		t.Errorf("of a file that has changed since: %q", m.Gained[0].Text)
+	}
+	sum, err := files.SHA256(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range runs.List[3].Provenance.Data.Files {
+		runs.List[3].Provenance.Data.Files[i].SHA256 = sum
+	}
 	if m := Compare(runs).moved(); m.Gained[0].Text != "first " {
 		t.Errorf("its text is %q", m.Gained[0].Text)
+	}
+}
+
+// readAll reads folders of runs.
+func readAll(t *testing.T, dirs ...string) *Runs {
+	t.Helper()
+	runs, err := ReadRuns(dirs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return runs
+}
+
+// A run counts once, however often it is named, and a copy of it is no other seed.
+func TestARunCountsOnce(t *testing.T) {
+	folder := filepath.Join("testdata", "sweep")
+	want := Compare(readAll(t, folder)).Text()
+	link := filepath.Join(t.TempDir(), "link")
+	abs, err := filepath.Abs(folder)
+	if err == nil {
+		err = os.Symlink(abs, link)
+	}
+	if err != nil {
+		t.Skip(err)
+	}
+	one := filepath.Join(folder, "lora,seed=1-5f332aae")
+	for _, dirs := range [][]string{{folder, folder}, {folder, link}, {folder, abs + string(filepath.Separator)}} {
+		if got := Compare(readAll(t, dirs...)).Text(); got != want {
+			t.Errorf("%v:\n%s", dirs, got)
+		}
+	}
+	if got := len(readAll(t, folder, one, one).List); got != 9 {
+		t.Errorf("%d runs", got)
+	}
+	again := filepath.Join(t.TempDir(), "copy")
+	if err := os.CopyFS(again, os.DirFS(one)); err != nil {
+		t.Fatal(err)
+	}
+	c := Compare(readAll(t, one, again))
+	if g := c.Configurations[0]; len(c.Configurations) != 1 || len(g.Done) != 1 || !strings.Contains(c.Text(), "1 run left out: another has the same settings, files and seed.") {
+		t.Errorf("a copy:\n%s", c.Text())
+	}
+}
+
+// Runs of other rows or another base are other configurations, though their settings are
+// alike, and that is said.
+func TestRunsOfOtherFiles(t *testing.T) {
+	folder := t.TempDir()
+	for i, name := range []string{"lora,seed=1-5f332aae", "lora,seed=2-a09371a5", "lora,seed=3-4637748e"} {
+		if err := os.CopyFS(filepath.Join(folder, strconv.Itoa(i)), os.DirFS(filepath.Join("testdata", "sweep", name))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	runs := readAll(t, folder)
+	runs.List[1].Provenance.Data.Files[0].SHA256 = "0123456789"
+	runs.List[2].Provenance.Base.Files[0].SHA256 = "abcdefghij"
+	runs.label()
+	c := Compare(runs)
+	if len(c.Configurations) != 3 {
+		t.Errorf("%d configurations\n%s", len(c.Configurations), c.Text())
+	}
+	for _, want := range []string{"data=", "@01234567", "model=", "@abcdefgh", "Not all runs were trained on the same file of rows", "Not all runs have the same base model"} {
+		if !strings.Contains(c.Text(), want) {
+			t.Errorf("it lacks %s:\n%s", want, c.Text())
+		}
+	}
+}
+
+// A validation loss is not compared to a training loss.
+func TestRunsWithoutValidationRows(t *testing.T) {
+	runs := readSweep(t, 1)
+	for _, r := range runs.List[1:] {
+		r.Provenance.Validated = false
+	}
+	c := Compare(runs)
+	for _, g := range c.Configurations {
+		if want := g.Done[0].Provenance.TrainLoss; g.Mean != want {
+			t.Errorf("%s: %g, want the training loss, %g", g.Label, g.Mean, want)
+		}
+		if g.Against.Known() {
+			t.Errorf("%s: an interval of held-out rows, %+v", g.Label, g.Against)
+		}
+	}
+}
+
+// Sweeps, runs, and folders of both have a page together.
+func TestReportOfAMixture(t *testing.T) {
+	folder := t.TempDir()
+	for to, from := range map[string]string{
+		"one":   filepath.Join("testdata", "sweep"),
+		"two":   filepath.Join("testdata", "answers"),
+		"three": filepath.Join("testdata", "sweep", "lora,seed=2-a09371a5"),
+	} {
+		if err := os.CopyFS(filepath.Join(folder, to), os.DirFS(from)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.RemoveAll(filepath.Join(folder, "one", "loraone,lora_r=8,seed=1-04139bbf")); err != nil { // one that waits
+		t.Fatal(err)
+	}
+	runs := readAll(t, folder)
+	if sweeps := len(readAll(t, filepath.Join(folder, "one"), filepath.Join(folder, "two")).List); len(runs.List) != sweeps+1 {
+		t.Errorf("%d runs, want those of two sweeps, %d, and one", len(runs.List), sweeps)
+	}
+	if _, err := Compare(runs).HTML(); err != nil {
+		t.Error(err)
 	}
 }

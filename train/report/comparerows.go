@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"example.com/finetune/internal/files"
 	"example.com/finetune/train/rundir"
 )
 
@@ -88,11 +89,16 @@ func (m *Moved) fill(a, b *Run) {
 const longestText = 400
 
 // readLines fills in the text of lines of the file that a run's held-out rows are of. What
-// cannot be read stays empty: the page goes without.
+// cannot be read, is not made of lines, or has changed since stays empty: the page goes
+// without.
 func readLines(r *Run, lines map[int]string) {
 	for _, file := range r.Provenance.Data.Files {
 		if filepath.Base(file.Path) != r.HeldOut[0].File {
 			continue
+		}
+		sum, err := files.SHA256(file.Path)
+		if err != nil || sum != file.SHA256 || strings.EqualFold(filepath.Ext(file.Path), ".parquet") {
+			return
 		}
 		f, err := os.Open(file.Path)
 		if err != nil {

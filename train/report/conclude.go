@@ -210,24 +210,37 @@ func (c *Comparison) limitLength(done []*Configuration) {
 		total += len(g.Done)
 	}
 	if 2*last > total {
-		c.limitf("%d of %s were best at their last step: they were still learning, and a longer run may rank them differently.", last, Many(total, "run"))
+		c.limitf("In %d of %s the best step was the last: they were still learning, and a longer run may rank them differently.", last, Many(total, "run"))
 	}
 }
 
-// limitData says where losses are of different rows or tokens.
+// limitData says where losses are of different rows, tokens or bases.
 func (c *Comparison) limitData() {
-	rows := map[uint64]string{}
+	rows, judged := map[uint64]string{}, true
+	trained, bases := map[string]bool{}, map[string]bool{}
 	for _, r := range c.Runs {
-		if !r.Finished() || !r.Provenance.Validated {
+		if !r.Finished() {
 			continue
+		}
+		bases[r.origin("model").digest] = true
+		if files := r.Provenance.Data.Files; len(files) > 0 {
+			trained[files[0].SHA256] = true
 		}
 		_, digest, _ := strings.Cut(r.Provenance.Data.Sequences, " ")
 		digest += fmt.Sprint(r.Recipe.EvalSamples)
-		if before, ok := rows[r.Recipe.Seed]; ok && before != digest {
-			c.limitf("Not all runs were judged by the same rows and tokens: their losses cannot be compared.")
-			return
+		if before, ok := rows[r.Recipe.Seed]; ok && before != digest && c.Validated {
+			judged = false
 		}
 		rows[r.Recipe.Seed] = digest
+	}
+	if !judged {
+		c.limitf("Not all runs were judged by the same rows and tokens: their losses cannot be compared.")
+	}
+	if len(trained) > 1 {
+		c.limitf("Not all runs were trained on the same file of rows: it is a part of what differs.")
+	}
+	if len(bases) > 1 {
+		c.limitf("Not all runs have the same base model: it is a part of what differs.")
 	}
 	if !c.Validated {
 		c.limitf("There are runs without validation rows: the losses are those of training, which says little about other rows.")
@@ -235,26 +248,23 @@ func (c *Comparison) limitData() {
 }
 
 func (c *Comparison) limitMissing() {
-	counts := c.missing()
+	counts, total := c.missing(), 0
 	var parts []string
 	for _, state := range []sweep.State{sweep.Failed, sweep.Paused, sweep.Running, sweep.Waiting} {
 		if n := counts[state]; n > 0 {
+			total += n
 			parts = append(parts, fmt.Sprintf("%d %s", n, state))
 		}
 	}
-	if len(parts) > 0 {
-		c.limitf("%s missing: %s.", Many(len(c.Runs)-counts[sweep.Stopped]-c.finished(), "run"), strings.Join(parts, ", "))
+	if total > 0 {
+		c.limitf("%s missing: %s.", Many(total, "run"), strings.Join(parts, ", "))
 	}
 	if n := counts[sweep.Stopped]; n > 0 {
 		c.limitf("%s stopped at a rung: who begins slowly may have won later.", Many(n, "run"))
 	}
-}
-
-func (c *Comparison) finished() (n int) {
-	for _, g := range c.Configurations {
-		n += len(g.Done)
+	if c.repeated > 0 {
+		c.limitf("%s left out: another has the same settings, files and seed.", Many(c.repeated, "run"))
 	}
-	return n
 }
 
 // byNumber orders texts, numbers by their size.

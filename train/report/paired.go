@@ -120,9 +120,9 @@ func interval(mean, se float64, pairs int) *Difference {
 }
 
 // lossByRows compares the losses per token of two runs on the rows that both were measured
-// on. Of other rows there is no interval.
+// on. Of other rows, and of those of training, there is no interval.
 func lossByRows(a, b *Run) *Difference {
-	if !sameRows(a, b) {
+	if a.byTraining || !sameRows(a, b) {
 		return &Difference{Mean: a.Loss() - b.Loss(), Low: math.NaN(), High: math.NaN(), Pairs: 1}
 	}
 	nats, tokens := make([]float64, len(a.HeldOut)), make([]float64, len(a.HeldOut))

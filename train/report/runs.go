@@ -22,20 +22,23 @@ type Run struct {
 	Configuration string // the label: runs of one configuration differ in the seed alone
 	Variant       string
 	Recipe        recipe.Recipe
-	Begun         bool // Recipe is what the run has, but for the seed, which is always known
+	Begun         bool         // Recipe is what the run has, but for the seed, which is always known
+	Where         recipe.Where // likewise
 	Status        sweep.Status
 	StoppedAt     int // the step of the rung that stopped it, 0 for none
 	Provenance    *rundir.Provenance
 	HeldOut       []rundir.HeldOutRow
+
+	byTraining bool // it is compared to runs without validation rows
 }
 
 // Finished reports whether the run has a result.
 func (r *Run) Finished() bool { return r.Provenance != nil }
 
 // Loss is what a finished run is judged by: that of the validation rows with the saved
-// adapter, or the training loss of the last report where there are none.
+// adapter, or the training loss of the last report where not all runs have such rows.
 func (r *Run) Loss() float64 {
-	if r.Provenance.Validated {
+	if r.Provenance.Validated && !r.byTraining {
 		return r.Provenance.Best
 	}
 	return r.Provenance.TrainLoss
@@ -45,21 +48,26 @@ func (r *Run) Loss() float64 {
 type Runs struct {
 	List     []*Run
 	Baseline []string // labels of the configurations that the others are compared to; none where no sweep names them
+
+	read map[string]bool // folders
 }
 
-// ReadRuns reads the runs in folders: those of a sweep, that of a run, or all runs in the
-// folders below.
+// ReadRuns reads the runs in folders: those of a sweep, that of a run, or all runs and sweeps
+// in the folders below. A run that is reached in two ways is read once.
 func ReadRuns(dirs []string) (*Runs, error) {
-	all := new(Runs)
-	loose := false
+	all := &Runs{read: map[string]bool{}}
+	sweeps, loose := 0, false
 	for _, dir := range dirs {
-		record, err := sweep.ReadRecord(dir)
-		if err != nil {
-			return nil, err
+		if all.seen(dir) {
+			continue
 		}
-		if record != nil {
+		record, err := sweep.ReadRecord(dir)
+		switch {
+		case err != nil:
+		case record != nil:
+			sweeps++
 			err = all.readSweep(dir, record)
-		} else {
+		default:
 			loose = true
 			err = all.readLoose(dir)
 		}
@@ -67,15 +75,33 @@ func ReadRuns(dirs []string) (*Runs, error) {
 			return nil, err
 		}
 	}
-	if loose || len(dirs) > 1 { // no one file has named the configurations
+	if loose || sweeps > 1 { // no one file has named the configurations
 		all.label()
 	}
 	return all, nil
 }
 
+// seen reports whether a folder was read before, by whatever path.
+func (a *Runs) seen(dir string) bool {
+	path := dir
+	if real, err := filepath.EvalSymlinks(dir); err == nil {
+		path = real
+	}
+	if abs, err := filepath.Abs(path); err == nil {
+		path = abs
+	}
+	was := a.read[path]
+	a.read[path] = true
+	return was
+}
+
 func (a *Runs) readSweep(dir string, record *sweep.Record) error {
 	for _, run := range record.Runs {
-		r, err := readRun(filepath.Join(dir, run.Name))
+		path := filepath.Join(dir, run.Name)
+		if a.seen(path) {
+			continue
+		}
+		r, err := readRun(path)
 		if err != nil {
 			return err
 		}
@@ -93,32 +119,55 @@ func (a *Runs) readSweep(dir string, record *sweep.Record) error {
 	return nil
 }
 
-// readLoose reads a run's folder, or the runs in the folders below.
+// readLoose reads a run's folder, or the runs and sweeps in the folders below.
 func (a *Runs) readLoose(dir string) error {
-	folders := []string{dir}
-	if !isRun(dir) {
-		entries, err := os.ReadDir(dir)
+	if isRun(dir) {
+		return a.add(dir)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	found := false
+	for _, e := range entries {
+		path := filepath.Join(dir, e.Name())
+		if !isFolder(path) {
+			continue
+		}
+		record, err := sweep.ReadRecord(path)
+		switch {
+		case err != nil:
+			return err
+		case record != nil:
+			err = a.readSweep(path, record)
+		case isRun(path) && !a.seen(path):
+			err = a.add(path)
+		case !isRun(path):
+			continue
+		}
 		if err != nil {
 			return err
 		}
-		folders = nil
-		for _, e := range entries {
-			if path := filepath.Join(dir, e.Name()); e.IsDir() && isRun(path) {
-				folders = append(folders, path)
-			}
-		}
+		found = true
 	}
-	if len(folders) == 0 {
-		return hint.New(fmt.Errorf("%s: neither a run, nor a sweep, nor a folder of runs", dir), "a run's folder holds run.yaml, a sweep's "+sweep.RecordFile)
-	}
-	for _, path := range folders {
-		r, err := readRun(path)
-		if err != nil {
-			return err
-		}
-		a.List = append(a.List, r)
+	if !found {
+		return hint.New(fmt.Errorf("%s: neither a run, nor a sweep, nor a folder of them", dir), "a run's folder holds run.yaml, a sweep's "+sweep.RecordFile)
 	}
 	return nil
+}
+
+// add reads the run of a folder.
+func (a *Runs) add(dir string) error {
+	r, err := readRun(dir)
+	if err == nil {
+		a.List = append(a.List, r)
+	}
+	return err
+}
+
+func isFolder(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
 }
 
 // isRun reports whether a folder is that of a run.
@@ -137,34 +186,38 @@ func readRun(dir string) (*Run, error) {
 	if r.Status, err = sweep.Look(dir); err != nil {
 		return nil, err
 	}
-	if r.Status.State == sweep.Finished {
-		if r.Provenance, err = rundir.ReadProvenance(dir); err != nil {
-			return nil, err
-		}
-		r.Recipe, r.Begun = r.Provenance.Recipe, true
-		r.HeldOut, err = rundir.ReadHeldOut(dir)
-		return r, err
-	}
 	c := recipe.Default()
 	err = c.ReadYAML(filepath.Join(dir, rundir.SettingsFile))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	missing := errors.Is(err, fs.ErrNotExist)
+	if err != nil && !missing {
 		return nil, err
 	}
-	r.Recipe, r.Begun = c.Recipe, err == nil
-	return r, nil
+	r.Recipe, r.Where, r.Begun = c.Recipe, c.Where, !missing
+	if r.Status.State != sweep.Finished {
+		return r, nil
+	}
+	if r.Provenance, err = rundir.ReadProvenance(dir); err != nil {
+		return nil, err
+	}
+	r.Recipe, r.Begun = r.Provenance.Recipe, true
+	r.HeldOut, err = rundir.ReadHeldOut(dir)
+	return r, err
 }
 
-// label names the configurations by the settings that differ.
+// label names the configurations by the settings, and the files they are made from, that
+// differ.
 func (a *Runs) label() {
 	keys := a.differing()
+	names := a.origins()
 	for _, r := range a.List {
 		var parts []string
 		for _, key := range keys {
 			parts = append(parts, key+"="+r.text(key))
 		}
-		if r.Configuration = strings.Join(parts, ","); len(parts) == 0 {
-			r.Configuration = "all"
+		if parts = append(parts, names[r]...); len(parts) == 0 {
+			parts = []string{"all"}
 		}
+		r.Configuration = strings.Join(parts, ",")
 	}
 	a.Baseline = nil
 }
@@ -196,4 +249,68 @@ func (a *Runs) differing() (keys []string) {
 		}
 	}
 	return keys
+}
+
+// madeFrom are the settings that say what a run is made from.
+var madeFrom = []string{"model", "data", "adapter"}
+
+// An origin is what a run is made from: its path, and the digests of its files, "" before the
+// run is finished.
+type origin struct{ path, digest string }
+
+// origin returns that of one of the settings in madeFrom.
+func (r *Run) origin(key string) (o origin) {
+	c := recipe.Config{Where: r.Where}
+	o.path = c.Text(key)
+	p := r.Provenance
+	if p == nil {
+		return o
+	}
+	hashes := p.Base.Files
+	switch key {
+	case "data":
+		hashes = nil
+		for _, f := range p.Data.Files {
+			hashes = append(hashes, rundir.FileHash{SHA256: f.SHA256})
+		}
+	case "adapter":
+		if hashes = nil; p.Adapter != nil {
+			hashes = p.Adapter.Files
+		}
+	}
+	for _, h := range hashes {
+		o.digest += h.SHA256
+	}
+	return o
+}
+
+// origins says of each run what it is made from, where not all are made from the same: by the
+// path, with the beginning of the digest where the files of one path have changed.
+func (a *Runs) origins() map[*Run][]string {
+	names := map[*Run][]string{}
+	for _, key := range madeFrom {
+		digests := map[string]map[string]bool{} // by path
+		all := map[string]bool{}
+		for _, r := range a.List {
+			o := r.origin(key)
+			if digests[o.path] == nil {
+				digests[o.path] = map[string]bool{}
+			}
+			if r.Finished() {
+				digests[o.path][o.digest], all[o.digest] = true, true
+			}
+		}
+		if len(all) < 2 { // unfinished ones are not compared
+			continue
+		}
+		for _, r := range a.List {
+			o := r.origin(key)
+			text := key + "=" + o.path
+			if len(digests[o.path]) > 1 && o.digest != "" {
+				text += "@" + o.digest[:min(8, len(o.digest))]
+			}
+			names[r] = append(names[r], text)
+		}
+	}
+	return names
 }
