@@ -166,7 +166,7 @@ func NewSession(c *recipe.Resolved, in Inputs) (*Session, error) {
 	valid := in.Data.Valid
 	if valid == nil {
 		if c.EarlyStopping > 0 {
-			return nil, hint.New(errors.New("early_stopping_patience needs validation rows"), fmt.Sprintf("put a valid.jsonl beside train.jsonl, of any number of rows; val_split takes some from %d training rows on", data.SplitFrom))
+			return nil, needsRows("early_stopping_patience")
 		}
 		s.speech, err = s.newSpeech()
 		return s, err

@@ -42,8 +42,11 @@ func (s *Session) newSpeech() (p speech, err error) {
 		return p, nil
 	}
 	if len(s.eval) == 0 {
-		return p, hint.New(errors.New("score and sample_prompts need validation rows"),
-			fmt.Sprintf("put a valid.jsonl beside train.jsonl, of any number of rows; val_split takes some from %d training rows on", data.SplitFrom))
+		setting := "sample_prompts"
+		if s.c.Score.On() {
+			setting = "score"
+		}
+		return p, needsRows(setting)
 	}
 	g := generate.New(model.NewEngine(s.Model, s.Pool), s.Tokenizer)
 	ends := data.EndTokens(s.Tokenizer, s.Template, s.Model.Config.EOS)
@@ -56,6 +59,12 @@ func (s *Session) newSpeech() (p speech, err error) {
 	}
 	p.samples, err = s.chooseSamples(g, ends)
 	return p, err
+}
+
+// needsRows is the error of a setting that is nothing without validation rows.
+func needsRows(setting string) error {
+	return hint.Newf(fmt.Errorf("%s needs validation rows", setting),
+		"put a valid.jsonl beside train.jsonl, of any number of rows; val_split takes some from %d training rows on", data.SplitFrom)
 }
 
 // chooseSamples takes a number of validation rows, or a file of prompts.

@@ -130,5 +130,5 @@ func TestNothingToSay(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := o.open(t, o.speaking(t, filepath.Join(t.TempDir(), "run")))
-	expect(t, "without rows", err, "score and sample_prompts need validation rows", "put a valid.jsonl beside train.jsonl, of any number of rows; val_split takes some from 200 training rows on")
+	expect(t, "without rows", err, "score needs validation rows", "put a valid.jsonl beside train.jsonl, of any number of rows; val_split takes some from 200 training rows on")
 }

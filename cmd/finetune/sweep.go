@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -324,21 +323,27 @@ func (c *sweepCommand) check(u *ui, f *sweep.File, runs []*sweep.Run) (*sweepPla
 	return p, nil
 }
 
-// plan plans a run. Rows are read once for all runs that read them alike.
+// plan plans a run, and finds whatever would keep it from starting. Rows are read once for
+// all runs that read them alike.
 func (p *sweepPlans) plan(u *ui, r *sweep.Run) error {
 	j, err := p.read(u, r)
 	if err != nil {
 		return err
 	}
-	if err := r.Config.Lora().Check(j.Config); err != nil {
+	plan, err := train.NewPlan(r.Config, j.Config, j.data.Train, j.data.Valid, j.held)
+	if err != nil {
 		return err
 	}
-	if r.Config.EarlyStopping > 0 && j.data.Valid == nil {
-		return errors.New("early_stopping_patience needs validation rows")
-	}
-	plan, err := train.NewPlan(r.Config, j.Config, j.data.Train, j.data.Valid, j.held)
 	p.of[r] = &plan
+	_, err = p.session(r)
 	return err
+}
+
+// session returns a run that is planned, ready to start.
+func (p *sweepPlans) session(r *sweep.Run) (*train.Session, error) {
+	j := *p.rows[rowsKey(r)].job
+	j.settings, j.plan = r.Config, *p.of[r]
+	return j.session(nil)
 }
 
 // read returns the rows of a run.

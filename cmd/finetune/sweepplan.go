@@ -33,9 +33,7 @@ func (p *sweepPlans) time(r *sweep.Run, paces map[string]train.Pace) (took, eval
 	}
 	pace, ok := paces[key]
 	if !ok {
-		j := *p.rows[rowsKey(r)].job
-		j.settings, j.plan = r.Config, *p.of[r]
-		s, err := j.session(nil)
+		s, err := p.session(r)
 		if err == nil {
 			pace, err = s.Trial(context.Background())
 		}

@@ -296,6 +296,10 @@ func (f *File) check(r *reader) {
 	if len(f.Seeds) == 0 {
 		f.Seeds = []uint64{f.Base.Seed}
 	}
+	if len(r.found) == 0 && (f.Base.Model == "" || f.Base.Data == "") {
+		r.found = append(r.found, hint.New(hint.Usagef("%s: base names no %s", r.path, map[bool]string{true: "model", false: "data"}[f.Base.Model == ""]),
+			"base: {model: folder, data: rows.jsonl}, or base: run.yaml"))
+	}
 	if f.Base.Overwrite || f.Base.Resuming() {
 		r.found = append(r.found, hint.Usagef("%s: base: resume and overwrite are not for a sweep, whose runs are always resumed", r.path))
 	}
