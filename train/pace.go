@@ -89,17 +89,23 @@ func (p Plan) evaluations(step int) int {
 
 // Left returns the time from the end of step to the end of the run at a pace, or
 // 0 where the pace is not known.
-func (p Plan) Left(step int, pace Pace) time.Duration {
+func (p Plan) Left(step int, pace Pace) time.Duration { return period(p.left(step, pace)) }
+
+// left is Left in seconds.
+func (p Plan) left(step int, pace Pace) float64 {
 	seconds := float64(p.evaluations(step))*p.evaluation(pace) + 2*p.Scored.seconds(pace)
 	if pace.Training > 0 {
 		seconds += float64(p.Computed) / float64(p.StepsPerEpoch) * float64(p.Steps-step) / pace.Training
 	}
-	return time.Duration(seconds * float64(time.Second))
+	return seconds
 }
 
 // Start returns the time from the mapping of the weights to the first step at a
 // pace: evaluations of the base and of the start, and the initial gradient between.
-func (p Plan) Start(pace Pace) time.Duration {
+func (p Plan) Start(pace Pace) time.Duration { return period(p.start(pace)) }
+
+// start is Start in seconds.
+func (p Plan) start(pace Pace) float64 {
 	seconds := p.evaluation(pace)
 	if p.EvalStart && pace.Evaluation > 0 {
 		seconds += float64(p.EvalComputed) / pace.Evaluation
@@ -107,12 +113,18 @@ func (p Plan) Start(pace Pace) time.Duration {
 	if pace.Training > 0 {
 		seconds += float64(p.InitPasses*p.InitTokens) / pace.Training
 	}
-	return time.Duration(seconds * float64(time.Second))
+	return seconds
+}
+
+// period is so many seconds, a century at most: a Duration holds less than three.
+func period(seconds float64) time.Duration {
+	const century = 100 * 365.25 * 24 * 3600
+	return time.Duration(min(seconds, century) * float64(time.Second))
 }
 
 // EvalShare returns the part of the run's time that evaluations take at a pace.
 func (p Plan) EvalShare(pace Pace) float64 {
-	all := (p.Start(pace) + p.Left(0, pace)).Seconds()
+	all := p.start(pace) + p.left(0, pace)
 	if all == 0 || pace.Training == 0 {
 		return 0
 	}

@@ -10,6 +10,15 @@ import (
 	"example.com/finetune/train/rundir"
 )
 
+// A run may be planned that nobody lives to see the end of.
+func TestTimeLeftOfALongRun(t *testing.T) {
+	p := Plan{Steps: math.MaxInt32, StepsPerEpoch: 10, Tokens: 4000, Computed: 4000, EvalEvery: 1, EvalComputed: 300}
+	pace := Pace{Training: 1, Evaluation: 1}
+	if left, share := p.Left(0, pace), p.EvalShare(pace); left < 24*365*time.Hour || !(share >= 0 && share <= 1) {
+		t.Errorf("%v, of which %g are evaluations", left, share)
+	}
+}
+
 func TestTimeLeft(t *testing.T) {
 	p := Plan{Steps: 25, StepsPerEpoch: 10, Tokens: 4000, Computed: 2000, EvalEvery: 10, EvalStart: true, EvalComputed: 300, InitTokens: 50, InitPasses: 2}
 	both := Pace{Training: 100, Evaluation: 300}

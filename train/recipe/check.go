@@ -72,7 +72,7 @@ func checkFolders(c *Config) error {
 }
 
 func checkRecipe(c *Config) error {
-	for _, check := range []func(*Config) error{checkChoices, checkLength, checkOptimizer, checkLora, checkText, checkCompute} {
+	for _, check := range []func(*Config) error{checkChoices, checkCounts, checkLength, checkOptimizer, checkLora, checkText, checkCompute} {
 		if err := check(c); err != nil {
 			return err
 		}
@@ -95,12 +95,29 @@ func checkChoices(c *Config) error {
 	return nil
 }
 
+// The largest numbers that are counts of something: sums and products of them, and the time
+// of so many steps, are numbers still.
+const (
+	mostCount  = math.MaxInt32
+	mostEpochs = 1_000_000
+)
+
+// checkCounts checks that no whole number is larger than anything is counted to.
+func checkCounts(c *Config) error {
+	for _, key := range Keys() {
+		if v, _ := c.value(key); v.Kind() == reflect.Int && v.Int() > mostCount {
+			return usage("", "%s is %d, want at most %d", key, v.Int(), mostCount)
+		}
+	}
+	return nil
+}
+
 func checkLength(c *Config) error {
 	switch {
 	case c.MaxSteps < 0:
 		return usage("", "max_steps is %d, want a count, or 0 to go by epochs", c.MaxSteps)
-	case !(c.NumTrainEpochs > 0) || math.IsInf(c.NumTrainEpochs, 0):
-		return usage("", "num_train_epochs is %v, want a number above 0", c.NumTrainEpochs)
+	case !(c.NumTrainEpochs > 0 && c.NumTrainEpochs <= mostEpochs):
+		return usage("", "num_train_epochs is %v, want a number above 0, and at most %d", c.NumTrainEpochs, mostEpochs)
 	}
 	return least([]count{
 		{"batch_size", c.BatchSize, 1},
@@ -130,7 +147,7 @@ func checkOptimizer(c *Config) error {
 	switch {
 	case c.LearningRate < 0 || !finite(c.LearningRate):
 		return usage("", "learning_rate is %v, want a number above 0, or 0 for the optimizer's own", c.LearningRate)
-	case c.WarmupSteps < 0 || !finite(c.WarmupSteps):
+	case !(c.WarmupSteps >= 0 && c.WarmupSteps <= mostCount):
 		return usage("", "warmup_steps is %v, want a count, or a share of all steps below 1", c.WarmupSteps)
 	case c.WarmupSteps >= 1 && c.WarmupSteps != math.Trunc(c.WarmupSteps):
 		return usage("", "warmup_steps is %v, want a whole number, or a share of all steps below 1", c.WarmupSteps)
