@@ -102,10 +102,14 @@ func (c *evalCommand) Run(u *ui, ctx *kong.Context) error {
 	if lost := s.Rows - s.Kept; lost > 0 || s.Cut > 0 {
 		u.warnf("%s cut to max_length, %s dropped", many(s.Cut, "row"), many(lost, "row"))
 	}
+	if o := m.Origin; o != nil && len(o.Data.Files) > 0 && o.Data.Files[0].SHA256 == set.File.SHA256 {
+		u.warnf("%s is what the adapter was trained on: on other rows it is not as good", path)
+	}
 	report, err := c.measure(u, m, set)
 	if err != nil {
 		return err
 	}
+	report.warn(u)
 	if c.JSON {
 		return u.printJSON(report)
 	}
@@ -178,6 +182,20 @@ func (c *evalCommand) measure(u *ui, m *opened.Model, set *data.Set) (*evalRepor
 		r.Answers, err = c.ask(u, m, set, seqs)
 	}
 	return r, err
+}
+
+// warn says where an interval is none: of one row, or of answers that changed in no row, a
+// bootstrap draws the same again and again.
+func (r *evalReport) warn(u *ui) {
+	point := func(what string, d *train.Interval) {
+		if d != nil && d.Low == d.High {
+			u.warnf("the interval of %s is a point, as no row differs from another: it says nothing about other rows", what)
+		}
+	}
+	point("the loss", r.Difference)
+	if r.Answers != nil {
+		point("the answers", r.Answers.Difference)
+	}
 }
 
 // notNumbers is the error for rows whose loss is not finite: no mean of them says
