@@ -36,6 +36,9 @@ func (r *run) prepare(ctx context.Context, found *Found) error {
 	if longest, made := r.Data.Train.Stats.Longest, r.Model.Config.MaxPositionEmbeddings; longest > made {
 		r.Report(Warning{fmt.Sprintf("the longest row has %d tokens; the model was made for %d (max_position_embeddings): a lower max_length cuts it", longest, made)})
 	}
+	if n := len(r.speech.samples); n < r.speech.wanted {
+		r.Report(Warning{fmt.Sprintf("sample_prompts: %d of %d are answered, and %d at most", n, r.speech.wanted, mostSamples)})
+	}
 	r.Report(Planned{Plan: r.Plan, MappedBytes: r.Model.MappedBytes(), ResumedFrom: path})
 	r.started, r.saved.at = r.now(), r.now()
 	if path != "" {

@@ -28,6 +28,7 @@ type speech struct {
 	questions []Question // that are scored
 	leftOut   int
 	samples   []sample
+	wanted    int // samples that the settings name
 }
 
 // A sample is a prompt whose answer is shown as training goes on.
@@ -57,7 +58,7 @@ func (s *Session) newSpeech() (p speech, err error) {
 				"a row has a prompt and an answer; score: exact compares any text")
 		}
 	}
-	p.samples, err = s.chooseSamples(g, ends)
+	p.samples, p.wanted, err = s.chooseSamples(g, ends)
 	return p, err
 }
 
@@ -67,24 +68,25 @@ func needsRows(setting string) error {
 		"put a valid.jsonl beside train.jsonl, of any number of rows; val_split takes some from %d training rows on", data.SplitFrom)
 }
 
-// chooseSamples takes a number of validation rows, or a file of prompts.
-func (s *Session) chooseSamples(g *generate.Generator, ends []int32) (samples []sample, err error) {
+// chooseSamples takes a number of validation rows, or a file of prompts, and of either the
+// first that are not too many. wanted is how many there would be.
+func (s *Session) chooseSamples(g *generate.Generator, ends []int32) (samples []sample, wanted int, err error) {
 	if s.c.SamplePrompts == "" {
-		return nil, nil
+		return nil, 0, nil
 	}
 	if n, err := strconv.Atoi(s.c.SamplePrompts); err == nil {
 		rows, _ := Questions(g, &score.Score{Kind: score.Exact, Samples: min(n, mostSamples)}, s.eval, ends, s.c.MaxLength, s.c.Seed)
 		for _, q := range rows {
 			samples = append(samples, sample{s.Tokenizer.Decode(q.Prompt.IDs, true), q.Prompt})
 		}
-		if len(rows) == 0 && n > 0 {
-			return nil, hint.New(errors.New("sample_prompts: no validation row has a prompt"), "sample_prompts takes a file of prompts as well")
+		if len(rows) == 0 {
+			return nil, 0, hint.New(errors.New("sample_prompts: no validation row has a prompt"), "sample_prompts takes a file of prompts as well")
 		}
-		return samples, nil
+		return samples, n, nil
 	}
 	list, err := data.ReadQuestions(s.c.SamplePrompts)
 	if err != nil {
-		return nil, hint.New(fmt.Errorf("sample_prompts: %w", err), hint.Of(err))
+		return nil, 0, hint.New(fmt.Errorf("sample_prompts: %w", err), hint.Of(err))
 	}
 	for _, q := range list[:min(len(list), mostSamples)] {
 		prompt, err := s.asked(g, &q)
@@ -92,11 +94,11 @@ func (s *Session) chooseSamples(g *generate.Generator, ends []int32) (samples []
 			err = g.Fits(prompt)
 		}
 		if err != nil {
-			return nil, hint.New(fmt.Errorf("sample_prompts: %v: %w", q.Origin, err), hint.Of(err))
+			return nil, 0, hint.New(fmt.Errorf("sample_prompts: %v: %w", q.Origin, err), hint.Of(err))
 		}
 		samples = append(samples, sample{s.Tokenizer.Decode(prompt.IDs, true), prompt})
 	}
-	return samples, nil
+	return samples, len(list), nil
 }
 
 // asked encodes a prompt of a file as the rows are.

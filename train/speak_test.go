@@ -92,7 +92,17 @@ func TestSamplesOfAFile(t *testing.T) {
 	c := o.config(filepath.Join(t.TempDir(), "run"))
 	c.MaxSteps, c.SamplePrompts = 1, filepath.Join(t.TempDir(), "prompts.txt")
 	put(t, c.SamplePrompts, strings.Repeat("abab\n", 11))
-	r := o.run(t, c)
+	speaking := o.session(t, c)
+	said := ""
+	speaking.Report = func(event any) {
+		if w, ok := event.(Warning); ok {
+			said += w.Text
+		}
+	}
+	r := finishing(t, speaking, Finished)
+	if want := "sample_prompts: 8 of 11 are answered, and 8 at most"; said != want {
+		t.Errorf("said %q, want %q", said, want)
+	}
 	lines, err := rundir.ReadMetrics(filepath.Join(r.Dir, rundir.MetricsFile))
 	if err != nil {
 		t.Fatal(err)
