@@ -13,7 +13,7 @@ import (
 // A Comparison is what runs come to, by configuration, the best first.
 type Comparison struct {
 	Configurations []*Configuration
-	Baseline       *Configuration // nil where nothing is finished
+	Baseline       *Configuration // nil where none of those named is finished
 	Validated      bool           // losses are those of validation rows; else of training
 	Scored         bool           // a run has scored its answers
 	Axes           []Axis

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"example.com/finetune/internal/files"
+	"example.com/finetune/train/sweep"
 )
 
 // A golden is what pandas and scipy make of testdata/sweep, see scripts/golden_report.py.
@@ -168,6 +169,29 @@ func TestNothingFinished(t *testing.T) {
 	page, err := c.HTML()
 	if err != nil || !strings.Contains(string(page), "No run is finished") || !strings.Contains(c.Text(), "No run is finished") {
 		t.Errorf("%v\n%s", err, c.Text())
+	}
+}
+
+// A baseline that failed, or was stopped, takes no result away.
+func TestABaselineThatIsNotFinished(t *testing.T) {
+	runs := readSweep(t, 1, 2, 3)
+	for _, r := range runs.List[6:] {
+		r.Provenance, r.Status.State = nil, sweep.Stopped
+	}
+	c := Compare(runs)
+	if _, err := c.HTML(); err != nil {
+		t.Error(err)
+	}
+	if _, err := c.CSV(); err != nil {
+		t.Error(err)
+	}
+	for _, want := range []string{"loraone,lora_r=8 has the lowest validation loss", "The next best, loraone,lora_r=4, is", "No run of the baseline is finished: nothing is compared to it.", "3 runs stopped"} {
+		if !strings.Contains(c.Text(), want) {
+			t.Errorf("it lacks %q:\n%s", want, c.Text())
+		}
+	}
+	if strings.Contains(c.Text(), "No run is finished") || strings.Contains(c.Text(), "no seed in common") {
+		t.Errorf("it says\n%s", c.Text())
 	}
 }
 

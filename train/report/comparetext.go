@@ -76,6 +76,8 @@ func (g *Configuration) unfinished() string {
 
 func (c *Comparison) against(g *Configuration) string {
 	switch d := g.Against; {
+	case c.Baseline == nil:
+		return ""
 	case g == c.Baseline:
 		return "baseline"
 	case d == nil:

@@ -13,12 +13,12 @@ import (
 
 // conclude puts into words what the numbers show and what they do not.
 func (c *Comparison) conclude() {
-	if c.Baseline == nil {
+	done := c.done()
+	if len(done) == 0 {
 		c.limitf("No run is finished: there is nothing to compare yet.")
 		c.limitMissing()
 		return
 	}
-	done := c.done()
 	best := done[0]
 	c.findingf("%s has the lowest %s: %s.", best.Label, c.lossName(), spread(best))
 	if c.named > 1 {
@@ -35,6 +35,9 @@ func (c *Comparison) conclude() {
 		}
 	}
 	c.concludeAnswers(done)
+	if c.Baseline == nil {
+		c.limitf("No run of the baseline is finished: nothing is compared to it.")
+	}
 	c.limitSeeds(done)
 	c.limitEdges(best)
 	c.limitLength(done)
