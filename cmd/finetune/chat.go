@@ -36,6 +36,7 @@ func (c *chatCommand) Run(u *ui) error {
 	if err := c.check(); err != nil {
 		return err
 	}
+	c.warn(u)
 	m, err := c.open(u, templateUnless(c.Raw))
 	if err != nil {
 		return err

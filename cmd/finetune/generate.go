@@ -49,6 +49,7 @@ func (c *generateCommand) Run(u *ui) error {
 	if err := c.check(); err != nil {
 		return err
 	}
+	c.warn(u)
 	if c.Prompts != "" {
 		return c.answer(u)
 	}

@@ -72,10 +72,10 @@ func (c *initCommand) Run(u *ui, ctx *kong.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := files.Write(string(string(c.Output)), text); err != nil {
+	if err := files.Write(string(c.Output), text); err != nil {
 		return err
 	}
-	return u.printf("settings  %s\ntrain     %s train --config %s\n", string(string(c.Output)), program(), quote(string(c.Output)))
+	return u.printf("settings  %s\ntrain     %s train --config %s\n", string(c.Output), program(), quote(string(c.Output)))
 }
 
 // free returns an error if the file is there and is to stay.

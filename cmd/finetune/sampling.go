@@ -30,6 +30,14 @@ func (f *samplerFlags) check() error {
 	return nil
 }
 
+// warn says which flags do nothing.
+func (f *samplerFlags) warn(u *ui) {
+	const seed = 42 // the default
+	if f.Temperature == 0 && (f.TopP != 1 || f.TopK != 0 || f.Seed != seed) {
+		u.warnf("temperature is 0, which takes the likeliest token whatever --top-p, --top-k and --seed are: --temperature 1 draws")
+	}
+}
+
 // checkMaxTokens looks at the length of an answer.
 func checkMaxTokens(n int) error {
 	if n < 1 {

@@ -31,6 +31,9 @@ func Create(path string) (*Draft, error) {
 		if errors.Is(err, fs.ErrExist) {
 			continue
 		}
+		if failed := (*fs.PathError)(nil); errors.As(err, &failed) {
+			failed.Path = path // nobody knows of the temporary name
+		}
 		if err != nil {
 			return nil, err
 		}
