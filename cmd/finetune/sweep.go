@@ -124,8 +124,19 @@ func (c *sweepCommand) checkFlags() error {
 	return nil
 }
 
-// mostRemarks is how many remarks on runs are said: rates that were drawn are all different.
+// mostRemarks is how many remarks of one kind are said: rates that were drawn are all
+// different, and of another base all runs are.
 const mostRemarks = 3
+
+// remark warns of each, up to so many.
+func remark(u *ui, list []string, noun string) {
+	for _, text := range list[:min(len(list), mostRemarks)] {
+		u.warnf("%s", text)
+	}
+	if n := len(list) - mostRemarks; n > 0 {
+		u.warnf("and so in %s", many(n, noun))
+	}
+}
 
 // tellRuns says what the settings of runs need said, each remark once.
 func tellRuns(u *ui, runs []*sweep.Run) {
@@ -137,20 +148,16 @@ func tellRuns(u *ui, runs []*sweep.Run) {
 			}
 		}
 	}
-	for _, note := range told[:min(len(told), mostRemarks)] {
-		u.warnf("%s", note)
-	}
-	if n := len(told) - mostRemarks; n > 0 {
-		u.warnf("and so in %s", many(n, "other setting"))
-	}
+	remark(u, told, "other setting")
 }
 
 // tellStrangers names the folders that no longer belong to the sweep.
 func tellStrangers(u *ui, s *sweep.Sweep) error {
 	list, err := s.Strangers()
-	for _, name := range list {
-		u.warnf("%s is no run of %s any more", filepath.Join(s.OutputDir, name), s.Path)
+	for i, name := range list {
+		list[i] = fmt.Sprintf("%s is no run of %s any more", filepath.Join(s.OutputDir, name), s.Path)
 	}
+	remark(u, list, "other folder")
 	return err
 }
 
@@ -236,6 +243,7 @@ func (c *sweepCommand) local(u *ui, s *sweep.Sweep, plans *sweepPlans) error {
 		return err
 	}
 	plans.close() // what the runs need themselves
+	tellUnscored(u, s)
 	ctx, done := stopSignals(u)
 	defer done()
 	table := newSweepTable(u, s, plans)
@@ -259,6 +267,21 @@ func (c *sweepCommand) local(u *ui, s *sweep.Sweep, plans *sweepPlans) error {
 	return c.failed(s, result)
 }
 
+// tellUnscored says that runs which finished before a score was set have none: it is no part
+// of their recipe, and they are not run again.
+func tellUnscored(u *ui, s *sweep.Sweep) {
+	n := 0
+	for _, r := range s.Runs {
+		st, err := s.Status(r)
+		if err == nil && st.Finished != nil && st.Finished.Answers == nil && r.Config.Score.On() {
+			n++
+		}
+	}
+	if n > 0 {
+		u.warnf("%s finished before score was set, and not scored: finetune eval --answers scores an adapter, another output_dir has all runs anew", many(n, "run"))
+	}
+}
+
 // failed is the error of a sweep with runs that did not get done.
 func (c *sweepCommand) failed(s *sweep.Sweep, result *sweep.Result) error {
 	if len(result.Failed)+len(result.Killed) == 0 {
@@ -276,7 +299,7 @@ func (c *sweepCommand) failed(s *sweep.Sweep, result *sweep.Result) error {
 	if len(result.Failed) > 0 {
 		return hint.New(err, "--retry runs failed ones again")
 	}
-	return err
+	return hint.New(err, "a system whose memory is full ends programs: fewer --jobs, or memory: 1GB under base, take less")
 }
 
 // A sweepPlans is the plan of every run, and what a trial of one needs.
@@ -293,7 +316,7 @@ type readRows struct {
 
 // check opens model and data of every run, and plans it. All mistakes are reported together.
 func (c *sweepCommand) check(u *ui, f *sweep.File, runs []*sweep.Run) (*sweepPlans, error) {
-	jobs := c.Jobs
+	jobs := min(c.Jobs, len(runs))
 	if c.Engine != "local" {
 		jobs = 1
 	}

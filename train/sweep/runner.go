@@ -71,6 +71,7 @@ func (p *process) stop() {
 type end struct {
 	run *Run
 	err error
+	log int64 // the size of the run's log when the process began
 }
 
 // A Result says what is left of a sweep.
@@ -183,6 +184,10 @@ func (r *Runner) start(run *Run, out *Result, rung int) (busy bool, err error) {
 		return false, err
 	}
 	defer log.Close() // the process has its own
+	before, err := log.Seek(0, io.SeekEnd)
+	if err != nil {
+		return false, err
+	}
 	c := r.Command(run, settings)
 	c.Stdout, c.Stderr = log, log
 	apart(c)
@@ -191,7 +196,7 @@ func (r *Runner) start(run *Run, out *Result, rung int) (busy bool, err error) {
 	}
 	r.active[run] = &process{Cmd: c}
 	r.Report(Started{run, st.State})
-	go func() { r.ended <- end{run, c.Wait()} }()
+	go func() { r.ended <- end{run, c.Wait(), before} }()
 	return false, nil
 }
 
@@ -222,7 +227,7 @@ func (r *Runner) end(ctx context.Context, e end, out *Result, rung int) (taken b
 		r.Report(Ended{e.run, st, fmt.Errorf("ended by somebody else: %w", e.err)})
 		return false, nil
 	}
-	return false, r.note(e.run, st, failure{exit.ExitCode(), r.lastError(e.run)}, out)
+	return false, r.note(e.run, st, failure{exit.ExitCode(), r.lastError(e.run, e.log)}, out)
 }
 
 // note keeps a failure in the run's folder and tells it. A full disk cannot keep it: it is
@@ -238,16 +243,16 @@ func (r *Runner) note(run *Run, st Status, f failure, out *Result) error {
 	return nil
 }
 
-// lastError finds in a run's log what it died of.
-func (r *Runner) lastError(run *Run) string {
+// lastError finds in a run's log what its process died of, not one before it.
+func (r *Runner) lastError(run *Run, from int64) string {
 	const tail = 8 << 10
 	log, err := os.Open(r.Log(run))
 	if err != nil {
 		return "see " + r.Log(run)
 	}
 	defer log.Close()
-	if info, err := log.Stat(); err == nil && info.Size() > tail {
-		_, _ = log.Seek(-tail, io.SeekEnd) // from the beginning it is found as well
+	if info, err := log.Stat(); err == nil {
+		_, _ = log.Seek(max(from, info.Size()-tail), io.SeekStart) // from the beginning it is found as well
 	}
 	text, _ := io.ReadAll(log) // what can be read
 	if at := bytes.LastIndex(text, []byte("finetune: error: ")); at >= 0 {
