@@ -120,25 +120,39 @@ func (m *metrics) close() error { return m.f.Close() }
 // ReadMetrics reads a metrics.jsonl file. A last line without its end, as a run
 // that was killed leaves it, is skipped.
 func ReadMetrics(path string) ([]Metric, error) {
+	list, _, err := ReadMetricsFrom(path, 0)
+	return list, err
+}
+
+// ReadMetricsFrom reads the lines of a metrics.jsonl file behind so many bytes, and returns how
+// many there are with them. A file that has fewer has been cut: nothing is read, and they are 0.
+func ReadMetricsFrom(path string, from int64) (list []Metric, size int64, err error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	defer f.Close()
-	var list []Metric
+	info, err := f.Stat()
+	if err != nil || info.Size() < from {
+		return nil, 0, err
+	}
+	if _, err := f.Seek(from, io.SeekStart); err != nil {
+		return nil, 0, fmt.Errorf("%s: %w", path, err)
+	}
 	in := bufio.NewReader(f)
 	for line := 1; ; line++ {
 		text, err := in.ReadBytes('\n')
 		if errors.Is(err, io.EOF) {
-			return list, nil
+			return list, from, nil
 		}
 		if err != nil {
-			return nil, fmt.Errorf("%s:%d: %w", path, line, err)
+			return nil, 0, fmt.Errorf("%s:%d: %w", path, line, err)
 		}
 		var m Metric
 		if err := json.Unmarshal(text, &m); err != nil {
-			return nil, fmt.Errorf("%s:%d: %w", path, line, err)
+			return nil, 0, fmt.Errorf("%s:%d: %w", path, line, err)
 		}
 		list = append(list, m)
+		from += int64(len(text))
 	}
 }

@@ -188,6 +188,7 @@ func (r *Runner) start(run *Run, out *Result, rung int) (busy bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	run.figures = figures{} // the process cuts them to what its checkpoint knows
 	c := r.Command(run, settings)
 	c.Stdout, c.Stderr = log, log
 	apart(c)

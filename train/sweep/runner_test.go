@@ -1,6 +1,8 @@
 package sweep
 
 import (
+	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
@@ -42,5 +44,44 @@ func TestAFailureIsThatOfTheLastProcess(t *testing.T) {
 		if got != c.want {
 			t.Errorf("%s: %q, want %q", c.script, got, c.want)
 		}
+	}
+}
+
+// The figures of a run at work are read as they grow, and again where a process that took over
+// has cut them.
+func TestFiguresAsTheyGrow(t *testing.T) {
+	t.Chdir(t.TempDir())
+	_, runs := expand(t, "")
+	run := runs[0]
+	if err := os.MkdirAll(run.Dir(), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	line := func(step int, loss float64) string {
+		return fmt.Sprintf(`{"step":%d,"eval_loss":%g}`+"\n", step, loss)
+	}
+	for _, c := range []struct {
+		text        string
+		step, lines int
+	}{
+		{"", 0, 0},
+		{line(1, 3), 1, 1},
+		{line(1, 3) + line(2, 2.5) + `{"step":3,`, 2, 2},
+		{line(1, 3) + line(2, 2.5) + line(3, 2), 3, 3},
+		{line(1, 3), 1, 1}, // cut
+		{line(1, 3.25) + line(2, 2.125) + line(3, 1), 3, 3}, // cut, and longer by now
+	} {
+		if err := os.WriteFile(filepath.Join(run.Dir(), "metrics.jsonl"), []byte(c.text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		st, err := run.Figures()
+		if err != nil || st.Step != c.step || len(st.Metrics) != c.lines {
+			t.Errorf("%q: step %d of %d lines, %v", c.text, st.Step, len(st.Metrics), err)
+		}
+	}
+	if err := os.RemoveAll(run.Dir()); err != nil {
+		t.Fatal(err)
+	}
+	if st, err := run.Figures(); err != nil || st.Step != 0 {
+		t.Errorf("without a folder: %+v, %v", st, err)
 	}
 }

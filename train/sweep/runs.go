@@ -21,6 +21,8 @@ type Run struct {
 	Seed          uint64
 	Name          string // of its folder
 	Config        *recipe.Resolved
+
+	figures figures // as read while it was at work
 }
 
 // Label names a configuration: its variant and what differs.

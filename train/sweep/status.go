@@ -108,16 +108,29 @@ func (s *Sweep) Status(r *Run) (Status, error) {
 }
 
 // Figures is the status of a run that is known to be at work, from its figures alone: its
-// lock is not touched, which the run may be about to take.
+// lock is not touched, which the run may be about to take. Only what is new of them is read. It
+// is for one goroutine.
 func (r *Run) Figures() (Status, error) {
-	s := Status{State: Running}
-	var err error
-	s.Metrics, err = rundir.ReadMetrics(filepath.Join(r.Dir(), rundir.MetricsFile))
+	path := filepath.Join(r.Dir(), rundir.MetricsFile)
+	added, size, err := rundir.ReadMetricsFrom(path, r.figures.size)
+	if r.figures.size > 0 && (err != nil || size == 0) { // it was cut, and may have grown again
+		r.figures = figures{}
+		added, size, err = rundir.ReadMetricsFrom(path, 0)
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		err = nil
 	}
+	r.figures.size = size
+	r.figures.lines = append(r.figures.lines, added...)
+	s := Status{State: Running, Metrics: r.figures.lines}
 	s.read()
 	return s, err
+}
+
+// figures are what was read of a run's so far, and their bytes.
+type figures struct {
+	lines []rundir.Metric
+	size  int64
 }
 
 // fail notes that a run has failed.
