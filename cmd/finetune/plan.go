@@ -132,6 +132,9 @@ func printPlan(j *job, say, warn func(format string, args ...any)) {
 		many(plan.Parameters, "parameter"), start)
 	say("run      %s of %s, %d an epoch; %s, learning rate %g %s, %s of warm-up; seed %d", many(plan.Steps, "step"),
 		many(c.BatchSize*c.GradientAccumulationSteps, "row"), plan.StepsPerEpoch, c.Optimizer, c.Rate(), c.LRSchedulerType, many(plan.Warmup, "step"), c.Seed)
+	if len(c.ExcludeModules) > 0 && plan.LeftOut == 0 {
+		warn("exclude_modules %s leaves out nothing of target_modules", strings.Join(c.ExcludeModules, ", "))
+	}
 	if asked := c.WarmupSteps; asked >= 1 && asked > float64(plan.Warmup) {
 		warn("warmup_steps is %g, and the run has %s: the learning rate rises to its end", asked, many(plan.Steps, "step"))
 	}

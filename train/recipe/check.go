@@ -3,6 +3,7 @@ package recipe
 import (
 	"cmp"
 	"encoding"
+	"fmt"
 	"math"
 	"reflect"
 	"slices"
@@ -14,6 +15,7 @@ import (
 	"example.com/finetune/model"
 	"example.com/finetune/simd"
 	"example.com/finetune/train/data"
+	"example.com/finetune/train/optim"
 )
 
 // Resolved are settings that can be, with everything decided: the only ones that a run
@@ -22,7 +24,8 @@ type Resolved struct{ Config }
 
 // Resolve checks every setting by itself, opening no file, and puts in what follows
 // from others: the optimizer and γ of the method, the rate and the moments. Notes get a
-// remark on a rate that is another optimizer's. Its errors are mistakes of usage.
+// remark on a rate that is another optimizer's, and on what is set and changes nothing. Its
+// errors are mistakes of usage.
 func (c *Config) Resolve() (*Resolved, error) {
 	r := &Resolved{*c}
 	if c.Adapter != "" {
@@ -34,13 +37,36 @@ func (c *Config) Resolve() (*Resolved, error) {
 			return nil, err
 		}
 	}
-	if remark := r.rateRemark(); remark != "" && !slices.Contains(r.Notes, remark) {
-		r.Notes = append(slices.Clone(r.Notes), remark)
+	for _, remark := range append(r.idleRemarks(), r.rateRemark()) {
+		if remark != "" && !slices.Contains(r.Notes, remark) {
+			r.Notes = append(slices.Clone(r.Notes), remark)
+		}
 	}
 	updates := r.Updates()
 	r.Optimizer, r.InitGamma = Optimizer(r.Kind().Name), cmp.Or(r.InitGamma, r.Init.Method().Gamma)
 	r.LearningRate, r.AdamBeta1, r.AdamBeta2 = r.Rate(), updates.Beta1, updates.Beta2
 	return r, nil
+}
+
+// idleRemarks names the settings that were changed and that the optimizer or the method does
+// not use. A γ that is the default of another method comes with the run.yaml of such a run.
+func (r *Recipe) idleRemarks() (list []string) {
+	kind, method, standard := r.Kind(), r.Init.Method(), Default()
+	ownGamma := slices.ContainsFunc(loraone.Methods, func(m *loraone.Method) bool { return m.Gamma == r.InitGamma })
+	for _, x := range []struct {
+		idle         bool
+		key, by, has string
+	}{
+		{r.AdamEpsilon != standard.AdamEpsilon && kind == optim.PreconditionedAdamW, "adam_epsilon", "optimizer", kind.Name},
+		{r.PreconditionReg != standard.PreconditionReg && kind != optim.ScaledAdamW, "precondition_reg", "optimizer", kind.Name},
+		{r.InitSamples != standard.InitSamples && !method.Need(loraone.Gradient), "init_samples", "init", method.Name},
+		{r.InitGamma != 0 && method.Gamma == 0 && !ownGamma, "init_gamma", "init", method.Name},
+	} {
+		if x.idle {
+			list = append(list, fmt.Sprintf("%s changes nothing: %s is %s, which does not use it", x.key, x.by, x.has))
+		}
+	}
+	return list
 }
 
 // ResolveRecipe is Resolve for settings that name no files: those of an adapter.

@@ -259,6 +259,33 @@ func TestNotes(t *testing.T) {
 	}
 }
 
+// What changes nothing is said to, and what another run's file brings along is not.
+func TestSettingsWithoutEffectAreRemarkedOn(t *testing.T) {
+	for _, x := range []struct{ keys, values, want string }{
+		{"precondition_reg", "0.1", "precondition_reg changes nothing: optimizer is preconditioned-adamw, which does not use it"},
+		{"precondition_reg optimizer", "0.1 scaled-adamw", ""},
+		{"adam_epsilon", "1e-6", "adam_epsilon changes nothing: optimizer is preconditioned-adamw, which does not use it"},
+		{"adam_epsilon optimizer", "1e-6 adamw", ""},
+		{"init_samples init", "16 lora", "init_samples changes nothing: init is lora, which does not use it"},
+		{"init_samples init", "16 gora", ""},
+		{"init_gamma init", "32 lora", "init_gamma changes nothing: init is lora, which does not use it"},
+		{"init_gamma init", "128 lora", ""},
+		{"init_gamma init", "32 loraga", ""},
+	} {
+		c := valid()
+		values := strings.Fields(x.values)
+		for i, key := range strings.Fields(x.keys) {
+			if err := c.Set(key, values[i]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r, err := c.Resolve()
+		if err != nil || strings.Join(r.Notes, "\n") != x.want {
+			t.Errorf("%s %s: %q, %v, want %q", x.keys, x.values, r.Notes, err, x.want)
+		}
+	}
+}
+
 func TestRateIsTheOptimizersUnlessSet(t *testing.T) {
 	c := Default()
 	if c.Rate() != 0.0247 {
