@@ -48,25 +48,52 @@ func (c *Config) Resolve() (*Resolved, error) {
 	return r, nil
 }
 
-// idleRemarks names the settings that were changed and that the optimizer or the method does
-// not use. A γ that is the default of another method comes with the run.yaml of such a run.
-func (r *Recipe) idleRemarks() (list []string) {
+// An idle setting is one that was changed and that changes nothing.
+type idle struct{ key, by, has string }
+
+// idle lists the settings that the optimizer or the method does not use.
+func (r *Recipe) idle() (list []idle) {
 	kind, method, standard := r.Kind(), r.Init.Method(), Default()
-	ownGamma := slices.ContainsFunc(loraone.Methods, func(m *loraone.Method) bool { return m.Gamma == r.InitGamma })
-	for _, x := range []struct {
-		idle         bool
-		key, by, has string
-	}{
-		{r.AdamEpsilon != standard.AdamEpsilon && kind == optim.PreconditionedAdamW, "adam_epsilon", "optimizer", kind.Name},
-		{r.PreconditionReg != standard.PreconditionReg && kind != optim.ScaledAdamW, "precondition_reg", "optimizer", kind.Name},
-		{r.InitSamples != standard.InitSamples && !method.Need(loraone.Gradient), "init_samples", "init", method.Name},
-		{r.InitGamma != 0 && method.Gamma == 0 && !ownGamma, "init_gamma", "init", method.Name},
-	} {
-		if x.idle {
-			list = append(list, fmt.Sprintf("%s changes nothing: %s is %s, which does not use it", x.key, x.by, x.has))
-		}
+	if r.AdamEpsilon != standard.AdamEpsilon && kind == optim.PreconditionedAdamW {
+		list = append(list, idle{"adam_epsilon", "optimizer", kind.Name})
+	}
+	if r.PreconditionReg != standard.PreconditionReg && kind != optim.ScaledAdamW {
+		list = append(list, idle{"precondition_reg", "optimizer", kind.Name})
+	}
+	if r.InitSamples != standard.InitSamples && !method.Need(loraone.Gradient) {
+		list = append(list, idle{"init_samples", "init", method.Name})
+	}
+	if r.InitGamma != 0 && method.Gamma == 0 {
+		list = append(list, idle{"init_gamma", "init", method.Name})
 	}
 	return list
+}
+
+// idleRemarks says so. A γ that is the default of another method comes with the run.yaml of
+// such a run.
+func (r *Recipe) idleRemarks() (list []string) {
+	for _, x := range r.idle() {
+		if x.key == "init_gamma" && slices.ContainsFunc(loraone.Methods, func(m *loraone.Method) bool { return m.Gamma == r.InitGamma }) {
+			continue
+		}
+		list = append(list, fmt.Sprintf("%s changes nothing: %s is %s, which does not use it", x.key, x.by, x.has))
+	}
+	return list
+}
+
+// Effective returns settings that come to the same, without those that change nothing: two
+// runs are one where theirs are.
+func (r *Resolved) Effective() *Resolved {
+	c, standard := *r, Default()
+	for _, x := range r.idle() {
+		v, _ := c.value(x.key)
+		was, _ := standard.value(x.key)
+		v.Set(was)
+	}
+	if c.MaxSteps > 0 {
+		c.NumTrainEpochs = standard.NumTrainEpochs
+	}
+	return &c
 }
 
 // ResolveRecipe is Resolve for settings that name no files: those of an adapter.

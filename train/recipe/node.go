@@ -107,8 +107,13 @@ func (c *Config) SetNode(key string, n Node) error {
 // reported together, by their lines.
 func (c *Config) SetEntries(name string, entries []Entry) error {
 	var found []error
+	seen := spellings{}
 	for _, e := range entries {
-		if err := c.SetNode(e.Key, e.Value); err != nil {
+		err := seen.add(e.Key)
+		if err == nil {
+			err = c.SetNode(e.Key, e.Value)
+		}
+		if err != nil {
 			found = append(found, hint.New(hint.Usagef("%s:%d: %w", name, e.Line, err), hint.Of(err)))
 		}
 	}

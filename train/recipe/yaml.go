@@ -37,12 +37,13 @@ func (c *Config) parseYAML(name string, text []byte) error {
 		return hint.New(hint.Usagef("%s:%w", name, err), hint.Of(err))
 	}
 	var found []error
+	seen := spellings{}
 	for _, e := range entries {
 		line := e.Key.GetToken().Position.Line
 		key, err := scalar(e.Key)
 		if err != nil {
 			err = hint.Usagef("a setting's name: %w", err)
-		} else {
+		} else if err = seen.add(key); err == nil {
 			err = c.setNode(key, e.Value)
 		}
 		if err != nil {
@@ -50,6 +51,19 @@ func (c *Config) parseYAML(name string, text []byte) error {
 		}
 	}
 	return hint.Join(found)
+}
+
+// spellings are the settings of a file, by the names that it has for them.
+type spellings map[string]string
+
+// add returns an error for a setting that was named before, though by another name.
+func (n spellings) add(key string) error {
+	name := Name(key)
+	if before, ok := n[name]; ok {
+		return hint.Usagef("duplicate key: %s is %s, which the file has as %s", key, name, before)
+	}
+	n[name] = key
+	return nil
 }
 
 // yamlEntries returns the entries of the one mapping in text; none where it is empty.

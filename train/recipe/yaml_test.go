@@ -147,6 +147,7 @@ var badYAML = []struct{ text, want, hint string }{
 	{"model: &a x\n", `run.yaml:1: model is not a plain value, want a plain value`, ""},
 	{"data: x\nmodel: *a\n", `run.yaml:2: model is not a plain value`, ""},
 	{"lora_r: !!str 8\n", `run.yaml:1: lora_r is not a plain value, want a whole number`, ""},
+	{"lr: 0.1\nlearning_rate: 0.2\n", `run.yaml:2: duplicate key: learning_rate is learning_rate, which the file has as lr`, ""},
 	{"<<: {model: x}\n", `run.yaml:1: a setting's name: want a plain value`, ""},
 	{"model: x\n---\nlora_r: 9\n", `run.yaml:3: a second document`, ""},
 	// Several at once.

@@ -187,6 +187,10 @@ func (r *reader) axes(e recipe.Entry, where string, lists bool) []axis {
 		case !listed:
 			nodes = []recipe.Node{s.Value}
 		}
+		if slices.ContainsFunc(list, func(a axis) bool { return a.key == key }) {
+			r.fault(s.Line, "", "%s: duplicate key %s, here as %s", where, key, s.Key)
+			continue
+		}
 		if texts := r.values(s, key, where, nodes); len(texts) == len(nodes) {
 			list = append(list, axis{key, texts})
 		}
@@ -256,7 +260,7 @@ func (f *File) readSeeds(r *reader, e recipe.Entry) {
 
 // readBaseline reads which runs the others are compared to.
 func (f *File) readBaseline(r *reader, e recipe.Entry) {
-	for _, s := range r.mapping(e, "a variant's name, or settings") {
+	for _, s := range r.mapping(e, "{variant: NAME}, or settings") {
 		if s.Key == "variant" {
 			f.baseline = append(f.baseline, Setting{Key: "variant", Text: r.text(s)})
 			continue
@@ -268,7 +272,7 @@ func (f *File) readBaseline(r *reader, e recipe.Entry) {
 		}
 	}
 	if len(f.baseline) == 0 && len(r.found) == 0 {
-		r.fault(e.Line, "", "baseline: want a variant's name, or settings")
+		r.fault(e.Line, "", "baseline: want {variant: NAME}, or settings")
 	}
 }
 

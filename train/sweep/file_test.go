@@ -66,11 +66,37 @@ func TestMistakesAreNamed(t *testing.T) {
 		"variant twice":    {"variants: {a: {}, a: {}}", `:2: mapping key "a" already defined`, ""},
 		"slurm":            {"slurm: {queue: a}", `:2: slurm: unknown key "queue"`, ""},
 		"kubernetes":       {"kubernetes: {cpu: lots}", ":2: kubernetes: cpu is \"lots\"", ""},
+		"key by two names": {"variants: {a: {lr: 0.1, learning_rate: 0.2}}", ":2: variants: a: duplicate key learning_rate, here as learning_rate", ""},
+		"baseline's name":  {"baseline: lora", ":2: baseline: want {variant: NAME}, or settings", ""},
 		"no mapping":       {"grid: [8]", ":2: grid: want settings with lists of values", ""},
 	} {
 		_, err := read(t, base+c.text+"\n")
 		if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(hint.Of(err), c.advice) || !hint.IsUsage(err) {
 			t.Errorf("%s: %v (%s), want %q (%q)", name, err, hint.Of(err), c.want, c.advice)
+		}
+	}
+}
+
+// Runs that come to the same are told, and are runs all the same.
+func TestRunsThatAreOne(t *testing.T) {
+	for text, want := range map[string]string{
+		"grid: {max_steps: [2], num_train_epochs: [1, 3]}":                               "max_steps=2,num_train_epochs=3 comes out as max_steps=2,num_train_epochs=1 does: what differs changes nothing there",
+		"grid: {num_train_epochs: [1, 3]}":                                               "",
+		"variants: {a: {}, b: {init: lora}}\ngrid: {init_gamma: [64, 128]}":              "b,init_gamma=128 comes out as b,init_gamma=64 does: what differs changes nothing there",
+		"variants: {a: {}, b: {optimizer: scaled-adamw}}\ngrid: {lora_r: [4, 8]}":        "",
+		"grid: {precondition_reg: [0.1, 0.2], optimizer: [scaled-adamw]}\nseeds: [1, 2]": "",
+	} {
+		var notes []string
+		_, runs := expand(t, text)
+		for _, r := range runs {
+			for _, n := range r.Config.Notes {
+				if strings.Contains(n, "comes out as") {
+					notes = append(notes, n)
+				}
+			}
+		}
+		if got := strings.Join(notes, "\n"); got != want {
+			t.Errorf("%s: %q, want %q", text, got, want)
 		}
 	}
 }

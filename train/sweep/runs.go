@@ -207,11 +207,17 @@ func identity(c *recipe.Resolved) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// twice returns an error for a run that is another one too.
+// twice returns an error for a run that is another one too. One that differs from another in
+// what changes nothing alone, as epochs do where max_steps counts, gets a note.
 func twice(same map[string]*Run, r *Run) error {
-	id := identity(r.Config)
+	id, effective := identity(r.Config), "effective "+identity(r.Config.Effective())
 	if before, ok := same[id]; ok {
 		return fmt.Errorf("the same run as %s", before.Label())
+	}
+	if before, ok := same[effective]; ok {
+		r.Config.Notes = append(slices.Clone(r.Config.Notes), fmt.Sprintf("%s comes out as %s does: what differs changes nothing there", r.Label(), before.Label()))
+	} else {
+		same[effective] = r
 	}
 	same[id] = r
 	return nil
