@@ -140,11 +140,17 @@ func sameFolder(a, b string) bool {
 	return errA == nil && errB == nil && a == b
 }
 
-// apart returns an error where the run would write over the adapter that it begins from.
+// apart returns an error where the run would write over the adapter that it begins from, or
+// beside the model, where other programs take an adapter for a part of it.
 func apart(c *recipe.Resolved) error {
-	if c.Continues() && sameFolder(c.OutputDir, string(c.Adapter)) {
-		return hint.Newf(hint.Usagef("%s is the adapter to train on and the output folder: it would be written over", c.OutputDir),
-			"--output-dir %s keeps both", filepath.Clean(c.OutputDir)+"-2")
+	what := ""
+	switch {
+	case c.Continues() && sameFolder(c.OutputDir, string(c.Adapter)):
+		what = "the adapter to train on and the output folder: it would be written over"
+	case sameFolder(c.OutputDir, c.Model):
+		what = "the model and the output folder: whoever loads the model would get the adapter with it"
+	default:
+		return nil
 	}
-	return nil
+	return hint.Newf(hint.Usagef("%s is %s", c.OutputDir, what), "--output-dir %s keeps both", filepath.Clean(c.OutputDir)+"-2")
 }
