@@ -16,6 +16,7 @@ func TestScore(t *testing.T) {
 		{"score: {kind: choice, choices: [yes, no]}", "choice:yes,no"},
 		{"score: {kind: choice, choices: ['a, b', c]}", `{"kind":"choice","choices":["a, b","c"]}`},
 		{"score: {kind: json, keys: [a], max_tokens: 64, samples: 7}", `{"kind":"json","keys":["a"],"max_tokens":64,"samples":7}`},
+		{`score: {kind: choice, choices: ["yes, please", no]}`, `{"kind":"choice","choices":["yes, please","no"]}`},
 		{"score: '{kind: number, max_tokens: 64}'", `{"kind":"number","max_tokens":64}`},
 	} {
 		d := Default()
@@ -35,16 +36,17 @@ func TestScore(t *testing.T) {
 		}
 	}
 	for yaml, want := range map[string]string{
-		"score: {kind: numbers}":               `run.yaml:1: score: "numbers", want one of exact`,
-		"score: numbers":                       `run.yaml:1: score is "numbers", want one of exact`,
-		"score: {number: 1}":                   `"number" is no part of it`,
-		"score: {pattern: (a)}":                "no kind",
-		"score: {kind: number, pattern: a}":    "a pattern, and the kind is number",
-		"score: {kind: number, max_tokens: 0}": `max_tokens is "0", want a count of at least 1`,
-		"score: {kind: choice}":                "choice without two answers",
-		"score: {kind: [a, b]}":                "kind is a list, want one value",
-		"score: {kind: {a: b}}":                "kind: want a plain value",
-		"score: '{kind'":                       "want a map such as",
+		"score: {kind: numbers}":                    `run.yaml:1: score: "numbers", want one of exact`,
+		"score: numbers":                            `run.yaml:1: score is "numbers", want one of exact`,
+		"score: {kind: choice, choices: [a, b, a]}": "choice of a, b, a: one of them stands twice",
+		"score: {number: 1}":                        `"number" is no part of it`,
+		"score: {pattern: (a)}":                     "no kind",
+		"score: {kind: number, pattern: a}":         "a pattern, and the kind is number",
+		"score: {kind: number, max_tokens: 0}":      `max_tokens is "0", want a count of at least 1`,
+		"score: {kind: choice}":                     "choice without two answers",
+		"score: {kind: [a, b]}":                     "kind is a list, want one value",
+		"score: {kind: {a: b}}":                     "kind: want a plain value",
+		"score: '{kind'":                            "want a map such as",
 	} {
 		d := Default()
 		if err := d.parseYAML("run.yaml", []byte(yaml)); err == nil || !strings.Contains(err.Error(), want) {

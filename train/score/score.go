@@ -156,6 +156,8 @@ func (s *Score) check() (err error) {
 		return fmt.Errorf("keys, and the kind is %s", s.Kind)
 	case s.Kind == Choice && len(s.Choices) < 2:
 		return hint.New(errors.New("choice without two answers to choose from"), "choice:yes,no")
+	case len(slices.Compact(slices.Sorted(slices.Values(s.Choices)))) < len(s.Choices):
+		return fmt.Errorf("choice of %s: one of them stands twice", strings.Join(s.Choices, ", "))
 	case s.Kind == Regex:
 		if s.pattern, err = regexp.Compile(s.Pattern); err != nil {
 			return hint.New(fmt.Errorf("the pattern: %w", err), "it is an expression of Go's: https://pkg.go.dev/regexp/syntax")

@@ -33,6 +33,8 @@ func TestRight(t *testing.T) {
 		{"json:a", `{"a": 1, "b": 2}`, `{"a": 1}`, true, true},
 		{"json:a,b", `{"a": 1, "b": 2}`, `{"a": 1}`, true, false},
 		{"json", `{"a": 1`, `{"a": 1}`, true, false},
+		{"json:x", `{"a": 1}`, `{"a": 1}`, false, false}, // nothing of it is compared
+		{"json:x", `[1]`, `[1]`, false, false},
 		{"json", `{}`, `no`, false, false},
 		{"json", `[1, 2]`, `[2, 1]`, true, false},
 		{"json", `"a"`, `"\u0061"`, true, true},
