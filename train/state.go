@@ -3,6 +3,7 @@ package train
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"example.com/finetune/internal/hint"
 	"example.com/finetune/loraone"
@@ -112,10 +113,20 @@ func sameInputs(path string, then, now *state) error {
 	if then.Data == now.Data && then.Total == now.Total {
 		return nil
 	}
-	if name := changed(then.Files, now.Files); name != "" {
+	before, files := then.Files, now.Files
+	if a, b := trainingRows(then), trainingRows(now); a == b && len(before) > 1 && len(files) > 1 {
+		before, files = before[1:], files[1:] // those for validation: the first has changed in its spelling at most
+	}
+	if name := changed(before, files); name != "" {
 		return hint.New(fmt.Errorf("%s is not the file that %s was made from", name, path), "put the old file back, or begin again with --overwrite")
 	}
 	return hint.New(fmt.Errorf("the rows have other tokens than those that %s was made from", path), "tokenizer, chat_template, map and date must be as they were; --overwrite begins again")
+}
+
+// trainingRows is the digest of the sequences that are trained on.
+func trainingRows(s *state) string {
+	digest, _, _ := strings.Cut(s.Data, " ")
+	return digest
 }
 
 // changed returns the name of the first file that differs between two lists, "" for

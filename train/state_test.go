@@ -4,6 +4,8 @@ import (
 	"math"
 	"strings"
 	"testing"
+
+	"example.com/finetune/train/rundir"
 )
 
 func TestRisingLoss(t *testing.T) {
@@ -34,5 +36,30 @@ func TestRisingLoss(t *testing.T) {
 		if told != c.told || told > 0 && !strings.Contains(text, "the training loss is rising: ") {
 			t.Errorf("%s: told at step %d, want %d: %s", what, told, c.told, text)
 		}
+	}
+}
+
+// What is named is the file that a run cannot go on with, not one whose lines end otherwise now.
+func TestTheChangedFileIsNamed(t *testing.T) {
+	file := func(name, sum string) rundir.FileHash { return rundir.FileHash{Name: name, SHA256: sum} }
+	then := state{Data: "a b", Files: []rundir.FileHash{file("train.jsonl", "1"), file("valid.jsonl", "2")}}
+	for _, c := range []struct {
+		data, train, valid, want string
+	}{
+		{"a b", "1x", "2x", ""},
+		{"x b", "1x", "2", "train.jsonl is not the file"},
+		{"a x", "1", "2x", "valid.jsonl is not the file"},
+		{"a x", "1x", "2x", "valid.jsonl is not the file"},
+		{"a x", "1x", "2", "the rows have other tokens"},
+	} {
+		now := state{Data: c.data, Files: []rundir.FileHash{file("train.jsonl", c.train), file("valid.jsonl", c.valid)}}
+		if err := sameInputs("checkpoint", &then, &now); (err == nil) != (c.want == "") || err != nil && !strings.HasPrefix(err.Error(), c.want) {
+			t.Errorf("%+v: %v", c, err)
+		}
+	}
+	one := state{Data: "a b", Files: []rundir.FileHash{file("rows.jsonl", "1")}}
+	now := state{Data: "a x", Files: []rundir.FileHash{file("rows.jsonl", "1x")}}
+	if err := sameInputs("checkpoint", &one, &now); err == nil || !strings.HasPrefix(err.Error(), "rows.jsonl is not the file") {
+		t.Errorf("a row of a file that was split: %v", err)
 	}
 }

@@ -141,7 +141,10 @@ func readHeldOut(m *opened.Model, path string) (*data.Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	return set, data.CheckVocabulary(set.MaxID, set.MaxIDAt, m.Config.VocabSize)
+	if err := data.CheckVocabulary(set.MaxID, set.MaxIDAt, m.Config.VocabSize); err != nil {
+		return nil, errors.Join(err, set.Close())
+	}
+	return set, nil
 }
 
 // measure computes the losses of all rows, without and with the adapter.
