@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/signal"
 	"slices"
-	"syscall"
 	"time"
 
 	"example.com/finetune/internal/hint"
@@ -49,7 +48,7 @@ func (c *downloadCommand) Run(u *ui) error {
 	defer done()
 	plan, err := client.Plan(ctx, id, revision)
 	if err != nil {
-		return stopped(u, ctx, err)
+		return stopped(u, ctx, err, goesOn)
 	}
 	missing := missingFiles(plan)
 	if err := fetchPlan(ctx, u, client, plan); err != nil {
@@ -81,20 +80,25 @@ func newHub(u *ui) (*hub.Client, error) {
 	return c, nil
 }
 
-// interruptible returns a context that ends at Ctrl-C or SIGTERM. done gives the
-// signals back.
+// interruptible returns a context that ends at Ctrl-C, SIGTERM or SIGHUP. A second one
+// ends the process at once. done gives the signals back.
 func interruptible() (ctx context.Context, done func()) {
-	return signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, done = signal.NotifyContext(context.Background(), append(endings(), os.Interrupt)...)
+	context.AfterFunc(ctx, done)
+	return ctx, done
 }
 
-// stopped is err, or that the user has ended the command.
-func stopped(u *ui, ctx context.Context, err error) error {
+// stopped is err, or that the user has ended the command, and what is left of it.
+func stopped(u *ui, ctx context.Context, err error, left string) error {
 	if err == nil || ctx.Err() == nil || !errors.Is(err, context.Cause(ctx)) {
 		return err
 	}
-	u.line(levelError, "finetune: stopped; the same command goes on from here")
+	u.line(levelError, "finetune: stopped; "+left)
 	return errInterrupted
 }
+
+// goesOn is what is left of a transfer.
+const goesOn = "the same command goes on from here"
 
 // A transfer shows bytes on their way.
 type transfer struct {

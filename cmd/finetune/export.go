@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -73,14 +74,19 @@ func (c *exportCommand) Run(u *ui) error {
 		return err
 	}
 	defer m.Close()
-	write := map[string]func(*ui, *opened.Model) error{"gguf": c.adapter, "mlx": c.mlx, "ollama": c.ollama, "peft": c.peft}[c.To]
+	ctx, done := interruptible()
+	defer done()
+	write := map[string]func(context.Context, *ui, *opened.Model) error{"gguf": c.adapter, "mlx": c.mlx, "ollama": c.ollama, "peft": c.peft}[c.To]
 	if c.Merged {
 		write = c.model
 	}
-	if err := write(u, m); err != nil || !c.Verify {
-		return err
+	if err := write(ctx, u, m); err != nil {
+		return stopped(u, ctx, err, "nothing of "+string(c.Output)+" is left")
 	}
-	return c.verify(u, m, by)
+	if !c.Verify {
+		return nil
+	}
+	return stopped(u, ctx, c.verify(ctx, u, m, by), string(c.Output)+" is written, and not verified")
 }
 
 // check holds the flags to each other before anything is opened.
@@ -126,7 +132,7 @@ func (c *exportCommand) kind(otherwise gguf.Type) (gguf.Type, error) {
 }
 
 // adapter writes the adapter for llama.cpp.
-func (c *exportCommand) adapter(u *ui, m *opened.Model) error {
+func (c *exportCommand) adapter(_ context.Context, u *ui, m *opened.Model) error {
 	kind, err := c.kind(gguf.F32)
 	if err != nil {
 		return err
@@ -138,7 +144,7 @@ func (c *exportCommand) adapter(u *ui, m *opened.Model) error {
 }
 
 // mlx writes a folder for mlx-lm.
-func (c *exportCommand) mlx(u *ui, m *opened.Model) error {
+func (c *exportCommand) mlx(_ context.Context, u *ui, m *opened.Model) error {
 	if err := mlx.Write(string(c.Output), m.Adapters); err != nil {
 		return err
 	}
@@ -146,7 +152,7 @@ func (c *exportCommand) mlx(u *ui, m *opened.Model) error {
 }
 
 // peft writes a folder for PEFT.
-func (c *exportCommand) peft(u *ui, m *opened.Model) error {
+func (c *exportCommand) peft(_ context.Context, u *ui, m *opened.Model) error {
 	draft, err := files.CreateFolder(string(c.Output))
 	if err != nil {
 		return err
@@ -167,7 +173,7 @@ func (c *exportCommand) peft(u *ui, m *opened.Model) error {
 }
 
 // model writes the whole model.
-func (c *exportCommand) model(u *ui, m *opened.Model) error {
+func (c *exportCommand) model(ctx context.Context, u *ui, m *opened.Model) error {
 	kind, err := c.kind(gguf.F16)
 	if err != nil {
 		return err
@@ -176,7 +182,7 @@ func (c *exportCommand) model(u *ui, m *opened.Model) error {
 	if err != nil {
 		return err
 	}
-	if err := gguf.WriteModel(string(c.Output), m.Weights, m.Adapters, kind, tokens); err != nil {
+	if err := gguf.WriteModel(ctx, string(c.Output), m.Weights, m.Adapters, kind, tokens); err != nil {
 		return err
 	}
 	return u.printf("%s: the model with the adapter in it for llama.cpp, %v, %s\n  llama-cli -m %s\n", c.Output, kind, bytesText(files.Size(string(c.Output))), quote(string(c.Output)))
@@ -192,7 +198,7 @@ func ggufTokens(u *ui, m *opened.Model) ([]gguf.KeyValue, error) {
 }
 
 // ollama writes a folder from which Ollama makes a model.
-func (c *exportCommand) ollama(u *ui, m *opened.Model) error {
+func (c *exportCommand) ollama(ctx context.Context, u *ui, m *opened.Model) error {
 	kind, err := c.kind(gguf.F16)
 	if err != nil {
 		return err
@@ -209,7 +215,7 @@ func (c *exportCommand) ollama(u *ui, m *opened.Model) error {
 	file := ollama.Modelfile{From: c.From, Adapter: "./adapter.gguf"}
 	if file.From == "" {
 		file.From = "./base.gguf"
-		if err := gguf.WriteModel(filepath.Join(draft.Dir, "base.gguf"), m.Weights, nil, kind, tokens); err != nil {
+		if err := gguf.WriteModel(ctx, filepath.Join(draft.Dir, "base.gguf"), m.Weights, nil, kind, tokens); err != nil {
 			return err
 		}
 	}

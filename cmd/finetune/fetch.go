@@ -48,12 +48,12 @@ func fetchMissing(u *ui, missing *hub.MissingError, why error) error {
 	defer done()
 	plan, err := client.Plan(ctx, missing.ID, missing.Revision)
 	if err != nil {
-		return stopped(u, ctx, hint.New(fmt.Errorf("%w; and it cannot be fetched: %w", why, err), hint.Of(err)))
+		return stopped(u, ctx, hint.New(fmt.Errorf("%w; and it cannot be fetched: %w", why, err), hint.Of(err)), goesOn)
 	}
 	if !u.fetch {
 		yes, err := ask(ctx, u, fmt.Sprintf("%s is not in the Hub cache. Fetch %s from %s? [y/N] ", missing.ID, bytesText(plan.Missing()), client.Endpoint))
 		if err != nil {
-			return stopped(u, ctx, err)
+			return stopped(u, ctx, err, goesOn)
 		}
 		if !yes {
 			return why
@@ -106,7 +106,7 @@ func fetchPlan(ctx context.Context, u *ui, client *hub.Client, plan *hub.Plan) e
 	t := newTransfer(u)
 	err := client.Fetch(ctx, plan, t.show)
 	t.progress.end()
-	return stopped(u, ctx, err)
+	return stopped(u, ctx, err, goesOn)
 }
 
 // missingFiles counts the files that are not in the cache.

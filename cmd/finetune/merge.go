@@ -61,10 +61,12 @@ func (c *mergeCommand) Run(u *ui) error {
 	p := newProgress(u, recipe.ProgressAuto)
 	defer p.end()
 	o.Progress = func(done, total int64) { p.show("merging", int(done>>10), int(total>>10)) }
-	report, err := merge.Write(string(c.Output), m.Weights, m.Adapters, o)
+	ctx, done := interruptible()
+	defer done()
+	report, err := merge.Write(ctx, string(c.Output), m.Weights, m.Adapters, o)
 	p.end()
 	if err != nil {
-		return err
+		return stopped(u, ctx, err, "nothing of "+string(c.Output)+" is left")
 	}
 	return printMerge(u, string(c.Output), report)
 }

@@ -47,7 +47,7 @@ func (c *uploadCommand) Run(u *ui) error {
 	up, err := client.Upload(ctx, c.Dir, c.Repo, c.Private, t.show)
 	t.progress.end()
 	if err != nil {
-		return stopped(u, ctx, err)
+		return stopped(u, ctx, err, goesOn)
 	}
 	kind := "public"
 	if up.Private {

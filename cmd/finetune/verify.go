@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	_ "embed"
 	"encoding/json"
 	"fmt"
@@ -66,16 +67,20 @@ type answer struct {
 }
 
 // ask runs a consumer.
-func (c consumer) ask(t trial) (answer, error) {
+func (c consumer) ask(ctx context.Context, t trial) (answer, error) {
 	t.Module = c.module
 	question, err := json.Marshal(t)
 	if err != nil {
 		return answer{}, err
 	}
 	var said, complaint bytes.Buffer
-	run := exec.Command(c.python, "-B", "-W", "ignore", "-c", verifyScript)
+	run := exec.CommandContext(ctx, c.python, "-B", "-W", "ignore", "-c", verifyScript)
 	run.Stdin, run.Stdout, run.Stderr = bytes.NewReader(question), &said, &complaint
-	if err := run.Run(); err != nil {
+	err = run.Run()
+	if ctx.Err() != nil {
+		return answer{}, context.Cause(ctx)
+	}
+	if err != nil {
 		lines := strings.Split(strings.TrimSpace(complaint.String()), "\n")
 		return answer{}, fmt.Errorf("%s in %s: %w: %s", c.name, c.python, err, lines[len(lines)-1])
 	}
@@ -92,7 +97,7 @@ func (c consumer) ask(t trial) (answer, error) {
 var verifyBounds = map[gguf.Type]float64{gguf.F32: 1e-3, gguf.F16: 1e-2, gguf.BF16: 6e-2, gguf.Q8_0: 0.2}
 
 // verify runs the program that the export is for on what was written.
-func (c *exportCommand) verify(u *ui, m *opened.Model, by consumer) error {
+func (c *exportCommand) verify(ctx context.Context, u *ui, m *opened.Model, by consumer) error {
 	t, kind := trial{Model: m.Dir, Adapter: string(c.Output), Texts: probeTexts, IDs: probes(m)}, gguf.F32
 	if by.module == "llama_cpp" {
 		dir := filepath.Join(filepath.Dir(string(c.Output)), "."+filepath.Base(string(c.Output))+".verify")
@@ -104,7 +109,7 @@ func (c *exportCommand) verify(u *ui, m *opened.Model, by consumer) error {
 		}
 		defer os.RemoveAll(dir)
 		var err error
-		if kind, err = c.llamaTrial(u, m, dir, &t); err != nil {
+		if kind, err = c.llamaTrial(ctx, u, m, dir, &t); err != nil {
 			return err
 		}
 	}
@@ -112,7 +117,7 @@ func (c *exportCommand) verify(u *ui, m *opened.Model, by consumer) error {
 	if err != nil {
 		return err
 	}
-	got, err := by.ask(t)
+	got, err := by.ask(ctx, t)
 	if err != nil {
 		return err
 	}
@@ -129,7 +134,7 @@ func (c *exportCommand) verify(u *ui, m *opened.Model, by consumer) error {
 
 // llamaTrial sets the files of a trial, and returns the type of the weights. An adapter
 // alone gets a base, in dir.
-func (c *exportCommand) llamaTrial(u *ui, m *opened.Model, dir string, t *trial) (gguf.Type, error) {
+func (c *exportCommand) llamaTrial(ctx context.Context, u *ui, m *opened.Model, dir string, t *trial) (gguf.Type, error) {
 	kind, err := c.kind(gguf.F32)
 	if err != nil {
 		return kind, err
@@ -150,7 +155,7 @@ func (c *exportCommand) llamaTrial(u *ui, m *opened.Model, dir string, t *trial)
 		return kind, err
 	}
 	t.Model = filepath.Join(dir, "base.gguf")
-	return kind, gguf.WriteModel(t.Model, m.Weights, nil, gguf.F32, tokens)
+	return kind, gguf.WriteModel(ctx, t.Model, m.Weights, nil, gguf.F32, tokens)
 }
 
 // lastLogits returns the logits of base and adapter behind each of some texts.

@@ -1,6 +1,7 @@
 package gguf
 
 import (
+	"context"
 	"fmt"
 
 	"example.com/finetune/loraone"
@@ -33,7 +34,7 @@ func WriteAdapter(path string, a *loraone.Adapters, t Type) error {
 				}
 			}})
 	}
-	return write(path, []KeyValue{
+	return write(context.Background(), path, []KeyValue{
 		{"general.architecture", arch.name},
 		{"general.type", "adapter"},
 		{"adapter.type", "lora"},

@@ -2,6 +2,7 @@ package gguf
 
 import (
 	"bufio"
+	"context"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -50,8 +51,8 @@ const (
 const tileValues = 1 << 20
 
 // write makes keys and tensors the content of path. The file is read back and compared
-// before it takes its name.
-func write(path string, keys []KeyValue, tensors []Tensor) error {
+// before it takes its name. Once ctx has ended nothing is left of it.
+func write(ctx context.Context, path string, keys []KeyValue, tensors []Tensor) error {
 	if err := check(tensors); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
@@ -69,7 +70,7 @@ func write(path string, keys []KeyValue, tensors []Tensor) error {
 		return err
 	}
 	for _, t := range tensors {
-		err := t.encoded(func(data []byte) error {
+		err := t.encoded(ctx, func(data []byte) error {
 			_, err := out.Write(data)
 			return err
 		})
@@ -80,7 +81,7 @@ func write(path string, keys []KeyValue, tensors []Tensor) error {
 	if err := out.Flush(); err != nil {
 		return err
 	}
-	if err := verify(f.Name(), keys, tensors); err != nil {
+	if err := verify(ctx, f.Name(), keys, tensors); err != nil {
 		return fmt.Errorf("%s: reading back: %w", path, err)
 	}
 	return f.Commit()
@@ -121,12 +122,16 @@ func (t Tensor) bytes() int64 { return int64(t.rows()) * int64(t.Type.bytes(t.co
 // padding returns how many zeros follow n bytes.
 func padding(n int64) int { return int(-n & (alignment - 1)) }
 
-// encoded calls put with the data of the tensor, piece by piece, and what pads it.
-func (t Tensor) encoded(put func(data []byte) error) error {
+// encoded calls put with the data of the tensor, piece by piece, and what pads it, unless
+// ctx ends.
+func (t Tensor) encoded(ctx context.Context, put func(data []byte) error) error {
 	rows, cols := t.rows(), t.cols()
 	height := max(1, min(rows, tileValues/cols))
 	x, data := make([]float32, height*cols), make([]byte, height*t.Type.bytes(cols))
 	for lo := 0; lo < rows; lo += height {
+		if err := context.Cause(ctx); err != nil {
+			return err
+		}
 		hi := min(rows, lo+height)
 		x, data := x[:(hi-lo)*cols], data[:(hi-lo)*t.Type.bytes(cols)]
 		t.Rows(x, lo, hi)
@@ -219,7 +224,7 @@ func appendValue(b []byte, v any) ([]byte, error) {
 }
 
 // verify reads a file and compares it with what was written.
-func verify(path string, keys []KeyValue, tensors []Tensor) error {
+func verify(ctx context.Context, path string, keys []KeyValue, tensors []Tensor) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return err
@@ -239,7 +244,7 @@ func verify(path string, keys []KeyValue, tensors []Tensor) error {
 	}
 	var got []byte
 	for _, t := range tensors {
-		err := t.encoded(func(want []byte) error {
+		err := t.encoded(ctx, func(want []byte) error {
 			got = slices.Grow(got[:0], len(want))[:len(want)]
 			if _, err := io.ReadFull(r, got); err != nil {
 				return err

@@ -3,9 +3,11 @@ package gguf
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -231,7 +233,7 @@ func TestModelsAsTheOfficialScript(t *testing.T) {
 		}
 		for _, kind := range []Type{F32, F16, BF16, Q8_0} {
 			path := filepath.Join(t.TempDir(), "m.gguf")
-			if err := WriteModel(path, m, nil, kind, tokens); err != nil {
+			if err := WriteModel(t.Context(), path, m, nil, kind, tokens); err != nil {
 				t.Fatal(err)
 			}
 			keys, tensors := read(t, path)
@@ -269,7 +271,7 @@ func TestMergedRows(t *testing.T) {
 		m := loaded(t, c)
 		a := given(t, c, m.Config)
 		path := filepath.Join(t.TempDir(), "m.gguf")
-		if err := WriteModel(path, m, a, F32, nil); err != nil {
+		if err := WriteModel(t.Context(), path, m, a, F32, nil); err != nil {
 			t.Fatal(err)
 		}
 		got := values(t, path)
@@ -468,7 +470,7 @@ func TestOtherMathematicsIsRefused(t *testing.T) {
 			test.change(&config)
 			m.Config = &config
 			path := filepath.Join(t.TempDir(), "m.gguf")
-			err := WriteModel(path, m, nil, F32, nil)
+			err := WriteModel(t.Context(), path, m, nil, F32, nil)
 			if err == nil || !strings.Contains(err.Error(), test.want) || hint.Of(err) == "" {
 				t.Errorf("%v, want %q and a hint", err, test.want)
 			}
@@ -562,7 +564,7 @@ func TestVerifySeesEveryByte(t *testing.T) {
 	}
 	tensors := []Tensor{{"x", []int{3}, F32, fill}, {"y", []int{2, 32}, Q8_0, fill}, {"z", []int{2, 3}, F16, fill}}
 	path := filepath.Join(t.TempDir(), "x.gguf")
-	if err := write(path, keys, tensors); err != nil {
+	if err := write(t.Context(), path, keys, tensors); err != nil {
 		t.Fatal(err)
 	}
 	whole, err := os.ReadFile(path)
@@ -576,7 +578,7 @@ func TestVerifySeesEveryByte(t *testing.T) {
 			if err := os.WriteFile(path, data, 0o666); err != nil {
 				t.Fatal(err)
 			}
-			if verify(path, keys, tensors) == nil {
+			if verify(t.Context(), path, keys, tensors) == nil {
 				t.Errorf("byte %d of %d, %d left: not seen", i, len(whole), len(data))
 			}
 		}
@@ -584,8 +586,28 @@ func TestVerifySeesEveryByte(t *testing.T) {
 	if err := os.WriteFile(path, append(whole, 0), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	if verify(path, keys, tensors) == nil {
+	if verify(t.Context(), path, keys, tensors) == nil {
 		t.Error("a byte more: not seen")
+	}
+}
+
+// TestStopped: a file whose writing or reading back is ended leaves nothing.
+func TestStopped(t *testing.T) {
+	for _, stop := range []int{1, 2, 3, 4} { // two tensors are written, then read back
+		ctx, cancel := context.WithCancelCause(t.Context())
+		enough, times := errors.New("enough"), 0
+		fill := func(dst []float32, _, _ int) {
+			if times++; times == stop {
+				cancel(enough)
+			}
+		}
+		rows := tileValues + 1 // of one value: two pieces
+		dir := t.TempDir()
+		err := write(ctx, filepath.Join(dir, "x.gguf"), nil, []Tensor{{"x", []int{rows, 1}, F16, fill}, {"y", []int{1}, F16, fill}})
+		list, _ := os.ReadDir(dir)
+		if !errors.Is(err, enough) || len(list) != 0 {
+			t.Errorf("stopped at piece %d: %v, left behind: %v", stop, err, list)
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package gguf
 
 import (
+	"context"
 	"slices"
 	"strings"
 
@@ -12,8 +13,8 @@ import (
 
 // WriteModel writes the model of a folder, its matrices of type t and its vectors in F32.
 // With adapters, weights are W + s·B·A in float32, rounded once to t. tokens are the keys
-// of [Tokens].
-func WriteModel(path string, base *model.Model, a *loraone.Adapters, t Type, tokens []KeyValue) error {
+// of [Tokens]. Where ctx ends early, its cause is the error, and nothing is left.
+func WriteModel(ctx context.Context, path string, base *model.Model, a *loraone.Adapters, t Type, tokens []KeyValue) error {
 	arch, err := architectureOf(base.Config)
 	if err != nil {
 		return err
@@ -39,7 +40,7 @@ func WriteModel(path string, base *model.Model, a *loraone.Adapters, t Type, tok
 			return err
 		}
 		keys = slices.Concat(keys, tokens, []KeyValue{{"general.quantization_version", uint32(2)}})
-		return write(path, keys, tensors)
+		return write(ctx, path, keys, tensors)
 	})
 }
 

@@ -2,6 +2,7 @@ package merge
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -40,7 +41,8 @@ type Report struct {
 const tileValues = 1 << 20
 
 // Write merges a into a copy of the folder of base. dir must not be there, or be empty.
-func Write(dir string, base *model.Model, a *loraone.Adapters, o Options) (*Report, error) {
+// Where ctx ends early, its cause is the error, and nothing is left.
+func Write(ctx context.Context, dir string, base *model.Model, a *loraone.Adapters, o Options) (*Report, error) {
 	if within(dir, base.Dir) {
 		return nil, hint.New(fmt.Errorf("%s: lies in the base's own folder", dir), "name a folder elsewhere: the base stays as it is")
 	}
@@ -60,7 +62,7 @@ func Write(dir string, base *model.Model, a *loraone.Adapters, o Options) (*Repo
 	}
 	err = weights.Guard(func() error {
 		for _, shard := range weights.Shards() {
-			if err := m.shard(draft.Dir, shard); err != nil {
+			if err := m.shard(ctx, draft.Dir, shard); err != nil {
 				return err
 			}
 		}
@@ -72,7 +74,7 @@ func Write(dir string, base *model.Model, a *loraone.Adapters, o Options) (*Repo
 	if err := m.companions(draft.Dir); err != nil {
 		return nil, err
 	}
-	if err := m.verify(draft.Dir, a); err != nil {
+	if err := m.verify(ctx, draft.Dir, a); err != nil {
 		return nil, fmt.Errorf("checking the merged folder: %w", err)
 	}
 	return m.report, draft.Commit()
@@ -139,7 +141,7 @@ func (m *merger) layout(shard *safetensors.File) []safetensors.Tensor {
 }
 
 // shard writes one file of weights.
-func (m *merger) shard(dir string, shard *safetensors.File) error {
+func (m *merger) shard(ctx context.Context, dir string, shard *safetensors.File) error {
 	w, err := safetensors.Create(filepath.Join(dir, filepath.Base(shard.Path())), m.layout(shard), shard.Metadata())
 	if err != nil {
 		return err
@@ -147,11 +149,24 @@ func (m *merger) shard(dir string, shard *safetensors.File) error {
 	defer w.Abort()
 	for _, info := range shard.Layout() {
 		t, _ := shard.Tensor(info.Name)
-		if err := m.tensor(w, t); err != nil {
+		if err := m.tensor(stoppable{ctx, w}, t); err != nil {
 			return fmt.Errorf("%s: %w", t.Name, err)
 		}
 	}
 	return w.Commit()
+}
+
+// A stoppable writer fails once its context has ended.
+type stoppable struct {
+	context.Context
+	io.Writer
+}
+
+func (s stoppable) Write(p []byte) (int, error) {
+	if err := context.Cause(s); err != nil {
+		return 0, err
+	}
+	return s.Writer.Write(p)
 }
 
 // tensor writes one tensor.

@@ -2,6 +2,7 @@ package merge
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io/fs"
 	"os"
@@ -54,7 +55,7 @@ func TestMergedFoldersLoadAlike(t *testing.T) {
 			o := options(t, c, d)
 			var done, total int64
 			o.Progress = func(n, of int64) { done, total = n, of }
-			r, err := Write(dir, base, a, o)
+			r, err := Write(t.Context(), dir, base, a, o)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -91,7 +92,7 @@ func TestUntouchedBytes(t *testing.T) {
 		base := c.Load(t)
 		a := given(t, c, base)
 		dir := filepath.Join(t.TempDir(), "merged")
-		if _, err := Write(dir, base, a, options(t, c, nil)); err != nil {
+		if _, err := Write(t.Context(), dir, base, a, options(t, c, nil)); err != nil {
 			t.Fatal(err)
 		}
 		adapted := map[string]loraone.LowRank{}
@@ -173,7 +174,7 @@ func oneCase(t *testing.T, f func(t *testing.T, c *golden.Case, base *model.Mode
 func TestRefusals(t *testing.T) {
 	oneCase(t, func(t *testing.T, c *golden.Case, base *model.Model, a *loraone.Adapters) {
 		for _, dir := range []string{c.Dir, filepath.Join(c.Dir, "below"), filepath.Join(c.Dir, "a", "b")} {
-			_, err := Write(dir, base, a, options(t, c, nil))
+			_, err := Write(t.Context(), dir, base, a, options(t, c, nil))
 			if err == nil || !strings.Contains(err.Error(), "the base's own folder") || hint.Of(err) == "" {
 				t.Errorf("%s: %v", dir, err)
 			}
@@ -182,7 +183,7 @@ func TestRefusals(t *testing.T) {
 		l := a.Modules[0].(*loraone.Layer)
 		keep := l.Bt[0]
 		l.Bt[0] = 1e6
-		_, err := Write(filepath.Join(parent, "out"), base, a, options(t, c, ptr(simd.F16)))
+		_, err := Write(t.Context(), filepath.Join(parent, "out"), base, a, options(t, c, ptr(simd.F16)))
 		if err == nil || !strings.Contains(err.Error(), l.Name+".weight: a weight became") || !strings.Contains(hint.Of(err), "--dtype bf16") {
 			t.Errorf("a weight beyond f16: %v", err)
 		}
@@ -190,7 +191,7 @@ func TestRefusals(t *testing.T) {
 		o := options(t, c, ptr(simd.BF16))
 		defer func(b float64) { bounds[simd.BF16] = b }(bounds[simd.BF16])
 		bounds[simd.BF16] = 1e-9
-		_, err = Write(filepath.Join(parent, "out"), base, a, o)
+		_, err = Write(t.Context(), filepath.Join(parent, "out"), base, a, o)
 		if err == nil || !strings.Contains(err.Error(), "the logits of the merged model differ") || !strings.Contains(hint.Of(err), "--dtype f32") {
 			t.Errorf("beyond the bound: %v", err)
 		}
@@ -200,12 +201,42 @@ func TestRefusals(t *testing.T) {
 	})
 }
 
+// TestStopped: a merge that is ended, while it writes or while it reads back, leaves nothing.
+func TestStopped(t *testing.T) {
+	oneCase(t, func(t *testing.T, c *golden.Case, base *model.Model, a *loraone.Adapters) {
+		for _, share := range []float64{0, 0.5, 1} {
+			ctx, cancel := context.WithCancelCause(t.Context())
+			enough := errors.New("enough")
+			o := options(t, c, nil)
+			last := int64(0)
+			for _, shard := range openSet(t, base.Dir).Shards() {
+				for _, info := range shard.Layout() {
+					tensor, _ := shard.Tensor(info.Name)
+					last += int64(len(tensor.Data))
+				}
+			}
+			o.Progress = func(done, _ int64) {
+				if float64(done) >= share*float64(last) {
+					cancel(enough)
+				}
+			}
+			parent := t.TempDir()
+			if _, err := Write(ctx, filepath.Join(parent, "out"), base, a, o); !errors.Is(err, enough) {
+				t.Errorf("stopped at %v: %v", share, err)
+			}
+			if list, _ := os.ReadDir(parent); len(list) != 0 {
+				t.Errorf("stopped at %v: left behind: %v", share, list)
+			}
+		}
+	})
+}
+
 // TestVerifySeesEveryTensor: a byte changed in what was written, tensor by tensor, and in
 // another place than the checks of the file look at.
 func TestVerifySeesEveryTensor(t *testing.T) {
 	oneCase(t, func(t *testing.T, c *golden.Case, base *model.Model, a *loraone.Adapters) {
 		dir := filepath.Join(t.TempDir(), "merged")
-		if _, err := Write(dir, base, a, options(t, c, nil)); err != nil {
+		if _, err := Write(t.Context(), dir, base, a, options(t, c, nil)); err != nil {
 			t.Fatal(err)
 		}
 		weights := openSet(t, base.Dir)
@@ -213,7 +244,7 @@ func TestVerifySeesEveryTensor(t *testing.T) {
 		for _, module := range a.Modules {
 			m.adapted[module.At().Name+".weight"] = module
 		}
-		if err := m.verify(dir, a); err != nil {
+		if err := m.verify(t.Context(), dir, a); err != nil {
 			t.Fatalf("nothing changed: %v", err)
 		}
 		for _, shard := range weights.Shards() {
@@ -240,7 +271,7 @@ func TestVerifySeesEveryTensor(t *testing.T) {
 				if err := os.WriteFile(path, bad, 0o666); err != nil {
 					t.Fatal(err)
 				}
-				if err := m.verify(dir, a); err == nil || !strings.Contains(err.Error(), tensor.Name) {
+				if err := m.verify(t.Context(), dir, a); err == nil || !strings.Contains(err.Error(), tensor.Name) {
 					t.Errorf("%s changed: %v", tensor.Name, err)
 				}
 			}

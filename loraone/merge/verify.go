@@ -2,6 +2,7 @@ package merge
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"maps"
 	"math"
@@ -24,18 +25,18 @@ const samples = 256
 var bounds = [...]float64{simd.F32: 1e-4, simd.F16: 1e-2, simd.BF16: 6e-2}
 
 // verify compares what was written in dir with the base and the adapters.
-func (m *merger) verify(dir string, a *loraone.Adapters) error {
+func (m *merger) verify(ctx context.Context, dir string, a *loraone.Adapters) error {
 	err := m.weights.Guard(func() error {
-		return m.paired(dir, m.compare)
+		return m.paired(dir, func(old, made *safetensors.File) error { return m.compare(ctx, old, made) })
 	})
 	if err != nil {
 		return err
 	}
-	return m.probe(dir, a)
+	return m.probe(ctx, dir, a)
 }
 
 // compare checks one shard.
-func (m *merger) compare(old, made *safetensors.File) error {
+func (m *merger) compare(ctx context.Context, old, made *safetensors.File) error {
 	want, got := m.layout(old), made.Layout()
 	same := func(a, b safetensors.Tensor) bool {
 		return a.Name == b.Name && a.DType == b.DType && slices.Equal(a.Shape, b.Shape)
@@ -51,6 +52,9 @@ func (m *merger) compare(old, made *safetensors.File) error {
 		return fmt.Errorf("%s: __metadata__ is %v, the base has %v", made.Path(), metadata, old.Metadata())
 	}
 	for _, t := range want {
+		if err := context.Cause(ctx); err != nil {
+			return err
+		}
 		a, _ := old.Tensor(t.Name)
 		b, _ := made.Tensor(t.Name)
 		ok := false
@@ -115,7 +119,7 @@ func (m *merger) sampled(a, b safetensors.Tensor, l loraone.LowRank) bool {
 }
 
 // probe compares the logits of the merged model with those of base and adapter.
-func (m *merger) probe(dir string, a *loraone.Adapters) error {
+func (m *merger) probe(ctx context.Context, dir string, a *loraone.Adapters) error {
 	config, err := model.ReadConfig(dir)
 	if err != nil {
 		return err
@@ -128,6 +132,9 @@ func (m *merger) probe(dir string, a *loraone.Adapters) error {
 	old, merged := m.engine(m.base), m.engine(made)
 	r := m.report
 	for _, ids := range m.Probes {
+		if err := context.Cause(ctx); err != nil {
+			return err
+		}
 		var base, adapted, got []float32
 		err := m.base.Guard(func() error {
 			old.SetAdapters(nil)
