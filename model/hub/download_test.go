@@ -234,6 +234,7 @@ func TestShards(t *testing.T) {
 		{"config.json", "holds no weights"},
 		{"config.json pytorch_model.bin x.gguf", "only pytorch_model.bin, x.gguf"},
 		{"config.json model-00001-of-00002.safetensors", "holds no model.safetensors"},
+		{"config.json model.safetensors.index.json weights.safetensors", "only weights.safetensors"},
 		{"adapter_config.json", "no config.json"},
 	} {
 		tree := map[string]treeFile{}
@@ -242,6 +243,20 @@ func TestShards(t *testing.T) {
 		}
 		if _, err := needs(tree); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: %v, want %q", test.names, err, test.want)
+		}
+	}
+	const one, two = "-00001-of-00002.safetensors", "-00002-of-00002.safetensors"
+	for _, want := range [][]string{
+		{"config.json", "model.safetensors" + one, "model.safetensors" + two, "model.safetensors.index.json"}, // Qwen3.5's names
+		{"config.json", "model.safetensors.index.json", "pytorch_model" + one, "pytorch_model" + two},
+		{"config.json", "model" + one, "model" + two}, // an index is not needed
+	} {
+		tree := map[string]treeFile{"consolidated" + one: {}, "consolidated" + two: {}, "original/model" + one: {}}
+		for _, name := range want {
+			tree[name] = treeFile{}
+		}
+		if got, err := needs(tree); err != nil || !slices.Equal(got, want) {
+			t.Errorf("needs %v, %v; want %v", got, err, want)
 		}
 	}
 	if got, err := needs(map[string]treeFile{"adapter_config.json": {}, "adapter_model.safetensors": {}, "README.md": {}}); err != nil || len(got) != 2 {

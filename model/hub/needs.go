@@ -2,6 +2,7 @@ package hub
 
 import (
 	"errors"
+	"fmt"
 	"path"
 	"regexp"
 	"slices"
@@ -28,7 +29,7 @@ const (
 )
 
 var (
-	shard    = regexp.MustCompile(`^model-\d{5}-of-\d{5}\.safetensors$`)
+	shard    = regexp.MustCompile(`^[^/]+-\d{5}-of-\d{5}\.safetensors$`)
 	template = regexp.MustCompile(`^additional_chat_templates/[A-Za-z0-9_-]+\.jinja$`)
 )
 
@@ -36,24 +37,52 @@ var (
 // weights in another format, such as consolidated.safetensors or *.bin.
 func needs(tree map[string]treeFile) ([]string, error) {
 	_, single := tree[weights]
-	_, index := tree[weightsIndex]
+	shards := shardsOf(tree)
 	var list []string
 	for name := range tree {
 		switch {
 		case slices.Contains(read, name), slices.Contains(carried, name), template.MatchString(name), name == weights,
-			!single && name == weightsIndex, !single && index && shard.MatchString(name):
+			!single && name == weightsIndex:
 			list = append(list, name)
 		}
+	}
+	if !single {
+		list = append(list, shards...)
 	}
 	slices.Sort(list)
 	switch {
 	case slices.Contains(list, "adapter_config.json") && slices.Contains(list, "adapter_model.safetensors"):
 	case !slices.Contains(list, "config.json"):
 		return nil, errors.New("holds no model: no config.json")
-	case !single && !index:
+	case !single && len(shards) == 0:
 		return nil, noWeights(tree)
 	}
 	return list, nil
+}
+
+// shardsOf returns the shards of a model: those called model-00001-of-00002.safetensors
+// and so on, else what is numbered like that under another name, which an index may give
+// them. consolidated-… are the same weights as another program names them. Without an
+// index there must be as many as they say.
+func shardsOf(tree map[string]treeFile) []string {
+	var usual, others []string
+	for name := range tree {
+		switch {
+		case !shard.MatchString(name), strings.HasPrefix(name, "consolidated"):
+		case strings.HasPrefix(name, "model-"):
+			usual = append(usual, name)
+		default:
+			others = append(others, name)
+		}
+	}
+	if usual == nil {
+		usual = others
+	}
+	_, index := tree[weightsIndex]
+	if !index && len(usual) > 0 && !strings.HasSuffix(usual[0], fmt.Sprintf("-of-%05d.safetensors", len(usual))) {
+		return nil
+	}
+	return usual
 }
 
 // noWeights says what there is in place of safetensors.
