@@ -105,7 +105,8 @@ func retyped(data []byte, d simd.DType) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// index writes the index of a model in shards: the base's own, unless the sizes change.
+// index writes the index of a model in shards: the base's own, unless there is none or the
+// sizes change.
 func (m *merger) index(dir string) error {
 	shards := m.weights.Shards()
 	if len(shards) == 1 && filepath.Base(shards[0].Path()) == singleName {
@@ -114,10 +115,12 @@ func (m *merger) index(dir string) error {
 	path := filepath.Join(dir, indexName)
 	if m.DType == nil {
 		data, err := files.Read(filepath.Join(m.base.Dir, indexName), maxCompanion)
-		if err != nil {
+		if err == nil {
+			return files.Write(path, data)
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
-		return files.Write(path, data)
 	}
 	size, shardOf := int64(0), map[string]string{}
 	for _, shard := range shards {

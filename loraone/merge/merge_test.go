@@ -201,6 +201,35 @@ func TestRefusals(t *testing.T) {
 	})
 }
 
+// TestShardsWithoutAnIndex: the merged folder gets one.
+func TestShardsWithoutAnIndex(t *testing.T) {
+	oneCase(t, func(t *testing.T, c *golden.Case, _ *model.Model, a *loraone.Adapters) {
+		bare := filepath.Join(t.TempDir(), "base")
+		if err := os.CopyFS(bare, os.DirFS(c.Dir)); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Remove(filepath.Join(bare, indexName)); err != nil {
+			t.Fatal(err)
+		}
+		config, err := model.ReadConfig(bare)
+		if err != nil {
+			t.Fatal(err)
+		}
+		base, err := model.Load(bare, config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer base.Close()
+		dir := filepath.Join(t.TempDir(), "merged")
+		if _, err := Write(t.Context(), dir, base, a, options(t, c, nil)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := os.Stat(filepath.Join(dir, indexName)); err != nil || len(openSet(t, dir).Shards()) < 2 {
+			t.Errorf("shards without an index: %v", err)
+		}
+	})
+}
+
 // TestStopped: a merge that is ended, while it writes or while it reads back, leaves nothing.
 func TestStopped(t *testing.T) {
 	oneCase(t, func(t *testing.T, c *golden.Case, base *model.Model, a *loraone.Adapters) {
