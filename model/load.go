@@ -2,9 +2,11 @@ package model
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
 	"strings"
 
+	"example.com/finetune/internal/hint"
 	"example.com/finetune/internal/mistakes"
 	"example.com/finetune/model/safetensors"
 	"example.com/finetune/simd"
@@ -22,6 +24,9 @@ func Load(dir string, cfg *Config) (*Model, error) {
 	err = set.Guard(func() error {
 		l := loader{set: set, wanted: map[string]bool{}}
 		l.fill(m)
+		if names := set.Names(); !l.found && len(names) > 0 {
+			return otherNames(dir, cfg.embedName(), names[0])
+		}
 		return l.mistakes.Err(dir)
 	})
 	if err != nil {
@@ -31,10 +36,17 @@ func Load(dir string, cfg *Config) (*Model, error) {
 	return m, nil
 }
 
+// otherNames is the error of a folder in which no tensor has a name that is looked for.
+func otherNames(dir, want, got string) error {
+	return hint.New(fmt.Errorf("%s: no tensor has a name such as %s: the first is %s", dir, want, got),
+		"save the model with transformers: AutoModelForCausalLM's save_pretrained(folder) writes these names")
+}
+
 // A loader takes tensors out of a set and notes what is wrong with them.
 type loader struct {
 	set      *safetensors.Set
 	wanted   map[string]bool
+	found    bool // one of them
 	mistakes mistakes.List
 }
 
@@ -125,6 +137,7 @@ func (l *loader) norm(c *Config, name string, width int) []float32 {
 func (l *loader) tensor(name string, shape ...int) ([]byte, simd.DType) {
 	l.wanted[name] = true
 	t, ok := l.set.Info(name)
+	l.found = l.found || ok
 	if !ok {
 		l.mistake("tensor %s is missing, want shape %v", name, shape)
 		return nil, 0

@@ -194,6 +194,14 @@ func TestLoadMistakes(t *testing.T) {
 			delete(a, "model.norm.weight")
 			set("x", 1)(a)
 		}, "is missing, want shape [12]\n"},
+		{nil, func(a all) { // as AutoModel saves it
+			delete(a, "lm_head.weight")
+			for _, e := range slices.Collect(maps.Values(a)) {
+				delete(a, e.Name)
+				e.Name = strings.TrimPrefix(e.Name, "model.")
+				a[e.Name] = e
+			}
+		}, ": no tensor has a name such as model.embed_tokens.weight: the first is embed_tokens.weight"},
 	} {
 		_, err := loaded(t, config(t, test.changes), test.change)
 		if err == nil || !strings.Contains(err.Error(), test.want) {
@@ -209,7 +217,7 @@ func TestLoadBelievesNoSize(t *testing.T) {
 		"intermediate_size": maxMLP, "num_hidden_layers": maxLayers, "vocab_size": maxVocab,
 	})
 	dir := t.TempDir()
-	save(t, dir, map[string]safetensors.Entry{"x": {Name: "x", Data: []float32{1}}})
+	save(t, dir, map[string]safetensors.Entry{"x": {Name: "model.norm.weight", Data: []float32{1}}})
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	_, err := Load(dir, c)

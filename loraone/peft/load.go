@@ -36,8 +36,12 @@ func Load(dir string, m *model.Config) (*loraone.Adapters, error) {
 	defer f.Close()
 	r := reader{file: f, config: c, seen: map[string]bool{}}
 	err = f.Guard(func() error {
-		for _, at := range m.Linears() {
+		linears := m.Linears()
+		for _, at := range linears {
 			r.module(at)
+		}
+		if names := f.Names(); !r.found && len(names) > 0 {
+			return otherNames(path, keyA(linears[0].Name), names[0])
 		}
 		r.unexpected()
 		return r.mistakes.Err(r.file.Path())
@@ -72,6 +76,12 @@ func Leaves(dir string) ([]string, error) {
 	return slices.Compact(list), nil
 }
 
+// otherNames is the error of a file in which no tensor has a name that could be meant.
+func otherNames(path, want, got string) error {
+	return hint.New(fmt.Errorf("%s: no tensor has a name such as %s: the first is %s", path, want, got),
+		"give the base that it was trained on, and its names as PEFT's save_pretrained(folder) writes them: rename others")
+}
+
 func noWeights(dir string, err error) error {
 	if _, e := os.Stat(filepath.Join(dir, "adapter_model.bin")); e == nil {
 		return hint.New(
@@ -87,6 +97,7 @@ type reader struct {
 	file     *safetensors.File
 	config   Config
 	seen     map[string]bool
+	found    bool // a tensor with the name of a projection's
 	modules  []loraone.Module
 	mistakes mistakes.List
 }
@@ -100,6 +111,7 @@ func (r *reader) module(at model.Projection) {
 	nameA, nameB := keyA(at.Name), keyB(at.Name)
 	a, okA := r.file.Info(nameA)
 	b, okB := r.file.Info(nameB)
+	r.found = r.found || okA || okB
 	targeted := r.config.Targets(at.Name, at.Layer)
 	switch {
 	case !okA && !okB && (!targeted || r.config.TargetModules == nil):

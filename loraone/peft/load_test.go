@@ -1,6 +1,7 @@
 package peft
 
 import (
+	"cmp"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -264,6 +265,19 @@ func TestWrongTensors(t *testing.T) {
 	}
 	if _, err := Load(folder(t, adapterConfig(t, map[string]any{"target_modules": nil}), nil), small); err == nil || !strings.Contains(err.Error(), "no tensors") {
 		t.Errorf("an empty file: %v", err)
+	}
+	// All are there, under names of another program: nothing is said of those that are missing.
+	for _, rename := range [][2]string{{keyPrefix, ""}, {keyPrefix, keyPrefix + "_orig_mod."}, {".weight", ".default.weight"}} {
+		renamed, first := map[string]safetensors.Entry{}, ""
+		for name, e := range someTensors() {
+			e.Name = strings.Replace(name, rename[0], rename[1], 1)
+			renamed[e.Name] = e
+			first = min(cmp.Or(first, e.Name), e.Name)
+		}
+		_, err := Load(folder(t, adapterConfig(t, nil), renamed), small)
+		if err == nil || !strings.Contains(err.Error(), ": no tensor has a name such as "+keyA(q)+": the first is "+first) || strings.Contains(err.Error(), "missing") {
+			t.Errorf("%s for %s: %v", rename[1], rename[0], err)
+		}
 	}
 	// Half of a projection's layers: PEFT would leave the others at random.
 	tensors := someTensors()
