@@ -79,7 +79,7 @@ func Leaves(dir string) ([]string, error) {
 // otherNames is the error of a file in which no tensor has a name that could be meant.
 func otherNames(path, want, got string) error {
 	return hint.New(fmt.Errorf("%s: no tensor has a name such as %s: the first is %s", path, want, got),
-		"give the base that it was trained on, and its names as PEFT's save_pretrained(folder) writes them: rename others")
+		"save it with PEFT's save_pretrained(folder), which writes such names, or rename its tensors; an adapter of another kind of model needs a base of that kind")
 }
 
 func noWeights(dir string, err error) error {
