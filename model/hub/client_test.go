@@ -78,6 +78,18 @@ func TestOtherRefusals(t *testing.T) {
 	}
 }
 
+// TestNoTokenIsNamed: where there is none, none is at fault.
+func TestNoTokenIsNamed(t *testing.T) {
+	for _, status := range []int{401, 404} {
+		s := newServer(t)
+		s.Fault(hubtest.Fault{Match: "GET ", Status: status})
+		_, err := testClient(t, s).Download(t.Context(), "org/tiny", "main", nil)
+		if err == nil || !strings.HasSuffix(err.Error(), "org/tiny: no such model on the Hub, or one that needs a token") {
+			t.Errorf("%d: %v", status, err)
+		}
+	}
+}
+
 // TestNotAHub: a login page in the Hub's place, or anybody's JSON.
 func TestNotAHub(t *testing.T) {
 	for _, body := range []string{"<html>log in", "{}", `{"sha": "../../x"}`, "[", ""} {

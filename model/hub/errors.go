@@ -57,7 +57,7 @@ func (c *Client) explainRefusal(id, revision string, r *refusal) error {
 	case r.message == credentials && c.Token != "":
 		return hint.New(fmt.Errorf("%s: the Hub does not know %s: it is wrong or expired", id, known),
 			"make a new one at "+c.Endpoint+"/settings/tokens, or take it away to go without")
-	case c.Token == "" && (r.status == 401 || r.code == "RepoNotFound"):
+	case c.Token == "" && (r.code == "RepoNotFound" || r.hub && (r.status == 401 || r.status == 404)):
 		return hint.New(fmt.Errorf("%s: no such model on the Hub, or one that needs a token", id),
 			"check the spelling; for a private or gated model give a token as HF_TOKEN, or log in with hf auth login")
 	case r.code == "RepoNotFound" || r.hub && r.status == 404:
