@@ -1,12 +1,15 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"example.com/finetune/internal/hint"
+	"example.com/finetune/loraone/peft"
 	"example.com/finetune/model/hub"
 )
 
@@ -38,7 +41,7 @@ func (c *uploadCommand) Run(u *ui) error {
 	if err != nil {
 		return err
 	}
-	if err := c.warnBase(u); err != nil {
+	if err := c.look(u); err != nil {
 		return err
 	}
 	ctx, done := interruptible()
@@ -63,14 +66,25 @@ func (c *uploadCommand) Run(u *ui) error {
 	return u.printf("adapter  %s (%s)\nsent     %s\nload     PeftModel.from_pretrained(base, %q)\n", up.URL, kind, sent, c.Repo)
 }
 
-// warnBase warns of a base model that others cannot load: a folder of this machine.
-func (c *uploadCommand) warnBase(u *ui) error {
+// look reads the adapter, before others do, and warns of a base model that they cannot
+// load: a folder of this machine.
+func (c *uploadCommand) look(u *ui) error {
 	if info, err := os.Stat(c.Dir); err != nil || !info.IsDir() {
 		return hint.New(fmt.Errorf("%s: no such folder", c.Dir), "give the folder that train wrote")
 	}
+	_, err := peft.Leaves(c.Dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) { // the upload says which file is not there
+		return err
+	}
 	base, err := hub.BaseOf(c.Dir)
-	if err != nil {
-		return nil // the upload says what is wrong with it
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case base == "":
+		u.warnf("adapter_config.json names no base model: put its id on the Hub there, as base_model_name_or_path")
+		return nil
 	}
 	if _, err := os.Stat(base); err == nil || filepath.IsAbs(base) || !hub.IsID(base) {
 		u.warnf("adapter_config.json names the base model %q, a folder of this machine: for others put its id on the Hub in place of it", base)
