@@ -8,6 +8,9 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"syscall"
+
+	"example.com/finetune/internal/hint"
 )
 
 // A Draft is a file under its temporary name. Exactly one of Commit and Abort ends
@@ -35,10 +38,28 @@ func Create(path string) (*Draft, error) {
 			failed.Path = path // nobody knows of the temporary name
 		}
 		if err != nil {
-			return nil, err
+			return nil, explained(err, path)
 		}
 		return &Draft{File: f, path: path}, nil
 	}
+}
+
+// Write writes to the file. Its error has the name that the file is to have, and advice
+// where the disk is full.
+func (f *Draft) Write(p []byte) (int, error) {
+	n, err := f.File.Write(p)
+	return n, explained(err, f.path)
+}
+
+// explained is an error of a draft in words of the file that it is to become.
+func explained(err error, path string) error {
+	if e := new(fs.PathError); errors.As(err, &e) {
+		e.Path = path
+	}
+	if errors.Is(err, syscall.ENOSPC) {
+		return hint.New(err, "make room, or choose a folder on another disk")
+	}
+	return err
 }
 
 // Commit gives the file its name. After an error the temporary file is gone and

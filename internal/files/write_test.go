@@ -7,7 +7,10 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
+
+	"example.com/finetune/internal/hint"
 )
 
 // only fails unless the folder holds just the named file, with that content.
@@ -32,6 +35,19 @@ func TestWriteReplaces(t *testing.T) {
 			t.Fatal(err)
 		}
 		only(t, path, content)
+	}
+}
+
+// TestErrorsNameTheFile: by the name that was asked for, and not by the temporary one.
+func TestErrorsNameTheFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "none", "a.json")
+	err := Write(path, nil)
+	if !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), " "+path+": ") {
+		t.Errorf("no folder: %v", err)
+	}
+	full := explained(&fs.PathError{Op: "write", Path: ".a.tmp-1", Err: syscall.ENOSPC}, path)
+	if !errors.Is(full, syscall.ENOSPC) || !strings.HasPrefix(full.Error(), "write "+path+": ") || hint.Of(full) == "" {
+		t.Errorf("a full disk: %v (%s)", full, hint.Of(full))
 	}
 }
 

@@ -141,10 +141,10 @@ func (c *Client) room(r repository, p *Plan) error {
 // explainLocal adds what to do about errors of the cache's own folder.
 func (c *Client) explainLocal(p *Plan, err error) error {
 	switch {
-	case err == nil, hint.Of(err) != "":
-		return err
 	case errors.Is(err, syscall.ENOSPC):
 		return hint.New(fmt.Errorf("%s: the disk is full: %w", p.ID, err), "make room, or name a cache on another disk as HF_HUB_CACHE; what was fetched stays for the next try")
+	case err == nil, hint.Of(err) != "":
+		return err
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
 		return hint.New(fmt.Errorf("%s: the cache %s cannot be written: %w", p.ID, c.Cache, err), "name a folder of your own as HF_HUB_CACHE")
 	case errors.As(err, new(*fs.PathError)):
