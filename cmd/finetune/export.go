@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -109,9 +108,20 @@ func (c *exportCommand) check() error {
 		return err
 	}
 	if c.To == "gguf" {
-		if _, err := os.Lstat(string(c.Output)); !errors.Is(err, fs.ErrNotExist) {
-			return hint.New(fmt.Errorf("%s: there already", c.Output), "name a new file, or remove it first")
-		}
+		return c.freeFile()
+	}
+	return nil
+}
+
+// freeFile returns an error where the output cannot be a new file.
+func (c *exportCommand) freeFile() error {
+	path := string(c.Output)
+	info, err := os.Lstat(path)
+	switch {
+	case err == nil && info.IsDir(), os.IsPathSeparator(path[len(path)-1]):
+		return hint.New(fmt.Errorf("%s: a folder, and --to gguf writes one file", path), "-o "+quote(filepath.Join(path, "adapter.gguf")))
+	case err == nil:
+		return hint.New(fmt.Errorf("%s: there already", path), "name a new file, or remove it first")
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"path/filepath"
 	"slices"
 
 	"example.com/finetune/internal/files"
@@ -51,10 +52,13 @@ const (
 const tileValues = 1 << 20
 
 // write makes keys and tensors the content of path. The file is read back and compared
-// before it takes its name. Once ctx has ended nothing is left of it.
+// before it takes its name; its folder is made. Once ctx has ended nothing is left of it.
 func write(ctx context.Context, path string, keys []KeyValue, tensors []Tensor) error {
 	if err := check(tensors); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
+	}
+	if err := files.MkdirAll(filepath.Dir(path)); err != nil {
+		return err
 	}
 	f, err := files.Create(path)
 	if err != nil {
