@@ -95,6 +95,10 @@ var known = []string{
 	"qalora_group_size", "r", "rank_pattern", "revision", "runtime_config", "target_modules", "task_type", "use_rslora",
 }
 
+// mergeAdvice is what can be done with an adapter that is more than low-rank pairs of
+// projections.
+const mergeAdvice = "PEFT merges it into its base: merge_and_unload(), then save_pretrained(folder); that folder is a model like others"
+
 // neutral are the values that switch a setting off.
 var neutral = []string{"null", "false", "{}", "[]"}
 
@@ -123,6 +127,10 @@ func parseConfig(f *jsontree.Fields) (Config, error) {
 		return Config{}, f.Err()
 	}
 	refuse(f)
+	refused := f.Err() != nil
+	if t := f.Text("task_type", "CAUSAL_LM"); t != "CAUSAL_LM" {
+		f.Wrong("task_type", `"CAUSAL_LM"`)
+	}
 	f.Need("r", "lora_alpha")
 	c := Config{
 		BaseModel: f.Text("base_model_name_or_path", ""),
@@ -149,7 +157,11 @@ func parseConfig(f *jsontree.Fields) (Config, error) {
 		f.Wrong("target_modules", fmt.Sprintf("at most %d", maxTargets))
 	}
 	c.readLeftOut(f)
-	if err := f.Err(); err != nil {
+	err := f.Err()
+	if refused {
+		err = hint.New(err, mergeAdvice)
+	}
+	if err != nil {
 		return Config{}, err
 	}
 	return c, nil
@@ -215,20 +227,20 @@ func patterns[T comparable](f *jsontree.Fields, key string, value func(p *jsontr
 // refuse notes settings that would change what the adapter computes.
 func refuse(f *jsontree.Fields) {
 	for _, k := range f.Keys() {
-		if !slices.Contains(known, k) && !isNeutral(f.Raw(k)) {
+		if !slices.Contains(known, k) && !isNeutral(f.Raw(k)) && !(k == "layers_pattern" && slices.Contains(layersPatterns, f.Raw(k))) {
 			f.Wrong(k, "null, false or empty: it is not supported")
 		}
 	}
 	if f.Text("bias", "none") != "none" {
 		f.Wrong("bias", `"none"`)
 	}
-	if t := f.Text("task_type", "CAUSAL_LM"); t != "CAUSAL_LM" {
-		f.Wrong("task_type", `"CAUSAL_LM"`)
-	}
 	if !slices.Contains(plainInits, f.Raw("init_lora_weights")) {
 		f.Wrong("init_lora_weights", "true: the base's weights would have to be changed first")
 	}
 }
+
+// layersPatterns are the values of layers_pattern that name where the layers are.
+var layersPatterns = []string{`"layers"`, `["layers"]`}
 
 func isNeutral(raw string) bool {
 	return slices.Contains(neutral, strings.Join(strings.Fields(raw), ""))

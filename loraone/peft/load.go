@@ -44,7 +44,7 @@ func Load(dir string, m *model.Config) (*loraone.Adapters, error) {
 			return otherNames(path, keyA(linears[0].Name), names[0])
 		}
 		r.unexpected()
-		return r.mistakes.Err(r.file.Path())
+		return r.err()
 	})
 	if err != nil {
 		return nil, err
@@ -94,12 +94,14 @@ func noWeights(dir string, err error) error {
 
 // A reader takes modules out of an adapter file and notes what is wrong with it.
 type reader struct {
-	file     *safetensors.File
-	config   Config
-	seen     map[string]bool
-	found    bool // a tensor with the name of a projection's
-	modules  []loraone.Module
-	mistakes mistakes.List
+	file   *safetensors.File
+	config Config
+	seen   map[string]bool
+	found  bool // a tensor with the name of a projection's
+
+	misshapen, more bool // tensors of other shapes, and others than the projections'
+	modules         []loraone.Module
+	mistakes        mistakes.List
 }
 
 func (r *reader) mistake(format string, args ...any) {
@@ -134,6 +136,18 @@ func (r *reader) module(at model.Projection) {
 	r.modules = append(r.modules, layer)
 }
 
+// err returns the mistakes, with advice for those of a kind.
+func (r *reader) err() error {
+	err := r.mistakes.Err(r.file.Path())
+	switch {
+	case r.misshapen && r.config.BaseModel != "":
+		return hint.New(err, "it was trained on "+r.config.BaseModel+": an adapter goes with its own base")
+	case r.more:
+		return hint.New(err, mergeAdvice)
+	}
+	return err
+}
+
 // shaped reports whether a tensor is there as rows×cols.
 func (r *reader) shaped(name string, t safetensors.Tensor, ok bool, rows, cols int) bool {
 	if !ok {
@@ -142,6 +156,7 @@ func (r *reader) shaped(name string, t safetensors.Tensor, ok bool, rows, cols i
 	}
 	if !slices.Equal(t.Shape, []int{rows, cols}) {
 		r.mistake("tensor %s has shape %v, want [%d %d]", name, t.Shape, rows, cols)
+		r.misshapen = true
 		return false
 	}
 	return true
@@ -166,6 +181,7 @@ func (r *reader) values(dst []float32, t safetensors.Tensor) {
 func (r *reader) unexpected() {
 	for _, n := range r.file.Names() {
 		if !r.seen[n] {
+			r.more = true
 			r.mistake("tensor %s is unexpected: the model has no such module, or it is no lora_A or lora_B of a projection", n)
 		}
 	}

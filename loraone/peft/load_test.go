@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"example.com/finetune/internal/hint"
 	"example.com/finetune/internal/jsontree"
 	"example.com/finetune/model/safetensors"
 )
@@ -109,6 +110,8 @@ func TestConfigTaken(t *testing.T) {
 		{"a_key_of_tomorrow": nil},
 		{"another_of_tomorrow": false},
 		{"base_model_name_or_path": nil},
+		{"layers_to_transform": []int{0, 1}, "layers_pattern": "layers"},
+		{"layers_to_transform": []int{0, 1}, "layers_pattern": []string{"layers"}},
 	} {
 		if _, err := Load(folder(t, adapterConfig(t, changes), someTensors()), small); err != nil {
 			t.Errorf("%v: %v", changes, err)
@@ -152,7 +155,7 @@ func TestConfigRefused(t *testing.T) {
 		{m{"layer_replication": [][]int{{0, 1}}}, `layer_replication is [[0,1]]`},
 		{m{"layers_to_transform": []int{-1}}, `layers_to_transform is [-1], want an integer from 0`},
 		{m{"exclude_modules": []int{1}}, `exclude_modules is [1], want a list of strings`},
-		{m{"layers_pattern": "layers"}, `layers_pattern is "layers"`},
+		{m{"layers_pattern": "blocks"}, `layers_pattern is "blocks"`},
 		{m{"alora_invocation_tokens": []int{1}}, `alora_invocation_tokens is [1]`},
 		{m{"use_qalora": true}, `use_qalora is true`},
 		{m{"use_bdlora": m{"x": 1}}, `use_bdlora is {"x":1}`},
@@ -193,7 +196,7 @@ func TestConfigRefused(t *testing.T) {
 		})
 	}
 	_, err := Load(folder(t, adapterConfig(t, m{"use_dora": true, "bias": "all", "r": nil}), nil), small)
-	if err == nil || strings.Count(err.Error(), configName) != 3 {
+	if err == nil || strings.Count(err.Error(), configName) != 3 || !strings.Contains(hint.Of(err), "merge_and_unload") {
 		t.Errorf("want three mistakes: %v", err)
 	}
 }
@@ -266,6 +269,16 @@ func TestWrongTensors(t *testing.T) {
 	if _, err := Load(folder(t, adapterConfig(t, map[string]any{"target_modules": nil}), nil), small); err == nil || !strings.Contains(err.Error(), "no tensors") {
 		t.Errorf("an empty file: %v", err)
 	}
+	tensors := someTensors()
+	set(keyA(q), make([]float32, 24), 2, 12)(tensors)
+	if _, err := Load(folder(t, adapterConfig(t, nil), tensors), small); !strings.Contains(hint.Of(err), "it was trained on org/name") {
+		t.Errorf("another base: %v (%s)", err, hint.Of(err))
+	}
+	tensors = someTensors()
+	set("base_model.model.lm_head.lora_A.weight", make([]float32, 48), 4, 12)(tensors)
+	if _, err := Load(folder(t, adapterConfig(t, nil), tensors), small); !strings.Contains(hint.Of(err), "merge_and_unload") {
+		t.Errorf("a head: %v (%s)", err, hint.Of(err))
+	}
 	// All are there, under names of another program: nothing is said of those that are missing.
 	for _, rename := range [][2]string{{keyPrefix, ""}, {keyPrefix, keyPrefix + "_orig_mod."}, {".weight", ".default.weight"}} {
 		renamed, first := map[string]safetensors.Entry{}, ""
@@ -280,7 +293,7 @@ func TestWrongTensors(t *testing.T) {
 		}
 	}
 	// Half of a projection's layers: PEFT would leave the others at random.
-	tensors := someTensors()
+	tensors = someTensors()
 	delete(tensors, keyA("model.layers.1.self_attn.v_proj"))
 	delete(tensors, keyB("model.layers.1.self_attn.v_proj"))
 	if _, err := Load(folder(t, adapterConfig(t, nil), tensors), small); err == nil || strings.Count(err.Error(), "is missing") != 2 {
