@@ -46,16 +46,16 @@ type Model struct {
 	Adapters *loraone.Adapters // likewise; nil without an adapter
 
 	adapter string // its folder
+	named   string // the base that its configuration names
 }
 
 // Open reads all but the weights. The model is to be closed.
 func Open(o Options) (*Model, error) {
 	m := &Model{adapter: o.Adapter}
 	c := recipe.Default()
-	base := ""
 	var err error
 	if o.Adapter != "" {
-		if base, err = m.readOrigin(); err != nil {
+		if m.named, err = m.readOrigin(); err != nil {
 			return nil, err
 		}
 		if m.Origin != nil {
@@ -68,7 +68,7 @@ func Open(o Options) (*Model, error) {
 		}
 	}
 	m.Recipe = c.Recipe
-	if m.Ref, err = m.find(o.Model, base); err != nil {
+	if m.Ref, err = m.find(o.Model); err != nil {
 		return nil, err
 	}
 	if m.Config, err = model.ReadConfig(m.Dir); err != nil {
@@ -106,10 +106,11 @@ func (m *Model) readOrigin() (base string, err error) {
 
 // find returns the model that was asked for, else the adapter's base: where it was when
 // the adapter was trained, or by its name.
-func (m *Model) find(asked, base string) (hub.Ref, error) {
+func (m *Model) find(asked string) (hub.Ref, error) {
 	if asked != "" {
 		return hub.Resolve(asked)
 	}
+	base := m.named
 	if m.Origin != nil {
 		ref := m.Origin.BaseRef()
 		if _, err := os.Stat(m.Origin.Base.Dir); err == nil {

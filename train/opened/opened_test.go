@@ -126,3 +126,26 @@ func TestOtherBase(t *testing.T) {
 		}
 	}
 }
+
+// Another program's adapter tells its base by its name alone.
+func TestOtherBaseByName(t *testing.T) {
+	for _, c := range []struct {
+		named, id string
+		want      bool
+	}{
+		{"org/base", "org/instruct", true},
+		{"org/base", "org/base", false},
+		{"Org/Base", "org/base", false},
+		{"org/base", "", false}, // a folder may hold anything
+		{"", "org/base", false},
+		{"/home/me/base", "org/base", false},
+		{"base", "org/base", false},
+	} {
+		m := &Model{adapter: "theirs", named: c.named}
+		m.ID = c.id
+		got, err := m.OtherBase()
+		if err != nil || (got != "") != c.want || c.want && (!strings.Contains(got, c.named) || !strings.Contains(got, c.id)) {
+			t.Errorf("%q on %q: %q, %v", c.named, c.id, got, err)
+		}
+	}
+}
