@@ -25,10 +25,10 @@ const (
 // maxFile bounds a tokenizer.json; the largest in use has about 35 megabytes.
 const maxFile = 1 << 30
 
-// Tokens returns the keys that say how text becomes tokens, for a model with so many of
-// them. encode returns the ids of a text, with or without what a tokenizer puts around it.
+// Tokens returns the keys that say how text becomes tokens, for a model of that name with
+// so many of them. encode returns the ids of a text, with or without what a tokenizer puts around it.
 // note says what deserves a look.
-func Tokens(dir string, vocabulary int, encode func(text string, around bool) []int32) (keys []KeyValue, note string, err error) {
+func Tokens(dir, name string, vocabulary int, encode func(text string, around bool) []int32) (keys []KeyValue, note string, err error) {
 	file, err := readTree(filepath.Join(dir, "tokenizer.json"))
 	if err != nil {
 		return nil, "", err
@@ -52,7 +52,7 @@ func Tokens(dir string, vocabulary int, encode func(text string, around bool) []
 	if err != nil {
 		return nil, "", fmt.Errorf("%s: %w", filepath.Join(dir, "tokenizer.json"), err)
 	}
-	keys = append(keys, KeyValue{"general.name", w.name(dir)})
+	keys = append(keys, KeyValue{"general.name", w.name(name)})
 	template, err := chatTemplate(dir, config)
 	if template != "" {
 		keys = append(keys, KeyValue{"tokenizer.chat_template", template})
@@ -139,11 +139,7 @@ func (w *words) read(vocabulary int) error {
 
 // name returns what the model is called. By it llama.cpp knows Phi-3, whose added tokens
 // take the spaces behind them; a model that it takes for one must have its tokens.
-func (w *words) name(dir string) string {
-	name := filepath.Base(dir)
-	if abs, err := filepath.Abs(dir); err == nil {
-		name = filepath.Base(abs)
-	}
+func (w *words) name(name string) string {
 	strips := false
 	for _, a := range w.file.Get("added_tokens").Items() {
 		yes, _ := a.Get("rstrip").Bool()

@@ -198,24 +198,21 @@ func TestTokensRefused(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(dir, "tokenizer.json"), []byte(test.json), 0o666); err != nil {
 			t.Fatal(err)
 		}
-		_, _, err := Tokens(dir, test.size, test.encode)
+		_, _, err := Tokens(dir, "m", test.size, test.encode)
 		if err == nil || !strings.Contains(err.Error(), test.want) || !strings.Contains(err.Error(), "tokenizer.json") {
 			t.Errorf("%s: %v, want %q", test.json, err, test.want)
 		}
 	}
 }
 
-// written returns the keys for a tokenizer.json in a folder of a name.
-func written(t *testing.T, folder, json string, size int) map[string]any {
+// written returns the keys for a tokenizer.json of a model of a name.
+func written(t *testing.T, name, json string, size int) map[string]any {
 	t.Helper()
-	dir := filepath.Join(t.TempDir(), folder)
-	if err := os.Mkdir(dir, 0o777); err != nil {
-		t.Fatal(err)
-	}
+	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "tokenizer.json"), []byte(json), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	list, _, err := Tokens(dir, size, func(string, bool) []int32 { return nil })
+	list, _, err := Tokens(dir, name, size, func(string, bool) []int32 { return nil })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -241,7 +238,7 @@ func TestGemmasSpaces(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "tokenizer.json"), []byte("{"+byFallback+split), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	_, _, err := Tokens(dir, 3, func(string, bool) []int32 { return nil })
+	_, _, err := Tokens(dir, "m", 3, func(string, bool) []int32 { return nil })
 	if err == nil || !strings.Contains(err.Error(), "the pre_tokenizer Split") {
 		t.Errorf("spaces that are there: %v", err)
 	}
@@ -257,15 +254,15 @@ func TestTokensBeyondTheModel(t *testing.T) {
 
 // TestPhi3IsKnownByItsName: what llama.cpp does by the name is what the tokens say.
 func TestPhi3IsKnownByItsName(t *testing.T) {
-	for _, test := range []struct{ folder, strips, want string }{
+	for _, test := range []struct{ name, strips, want string }{
 		{"Phi-3-mini", "true", "Phi-3-mini"},
 		{"mine", "true", "mine (phi-3)"},
 		{"mine", "false", "mine"},
 		{"Llama-as-Phi3-was", "false", "Llama-as-phi 3-was"},
 	} {
-		keys := written(t, test.folder, "{"+byFallback+`, "added_tokens": [{"id": 2, "content": "<|user|>", "special": true, "rstrip": `+test.strips+`}]}`, 3)
+		keys := written(t, test.name, "{"+byFallback+`, "added_tokens": [{"id": 2, "content": "<|user|>", "special": true, "rstrip": `+test.strips+`}]}`, 3)
 		if keys["general.name"] != test.want {
-			t.Errorf("%s, rstrip %s: general.name is %v, want %s", test.folder, test.strips, keys["general.name"], test.want)
+			t.Errorf("%s, rstrip %s: general.name is %v, want %s", test.name, test.strips, keys["general.name"], test.want)
 		}
 	}
 }
@@ -282,7 +279,7 @@ func TestSpacesBehindSpecialTokens(t *testing.T) {
 		behind int32 // the id of a behind the special token
 		note   bool
 	}{{2, false}, {0, true}} {
-		keys, note, err := Tokens(dir, 4, func(text string, _ bool) []int32 {
+		keys, note, err := Tokens(dir, "m", 4, func(text string, _ bool) []int32 {
 			if strings.HasPrefix(text, "<s>") {
 				return []int32{3, test.behind}
 			}
