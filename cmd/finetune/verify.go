@@ -39,9 +39,9 @@ var consumers = map[string]consumer{
 // findConsumer returns the consumer of a word of --to with the Python that has it.
 func findConsumer(to string) (consumer, error) {
 	c := consumers[to]
-	for _, name := range []string{"python3", "python"} {
+	for _, name := range []string{"python3", "python"} { // a folder that is only called like the module has no origin
 		path, err := exec.LookPath(name)
-		if err == nil && exec.Command(path, "-c", "import importlib.util, sys; sys.exit(importlib.util.find_spec('"+c.module+"') is None)").Run() == nil {
+		if err == nil && exec.Command(path, "-c", "import importlib.util, sys; sys.exit(getattr(importlib.util.find_spec('"+c.module+"'), 'origin', None) is None)").Run() == nil {
 			c.python = path
 			return c, nil
 		}

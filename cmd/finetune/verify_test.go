@@ -2,6 +2,9 @@ package main
 
 import (
 	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -30,5 +33,28 @@ func TestAgrees(t *testing.T) {
 		if test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
 			t.Errorf("%s: %v, want %q", test.name, err, test.want)
 		}
+	}
+}
+
+// TestAFolderIsNoConsumer: Python takes any folder here that is called like a module for one.
+func TestAFolderIsNoConsumer(t *testing.T) {
+	if _, err := exec.LookPath("python3"); err != nil {
+		t.Skip(err)
+	}
+	const to, module = "nowhere", "finetune_exports_nowhere"
+	consumers[to] = consumer{name: "nothing", module: module}
+	defer delete(consumers, to)
+	t.Chdir(t.TempDir())
+	if err := os.Mkdir(module, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if c, err := findConsumer(to); err == nil {
+		t.Errorf("%s is said to have it", c.python)
+	}
+	if err := os.WriteFile(filepath.Join(module, "__init__.py"), nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := findConsumer(to); err != nil {
+		t.Errorf("a module: %v", err)
 	}
 }
