@@ -388,3 +388,32 @@ func TestUploadErrors(t *testing.T) {
 		t.Errorf("base %q, %v", base, err)
 	}
 }
+
+// TestParts: whatever size of parts the Hub asks for, each has an address, or it is an error.
+func TestParts(t *testing.T) {
+	header := func(chunk any) map[string]any {
+		return map[string]any{"chunk_size": chunk, "00001": "a", "2": "b", "x": "c"}
+	}
+	for _, test := range []struct {
+		chunk any
+		bytes int64
+		want  string // addresses, else a part of the error
+	}{
+		{"10", 10, "a"},
+		{"10", 11, "ab"},
+		{"10", 20, "ab"},
+		{"9223372036854775807", 11, "a"},
+		{"10", 21, "no address for number 3"},
+		{"1", 1 << 40, "no address for number 3"},
+		{"0", 11, "parts of 0 bytes"},
+		{"-1", 11, "parts of -1 bytes"},
+		{"9223372036854775808", 11, "parts of 9223372036854775808 bytes"},
+		{10.0, 11, "parts of 10 bytes"},
+		{nil, 11, "parts of <nil> bytes"},
+	} {
+		_, addresses, err := lfsAction{Header: header(test.chunk)}.parts(test.bytes)
+		if got := strings.Join(addresses, ""); err == nil && got != test.want || err != nil && !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%d bytes in parts of %v: %q, %v, want %q", test.bytes, test.chunk, got, err, test.want)
+		}
+	}
+}

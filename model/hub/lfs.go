@@ -105,8 +105,8 @@ func (u *uploader) sendLarge(ctx context.Context, f *local, o lfsObject) error {
 	}
 	defer file.Close()
 	up := o.Actions.Upload
-	if size, parts := up.Header["chunk_size"]; parts {
-		err = u.sendParts(ctx, f, file, up, size)
+	if _, parts := up.Header["chunk_size"]; parts {
+		err = u.sendParts(ctx, f, file, up)
 	} else {
 		_, err = u.put(ctx, u.c.atHome(up.Href), file, 0, f.size)
 	}
@@ -130,21 +130,36 @@ type lfsPart struct {
 	ETag   string `json:"etag"`
 }
 
-// sendParts sends a file in parts, several at once, and has them put together.
-func (u *uploader) sendParts(ctx context.Context, f *local, file *os.File, up lfsAction, chunk any) error {
-	text, _ := chunk.(string) // as the Hub writes numbers in a header; others are not one
-	size, err := strconv.ParseInt(text, 10, 64)
+// parts returns the size of the parts in which so many bytes go, and where each goes.
+func (a lfsAction) parts(bytes int64) (size int64, addresses []string, err error) {
+	text, _ := a.Header["chunk_size"].(string) // as the Hub writes numbers in a header; others are not one
+	size, err = strconv.ParseInt(text, 10, 64)
 	if err != nil || size < 1 {
-		return fmt.Errorf("%s: the Hub wants parts of %v bytes", f.path, chunk)
+		return 0, nil, fmt.Errorf("the Hub wants parts of %v bytes", a.Header["chunk_size"])
 	}
-	count := int((f.size + size - 1) / size)
-	addresses := make([]string, count)
-	for key, value := range up.Header {
-		if n, err := strconv.Atoi(key); err == nil && n >= 1 && n <= count {
-			addresses[n-1], _ = value.(string)
+	byNumber := map[int]string{}
+	for key, value := range a.Header {
+		if n, err := strconv.Atoi(key); err == nil {
+			byNumber[n], _ = value.(string)
 		}
 	}
-	parts, errs := make([]lfsPart, count), make([]error, count)
+	for from := int64(0); from < bytes; from += min(size, bytes-from) {
+		address := byNumber[len(addresses)+1]
+		if address == "" {
+			return 0, nil, fmt.Errorf("the Hub wants it in parts of %d bytes, and gives no address for number %d", size, len(addresses)+1)
+		}
+		addresses = append(addresses, address)
+	}
+	return size, addresses, nil
+}
+
+// sendParts sends a file in parts, several at once, and has them put together.
+func (u *uploader) sendParts(ctx context.Context, f *local, file *os.File, up lfsAction) error {
+	size, addresses, err := up.parts(f.size)
+	if err != nil {
+		return fmt.Errorf("%s: %w", f.path, err)
+	}
+	parts, errs := make([]lfsPart, len(addresses)), make([]error, len(addresses))
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	places := make(chan struct{}, atOnce)
