@@ -201,8 +201,9 @@ func TestRefusals(t *testing.T) {
 	})
 }
 
-// TestShardsWithoutAnIndex: the merged folder gets one.
+// TestShardsWithoutAnIndex: the merged folder gets one. What else loaders ask for goes along.
 func TestShardsWithoutAnIndex(t *testing.T) {
+	companions := []string{"LICENSE", "preprocessor_config.json", "processor_config.json", "tokenizer.model", filepath.Join(templates, "tool.jinja")}
 	oneCase(t, func(t *testing.T, c *golden.Case, _ *model.Model, a *loraone.Adapters) {
 		bare := filepath.Join(t.TempDir(), "base")
 		if err := os.CopyFS(bare, os.DirFS(c.Dir)); err != nil {
@@ -210,6 +211,12 @@ func TestShardsWithoutAnIndex(t *testing.T) {
 		}
 		if err := os.Remove(filepath.Join(bare, indexName)); err != nil {
 			t.Fatal(err)
+		}
+		for _, name := range companions {
+			path := filepath.Join(bare, name)
+			if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o777), os.WriteFile(path, []byte(name), 0o666)); err != nil {
+				t.Fatal(err)
+			}
 		}
 		config, err := model.ReadConfig(bare)
 		if err != nil {
@@ -226,6 +233,11 @@ func TestShardsWithoutAnIndex(t *testing.T) {
 		}
 		if _, err := os.Stat(filepath.Join(dir, indexName)); err != nil || len(openSet(t, dir).Shards()) < 2 {
 			t.Errorf("shards without an index: %v", err)
+		}
+		for _, name := range companions {
+			if text, err := os.ReadFile(filepath.Join(dir, name)); err != nil || string(text) != name {
+				t.Errorf("%s: %q, %v", name, text, err)
+			}
 		}
 	})
 }

@@ -20,6 +20,7 @@ var (
 	}
 	carried = []string{
 		"special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt", "tokenizer.model", "chat_template.json",
+		"preprocessor_config.json", "processor_config.json",
 	}
 )
 
