@@ -176,7 +176,7 @@ func (c *exportCommand) peft(_ context.Context, u *ui, m *opened.Model) error {
 		p.Discard()
 		return err
 	}
-	if err := draft.Commit(); err != nil {
+	if err := draft.Commit("adapter_config.json"); err != nil {
 		return err
 	}
 	return u.printf("%s: %s for PEFT\n", c.Output, many(len(m.Adapters.Modules), "module"))
@@ -244,7 +244,7 @@ func (c *exportCommand) ollama(ctx context.Context, u *ui, m *opened.Model) erro
 	if err := files.Write(filepath.Join(draft.Dir, "Modelfile"), []byte(file.String())); err != nil {
 		return err
 	}
-	if err := draft.Commit(); err != nil {
+	if err := draft.Commit("Modelfile"); err != nil {
 		return err
 	}
 	return u.printf("%s: %s for Ollama\n  ollama create NAME -f %s\n", c.Output, many(len(m.Adapters.Modules), "module"), quote(filepath.Join(string(c.Output), "Modelfile")))

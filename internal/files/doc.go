@@ -18,6 +18,9 @@
 // Temporary names begin with a dot and never end as the file does: no reader of
 // *.safetensors picks up what an interrupted run left behind. [Sweep] removes it.
 //
+// A new folder takes its name in one step too. An empty one that is there is filled, with
+// the file that makes it whole the last.
+//
 // # Locking
 //
 // [TryLock] is the system's own lock of a file, which ends with the process that has it,

@@ -27,7 +27,7 @@ func TestFolderDraft(t *testing.T) {
 	if _, err := os.Stat(path); err == nil {
 		t.Error("visible before Commit")
 	}
-	if err := d.Commit(); err != nil {
+	if err := d.Commit("x"); err != nil {
 		t.Fatal(err)
 	}
 	d.Abort()
@@ -37,7 +37,7 @@ func TestFolderDraft(t *testing.T) {
 	if _, err := os.Stat(hidden); err == nil {
 		t.Error("the hidden folder is still there")
 	}
-	if d.Commit() == nil {
+	if d.Commit("x") == nil {
 		t.Error("committed twice")
 	}
 }
@@ -85,10 +85,61 @@ func TestFolderDraftKeepsWhatIsThere(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(late, "x"), []byte("x"), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	if err := d.Commit(); err == nil {
+	if err := d.Commit("x"); err == nil {
 		t.Error("a folder that is no longer empty was replaced")
 	}
 	if _, err := os.Stat(d.Dir); err == nil {
 		t.Error("the hidden folder is still there")
+	}
+}
+
+// TestFolderDraftFillsAnEmptyFolder: which may be the end of a link or another disk's root,
+// and is never replaced.
+func TestFolderDraftFillsAnEmptyFolder(t *testing.T) {
+	dir := t.TempDir()
+	real, link := filepath.Join(dir, "real"), filepath.Join(dir, "link")
+	if err := os.MkdirAll(filepath.Join(real, hiddenWithin, "left"), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("real", link); err != nil {
+		t.Skip(err)
+	}
+	before, err := os.Stat(real)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write := func(last string) error {
+		d, err := CreateFolder(link)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer d.Abort()
+		for _, name := range []string{"a", "config", "z"} {
+			if err := os.WriteFile(filepath.Join(d.Dir, name), []byte(name), 0o666); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return d.Commit(last)
+	}
+	if err := write("none"); err == nil {
+		t.Error("committed without its last file")
+	}
+	if list, _ := os.ReadDir(real); len(list) != 0 {
+		t.Errorf("after an error the folder holds %v", list)
+	}
+	if err := write("config"); err != nil {
+		t.Fatal(err)
+	}
+	if text, err := os.ReadFile(filepath.Join(link, "config")); string(text) != "config" {
+		t.Errorf("config holds %q, %v", text, err)
+	}
+	if list, _ := os.ReadDir(real); len(list) != 3 {
+		t.Errorf("the folder holds %v", list)
+	}
+	if _, err := os.Readlink(link); err != nil {
+		t.Errorf("the link was replaced: %v", err)
+	}
+	if after, err := os.Stat(real); err != nil || !os.SameFile(before, after) {
+		t.Errorf("the folder was replaced: %v", err)
 	}
 }

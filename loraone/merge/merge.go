@@ -77,7 +77,7 @@ func Write(ctx context.Context, dir string, base *model.Model, a *loraone.Adapte
 	if err := m.verify(ctx, draft.Dir, a); err != nil {
 		return nil, fmt.Errorf("checking the merged folder: %w", err)
 	}
-	return m.report, draft.Commit()
+	return m.report, draft.Commit(configName)
 }
 
 // within reports whether dir is, or would be made in, a folder or one below it.

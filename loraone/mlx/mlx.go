@@ -51,7 +51,7 @@ func Write(dir string, a *loraone.Adapters) error {
 	if err := files.Write(filepath.Join(draft.Dir, configName), config.Bytes()); err != nil {
 		return err
 	}
-	return draft.Commit()
+	return draft.Commit(configName)
 }
 
 // entries returns the tensors, the rank, and which modules of a block have them.
