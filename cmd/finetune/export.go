@@ -267,10 +267,13 @@ func ollamaTemplate(u *ui, m *opened.Model, tokens []gguf.KeyValue) (string, err
 			return t.Render(c, true)
 		}
 	}
+	said := map[string]any{}
+	for _, k := range tokens {
+		said[k.Key] = k.Value
+	}
 	begin := ""
-	if i := slices.IndexFunc(tokens, func(k gguf.KeyValue) bool { return k.Key == "tokenizer.ggml.add_bos_token" }); tokens[i].Value == true {
-		bos, _ := m.Tokenizer.BOS()
-		begin, _ = m.Tokenizer.Token(bos)
+	if bos, ok := said["tokenizer.ggml.bos_token_id"].(uint32); ok && said["tokenizer.ggml.add_bos_token"] == true {
+		begin, _ = m.Tokenizer.Token(int32(bos))
 	}
 	text, err := ollama.Template(renders[0], begin)
 	other, errOther := ollama.Template(renders[1], begin)

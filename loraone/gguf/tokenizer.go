@@ -33,11 +33,13 @@ func Tokens(dir, name string, vocabulary int, encode func(text string, around bo
 	if err != nil {
 		return nil, "", err
 	}
-	config, err := readTree(filepath.Join(dir, "tokenizer_config.json"))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, "", err
+	var others [3]jsontree.Value
+	for i, name := range []string{"tokenizer_config.json", "special_tokens_map.json", "config.json"} {
+		if others[i], err = readTree(filepath.Join(dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, "", err
+		}
 	}
-	w := words{file: file, config: config, encode: encode}
+	w := words{file: file, named: others[:2], model: others[2], encode: encode}
 	if err := w.read(vocabulary); err != nil {
 		return nil, "", fmt.Errorf("%s: %w", filepath.Join(dir, "tokenizer.json"), err)
 	}
@@ -53,7 +55,7 @@ func Tokens(dir, name string, vocabulary int, encode func(text string, around bo
 		return nil, "", fmt.Errorf("%s: %w", filepath.Join(dir, "tokenizer.json"), err)
 	}
 	keys = append(keys, KeyValue{"general.name", w.name(name)})
-	template, err := chatTemplate(dir, config)
+	template, err := chatTemplate(dir, others[0])
 	if template != "" {
 		keys = append(keys, KeyValue{"tokenizer.chat_template", template})
 	}
@@ -74,12 +76,14 @@ func readTree(path string) (jsontree.Value, error) {
 
 // words are the tokens of a model and how they are made.
 type words struct {
-	file, config jsontree.Value
-	encode       func(text string, around bool) []int32
-	tokens       []string
-	types        []int32
-	added        map[string]int
-	merges       [][2]string
+	file   jsontree.Value   // tokenizer.json
+	named  []jsontree.Value // files that name special tokens
+	model  jsontree.Value   // config.json, which has ids of them
+	encode func(text string, around bool) []int32
+	tokens []string
+	types  []int32
+	added  map[string]int
+	merges [][2]string
 }
 
 // read takes tokens and merges.
@@ -245,17 +249,38 @@ var roles = [][2]string{
 	{"bos", "bos"}, {"eos", "eos"}, {"unk", "unknown"}, {"sep", "seperator"}, {"pad", "padding"}, {"cls", "cls"}, {"mask", "mask"},
 }
 
-// around appends the ids of special tokens, and which of them are put around a text: by
-// what encode does, since a file may say it in several places.
-func (w *words) around(keys []KeyValue) ([]KeyValue, error) {
-	ids := map[string]int32{"bos": -1, "eos": -1}
-	for _, role := range roles {
-		v := w.config.Get(role[0] + "_token")
+// special returns the id of a special token: by its name, where a file has that, else by
+// the id in config.json, of several the first.
+func (w *words) special(role string) (int, bool) {
+	for _, file := range w.named {
+		v := file.Get(role + "_token")
 		if v.Kind() == jsontree.Object {
 			v = v.Get("content")
 		}
 		name, _ := v.Str()
 		if id, ok := w.added[name]; ok {
+			return id, true
+		}
+	}
+	for _, of := range []jsontree.Value{w.model, w.model.Get("text_config")} {
+		v := of.Get(role + "_token_id")
+		for _, first := range v.Items() {
+			v = first
+			break
+		}
+		if id, err := v.Int(); err == nil && id >= 0 && id < int64(len(w.tokens)) {
+			return int(id), true
+		}
+	}
+	return 0, false
+}
+
+// around appends the ids of special tokens, and which of them are put around a text: by
+// what encode does, since a file may say it in several places.
+func (w *words) around(keys []KeyValue) ([]KeyValue, error) {
+	ids := map[string]int32{"bos": -1, "eos": -1}
+	for _, role := range roles {
+		if id, ok := w.special(role[0]); ok {
 			ids[role[0]] = int32(id)
 			keys = append(keys, KeyValue{"tokenizer.ggml." + role[1] + "_token_id", uint32(id)})
 		}

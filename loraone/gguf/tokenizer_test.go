@@ -290,3 +290,41 @@ func TestSpacesBehindSpecialTokens(t *testing.T) {
 		}
 	}
 }
+
+// TestSpecialTokensOfOtherFiles: where tokenizer_config.json names none, which it need not.
+func TestSpecialTokensOfOtherFiles(t *testing.T) {
+	const added = `, "added_tokens": [{"id": 0, "content": "<s>", "special": true}, {"id": 1, "content": "</s>", "special": true}]}`
+	const tokenizer, names, model = "tokenizer_config.json", "special_tokens_map.json", "config.json"
+	for _, test := range []struct {
+		files    map[string]string
+		bos, eos any
+	}{
+		{map[string]string{}, nil, nil},
+		{map[string]string{tokenizer: `{"bos_token": "<s>", "eos_token": {"content": "</s>"}}`, model: `{"eos_token_id": 2}`}, uint32(0), uint32(1)},
+		{map[string]string{tokenizer: `{"eos_token": null}`, names: `{"bos_token": "<s>", "eos_token": {"content": "</s>"}}`}, uint32(0), uint32(1)},
+		{map[string]string{model: `{"bos_token_id": 0, "eos_token_id": [1, 2]}`}, uint32(0), uint32(1)},
+		{map[string]string{model: `{"text_config": {"bos_token_id": 0, "eos_token_id": 1}}`}, uint32(0), uint32(1)},
+		{map[string]string{model: `{"bos_token_id": 3, "eos_token_id": -1}`}, nil, nil},
+	} {
+		dir := t.TempDir()
+		test.files["tokenizer.json"] = "{" + byFallback + added
+		for name, text := range test.files {
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o666); err != nil {
+				t.Fatal(err)
+			}
+		}
+		list, _, err := Tokens(dir, "m", 3, func(_ string, around bool) []int32 {
+			if around && test.bos != nil {
+				return []int32{0, 2}
+			}
+			return []int32{2}
+		})
+		keys := map[string]any{}
+		for _, k := range list {
+			keys[k.Key] = k.Value
+		}
+		if err != nil || keys["tokenizer.ggml.bos_token_id"] != test.bos || keys["tokenizer.ggml.eos_token_id"] != test.eos || keys["tokenizer.ggml.add_bos_token"] != (test.bos != nil) {
+			t.Errorf("%v: %v, %v", test.files, keys, err)
+		}
+	}
+}
