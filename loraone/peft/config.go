@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"math"
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -111,9 +112,13 @@ var plainInits = []string{"null", "true", "false", `"gaussian"`, `"eva"`, `"orth
 // changes what the adapter computes and is not supported is an error; all are named
 // together.
 func ReadConfig(dir string) (Config, error) {
+	const advice = "give the folder that holds " + configName + " and " + weightsName
+	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
+		return Config{}, hint.New(fmt.Errorf("adapter %s: a file, want a folder", dir), advice)
+	}
 	f, err := jsontree.ReadFields(filepath.Join(dir, configName))
 	if errors.Is(err, fs.ErrNotExist) {
-		return Config{}, hint.New(fmt.Errorf("%s: not an adapter: %w", dir, err), "give the folder that holds "+configName+" and "+weightsName)
+		return Config{}, hint.New(fmt.Errorf("%s: not an adapter: %w", dir, err), advice)
 	}
 	if err != nil {
 		return Config{}, err

@@ -314,6 +314,9 @@ func TestWrongFiles(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, configName), adapterConfig(t, nil), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := ReadConfig(filepath.Join(dir, configName)); err == nil || !strings.HasSuffix(err.Error(), "a file, want a folder") || !hinted(err, configName) {
+		t.Errorf("a file: %v", err)
+	}
 	if c, err := ReadConfig(dir); err != nil || c.BaseModel != "org/name" || c.R != 4 || c.Scale("q_proj") != 4 {
 		t.Errorf("%+v, %v", c, err) // it needs no weights
 	}

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 
+	"example.com/finetune/internal/files"
 	"example.com/finetune/internal/hint"
 )
 
@@ -90,6 +91,11 @@ func Resolve(arg string) (Ref, error) {
 		return Ref{}, hint.New(fmt.Errorf("model %s: a file, want a folder", arg), "give the folder that holds config.json and the weights")
 	case err == nil:
 		return Folder(arg), nil
+	}
+	if _, e := os.Lstat(arg); e == nil { // a link: what is the matter with it?
+		if _, err := files.Open(arg); err != nil {
+			return Ref{}, hint.New(fmt.Errorf("model %w", err), hint.Of(err))
+		}
 	}
 	id, revision, err := ParseID(arg)
 	if err != nil {

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"example.com/finetune/internal/hint"
 )
 
 const commit = "12fd25f77366fa6b3b4b768ec3050bf629380bac"
@@ -58,6 +60,21 @@ func TestResolveCached(t *testing.T) {
 		}
 		if got, err = Resolve(snapshot); err != nil || got != (Ref{snapshot, snapshot, id}) {
 			t.Errorf("the snapshot's own path: %+v (%v), want id %q", got, err, id)
+		}
+	}
+}
+
+// TestDanglingLink: the error says where it leads, and nothing of the Hub.
+func TestDanglingLink(t *testing.T) {
+	link := filepath.Join(t.TempDir(), "model")
+	if err := os.Symlink("gone", link); err != nil {
+		t.Skip(err)
+	}
+	t.Chdir(filepath.Dir(link))
+	for _, name := range []string{link, "model"} {
+		_, err := Resolve(name)
+		if err == nil || !strings.HasPrefix(err.Error(), "model "+name+": a link to ") || strings.Contains(hint.Of(err), "download") || hint.Of(err) == "" {
+			t.Errorf("%s: %v (%s)", name, err, hint.Of(err))
 		}
 	}
 }

@@ -94,6 +94,9 @@ func Open(o Options) (*Model, error) {
 // of its base.
 func (m *Model) readOrigin() (base string, err error) {
 	c, err := peft.ReadConfig(m.adapter)
+	if _, e := os.Lstat(m.adapter); errors.Is(e, fs.ErrNotExist) && hub.IsID(m.adapter) && strings.Contains(m.adapter, "/") {
+		err = hint.New(err, "for one on the Hub give the folder that this prints: finetune download "+m.adapter)
+	}
 	if err != nil {
 		return "", err
 	}

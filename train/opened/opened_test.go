@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"example.com/finetune/internal/hint"
 	"example.com/finetune/train/recipe"
 	"example.com/finetune/train/rundir"
 )
@@ -147,5 +148,19 @@ func TestOtherBaseByName(t *testing.T) {
 		if err != nil || (got != "") != c.want || c.want && (!strings.Contains(got, c.named) || !strings.Contains(got, c.id)) {
 			t.Errorf("%q on %q: %q, %v", c.named, c.id, got, err)
 		}
+	}
+}
+
+// An adapter's id on the Hub is no folder here: the hint says how it becomes one.
+func TestAdapterOfTheHub(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if _, err := Open(Options{Model: "x", Adapter: "org/adapter"}); !strings.Contains(hint.Of(err), "finetune download org/adapter") {
+		t.Errorf("%v (%s)", err, hint.Of(err))
+	}
+	if err := os.MkdirAll("org/adapter", 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(Options{Model: "x", Adapter: "org/adapter"}); err == nil || strings.Contains(hint.Of(err), "download") {
+		t.Errorf("a folder: %v (%s)", err, hint.Of(err))
 	}
 }
