@@ -168,7 +168,7 @@ func (c *exportCommand) peft(_ context.Context, u *ui, m *opened.Model) error {
 		return err
 	}
 	defer draft.Abort()
-	p, err := peft.Prepare(draft.Dir, m.Adapters.Uniform(), m.Label())
+	p, err := peft.Prepare(draft.Dir, m.Adapters, m.Label())
 	if err != nil {
 		return err
 	}
