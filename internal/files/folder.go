@@ -21,7 +21,7 @@ type FolderDraft struct {
 }
 
 // hiddenWithin is the name of a draft in the folder that it is to fill.
-const hiddenWithin = ".new"
+const hiddenWithin = ".finetune.new"
 
 // CreateFolder makes a hidden folder that is to become path, and the folders above it.
 // What an interrupted process left under the hidden name is removed. Something at path is
@@ -72,10 +72,10 @@ func free(path string) (there bool, err error) {
 	return true, nil
 }
 
-// Commit gives the folder its name, or fills the one that is there: with the file called
-// last behind all others: without it nobody takes the folder for whole. The files are flushed by
-// those who write them, as [Write] does. After an error the hidden folder is gone, unless it
-// was the last flush that failed.
+// Commit gives the folder its name, or fills the one that is there, the file called last
+// behind all others: without that one nobody takes the folder for whole. The files are
+// flushed by those who write them, as [Write] does. After an error the hidden folder is
+// gone, unless it was the last flush that failed.
 func (d *FolderDraft) Commit(last string) error {
 	if d.done {
 		return fmt.Errorf("%s: committed or aborted before", d.path)

@@ -26,7 +26,8 @@ const (
 const maxFile = 1 << 30
 
 // Tokens returns the keys that say how text becomes tokens, for a model of that name with
-// so many of them. encode returns the ids of a text, with or without what a tokenizer puts around it.
+// so many of them. encode returns the ids of a text, with or without what a tokenizer puts
+// around it.
 // note says what deserves a look.
 func Tokens(dir, name string, vocabulary int, encode func(text string, around bool) []int32) (keys []KeyValue, note string, err error) {
 	file, err := readTree(filepath.Join(dir, "tokenizer.json"))
