@@ -9,9 +9,10 @@
 // Decisions:
 //
 //   - The folders are the only state. A run's folder is named by what differs and by a
-//     hash of its recipe: values can be added to the file and nothing moves, and what is
-//     changed is another run. "train --resume" in a folder can be typed any number of
-//     times, so a sweep that was interrupted, however, is typed again.
+//     hash of its recipe, by which it is found: values can be added to the file and taken
+//     out, and nothing moves; what is changed is another run. "train --resume" in a folder
+//     can be typed any number of times, so a sweep that was interrupted, however, is typed
+//     again.
 //   - Every configuration has the same seeds, and the same validation rows, so that
 //     differences are paired: the plan of a run, which may choose how many rows to evaluate
 //     on, chooses nothing here.

@@ -273,6 +273,21 @@ func TestFolders(t *testing.T) {
 	if list, err := s.Strangers(); err != nil || len(list) != 1 || !strings.HasPrefix(list[0], "lora_r=4,") {
 		t.Errorf("strangers: %v, %v", list, err)
 	}
+	// One value goes without saying, of two each is named: the folder stays.
+	old := s.Runs[0].Name
+	if err := os.MkdirAll(filepath.Join("runs", old), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	s, err = open("b.yaml", "variants: {more: {lora_r: [8, 16]}}", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := s.Runs[0]; r.Name != old || r.Dir() != filepath.Join("runs", old) || s.Record.Runs[0].Name != old || r.Label() != "more,lora_r=8" {
+		t.Errorf("%s has the folder %s, and the record %s, want %s", r.Label(), r.Dir(), s.Record.Runs[0].Name, old)
+	}
+	if r := s.Runs[1]; !strings.HasPrefix(r.Name, "more,lora_r=16,") {
+		t.Errorf("%s has the folder %s", r.Label(), r.Name)
+	}
 	if err := os.WriteFile(filepath.Join("runs", "run.yaml"), nil, 0o644); err != nil {
 		t.Fatal(err)
 	}

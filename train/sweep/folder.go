@@ -91,11 +91,40 @@ func Open(f *File, runs []*Run, today string, adopt bool) (*Sweep, error) {
 		return nil, hint.New(fmt.Errorf("output_dir: %s holds the runs of another sweep, %s", f.OutputDir, filepath.Join(f.OutputDir, filepath.FromSlash(record.File))),
 			"output_dir names another folder; --yes takes this one over, where the file was renamed")
 	}
+	if err := keepFolders(f.OutputDir, runs); err != nil {
+		return nil, err
+	}
 	record.File, record.Baseline, record.Runs = from, f.Baseline(runs), nil
 	for _, r := range runs {
 		record.Runs = append(record.Runs, RecordedRun{r.Name, r.Configuration, r.Variant, r.Settings, r.Seed})
 	}
 	return &Sweep{f, runs, record}, nil
+}
+
+// keepFolders gives runs the folders that they have by another name: what differs is told in
+// other words once a value is added or taken out, or a variant is renamed, and the recipe is
+// the same.
+func keepFolders(dir string, runs []*Run) error {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	there := map[string]string{} // by the hash at the end of the name
+	for _, e := range entries {
+		if e.IsDir() {
+			there[hashIn(e.Name())] = e.Name()
+		}
+	}
+	for _, r := range runs {
+		name, ok := there[hashIn(r.Name)]
+		if _, err := os.Lstat(r.Dir()); ok && errors.Is(err, fs.ErrNotExist) {
+			r.Name, r.Config.OutputDir = name, filepath.Join(dir, name)
+		}
+	}
+	return nil
 }
 
 // Take makes the folder that of the sweep: what is in sweep.json is in the folder from then

@@ -191,8 +191,12 @@ func (r *Run) name(c *recipe.Resolved) string {
 // hash is the part of a recipe's identity that stands in the folder's name.
 func hash(c *recipe.Resolved) string { return identity(c)[:8] }
 
-// identity is of a recipe, its model, its data and the adapter that it begins from. What is as it is by default is left
-// out, so that a setting which a later version adds changes no name.
+// hashIn is the hash in the name of a run's folder.
+func hashIn(name string) string { return name[strings.LastIndexByte(name, '-')+1:] }
+
+// identity is of a recipe, its model, its data and the adapter that it begins from. What is
+// as it is by default is left out, so that a setting which a later version adds changes no
+// name.
 func identity(c *recipe.Resolved) string {
 	standard := recipe.Default()
 	compare(&standard)
