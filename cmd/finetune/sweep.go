@@ -84,9 +84,6 @@ func (c *sweepCommand) Run(u *ui) error {
 		return err
 	}
 	defer plans.close()
-	if c.List {
-		return c.list(u, runs, plans)
-	}
 	s, err := sweep.Open(f, runs, today(), u.yes)
 	if err != nil {
 		return err
@@ -95,6 +92,8 @@ func (c *sweepCommand) Run(u *ui) error {
 		return err
 	}
 	switch {
+	case c.List:
+		return c.list(u, runs, plans)
 	case c.Status:
 		return printStatus(u, s, plans)
 	case c.Engine != "local":
