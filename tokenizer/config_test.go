@@ -109,6 +109,13 @@ func TestTokensOfTheConfig(t *testing.T) {
 		if text := tok.Decode(c.IDs, true); text != c.Skipped {
 			t.Errorf("%s: decoded %q, want %q", c.Config, text, c.Skipped)
 		}
+		for _, content := range golden.LeftOut {
+			id, ok := tok.ID(content)
+			listed := slices.Contains(tok.Added(), AddedToken{id, content, tok.IsSpecial(id)})
+			if whole := ok && slices.Contains(c.IDs, id); whole != listed {
+				t.Errorf("%s: %q is found whole: %v, listed as added: %v", c.Config, content, whole, listed)
+			}
+		}
 	}
 }
 

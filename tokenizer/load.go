@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -228,6 +229,23 @@ func (t *Tokenizer) Token(id int32) (string, bool) {
 		return a.Content, true
 	}
 	return t.model.vocab.token(id)
+}
+
+// An AddedToken is found whole in a text, before that is cut.
+type AddedToken struct {
+	ID      int32
+	Content string
+	Special bool // decoding can skip it
+}
+
+// Added are the added tokens of all files, by their ids.
+func (t *Tokenizer) Added() []AddedToken {
+	var list []AddedToken
+	for _, id := range slices.Sorted(maps.Keys(t.added.byID)) {
+		a := t.added.byID[id]
+		list = append(list, AddedToken{id, a.Content, a.Special})
+	}
+	return list
 }
 
 // IsSpecial says whether id is a special token: one that decoding can skip.

@@ -201,7 +201,11 @@ func (c *exportCommand) model(ctx context.Context, u *ui, m *opened.Model) error
 // ggufTokens returns the keys of the tokenizer.
 func ggufTokens(u *ui, m *opened.Model) ([]gguf.KeyValue, error) {
 	name := m.Name()[strings.LastIndexByte(m.Name(), '/')+1:] // without the organisation, as the official scripts have it
-	tokens, note, err := gguf.Tokens(m.Dir, name, m.Config.VocabSize, func(text string, around bool) []int32 { return m.Tokenizer.Encode(text, around).IDs })
+	t := gguf.Tokenizer{Encode: func(text string, around bool) []int32 { return m.Tokenizer.Encode(text, around).IDs }}
+	for _, a := range m.Tokenizer.Added() {
+		t.Added = append(t.Added, gguf.Added(a))
+	}
+	tokens, note, err := gguf.Tokens(m.Dir, name, m.Config.VocabSize, t)
 	if note != "" {
 		u.warnf("%s", note)
 	}

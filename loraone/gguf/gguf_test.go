@@ -254,7 +254,7 @@ func tokensOf(t *testing.T, dir string, vocabulary int) []KeyValue {
 	if err != nil {
 		t.Fatal(err)
 	}
-	keys, note, err := Tokens(dir, "m", vocabulary, func(text string, around bool) []int32 { return tok.Encode(text, around).IDs })
+	keys, note, err := Tokens(dir, "m", vocabulary, Tokenizer{Encode: func(text string, around bool) []int32 { return tok.Encode(text, around).IDs }})
 	if err != nil || note != "" {
 		t.Fatal(note, err)
 	}

@@ -25,11 +25,22 @@ const (
 // maxFile bounds a tokenizer.json; the largest in use has about 35 megabytes.
 const maxFile = 1 << 30
 
+// A Tokenizer is what a model's own does to text.
+type Tokenizer struct {
+	Encode func(text string, around bool) []int32 // with or without what it puts around a text
+	Added  []Added
+}
+
+// An Added token is found whole in a text.
+type Added struct {
+	ID      int32
+	Content string
+	Special bool
+}
+
 // Tokens returns the keys that say how text becomes tokens, for a model of that name with
-// so many of them. encode returns the ids of a text, with or without what a tokenizer puts
-// around it.
-// note says what deserves a look.
-func Tokens(dir, name string, vocabulary int, encode func(text string, around bool) []int32) (keys []KeyValue, note string, err error) {
+// so many of them. note says what deserves a look.
+func Tokens(dir, name string, vocabulary int, t Tokenizer) (keys []KeyValue, note string, err error) {
 	file, err := readTree(filepath.Join(dir, "tokenizer.json"))
 	if err != nil {
 		return nil, "", err
@@ -40,8 +51,8 @@ func Tokens(dir, name string, vocabulary int, encode func(text string, around bo
 			return nil, "", err
 		}
 	}
-	w := words{file: file, named: others[:2], model: others[2], encode: encode}
-	if err := w.read(vocabulary); err != nil {
+	w := words{file: file, named: others[:2], model: others[2], encode: t.Encode}
+	if err := w.read(vocabulary, t.Added); err != nil {
 		return nil, "", fmt.Errorf("%s: %w", filepath.Join(dir, "tokenizer.json"), err)
 	}
 	if fallback, _ := file.Get("model").Get("byte_fallback").Bool(); fallback {
@@ -87,8 +98,8 @@ type words struct {
 	merges [][2]string
 }
 
-// read takes tokens and merges.
-func (w *words) read(vocabulary int) error {
+// read takes tokens and merges. Of added are those that other files add to tokenizer.json's.
+func (w *words) read(vocabulary int, added []Added) error {
 	w.tokens, w.types = make([]string, vocabulary), make([]int32, vocabulary)
 	for i := range w.tokens {
 		w.tokens[i], w.types[i] = fmt.Sprintf("[PAD%d]", i), unused
@@ -101,6 +112,12 @@ func (w *words) read(vocabulary int) error {
 		w.tokens[id], w.types[id] = token, kind
 		return nil
 	}
+	typed := func(content string, special bool) (text string, kind int32) {
+		if special || looksSpecial(content) {
+			return content, control
+		}
+		return strings.ReplaceAll(content, "\u2581", " "), userDefined
+	}
 	for token, id := range w.file.Get("model").Get("vocab").Members() {
 		if err := put(token, id, normal); err != nil {
 			return err
@@ -112,11 +129,8 @@ func (w *words) read(vocabulary int) error {
 		if err != nil {
 			return fmt.Errorf("added_tokens: %w", err)
 		}
-		text, kind := strings.ReplaceAll(content, "\u2581", " "), userDefined
 		special, _ := a.Get("special").Bool()
-		if special || looksSpecial(content) {
-			text, kind = content, control
-		}
+		text, kind := typed(content, special)
 		id, err := a.Get("id").Int()
 		if err == nil && id >= int64(vocabulary) {
 			continue // without a row in the embedding, as an image's in the text part of a larger model
@@ -125,6 +139,12 @@ func (w *words) read(vocabulary int) error {
 			return err
 		}
 		w.added[content] = int(id)
+	}
+	for _, a := range added {
+		if _, listed := w.added[a.Content]; !listed && int(a.ID) < vocabulary {
+			w.tokens[a.ID], w.types[a.ID] = typed(a.Content, a.Special)
+			w.added[a.Content] = int(a.ID)
+		}
 	}
 	for i, m := range w.file.Get("model").Get("merges").Items() {
 		var pair [2]string

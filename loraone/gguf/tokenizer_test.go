@@ -198,7 +198,7 @@ func TestTokensRefused(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(dir, "tokenizer.json"), []byte(test.json), 0o666); err != nil {
 			t.Fatal(err)
 		}
-		_, _, err := Tokens(dir, "m", test.size, test.encode)
+		_, _, err := Tokens(dir, "m", test.size, Tokenizer{Encode: test.encode})
 		if err == nil || !strings.Contains(err.Error(), test.want) || !strings.Contains(err.Error(), "tokenizer.json") {
 			t.Errorf("%s: %v, want %q", test.json, err, test.want)
 		}
@@ -206,13 +206,13 @@ func TestTokensRefused(t *testing.T) {
 }
 
 // written returns the keys for a tokenizer.json of a model of a name.
-func written(t *testing.T, name, json string, size int) map[string]any {
+func written(t *testing.T, name, json string, size int, added ...Added) map[string]any {
 	t.Helper()
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "tokenizer.json"), []byte(json), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	list, _, err := Tokens(dir, name, size, func(string, bool) []int32 { return nil })
+	list, _, err := Tokens(dir, name, size, Tokenizer{Encode: func(string, bool) []int32 { return nil }, Added: added})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -238,7 +238,7 @@ func TestGemmasSpaces(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "tokenizer.json"), []byte("{"+byFallback+split), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	_, _, err := Tokens(dir, "m", 3, func(string, bool) []int32 { return nil })
+	_, _, err := Tokens(dir, "m", 3, Tokenizer{Encode: func(string, bool) []int32 { return nil }})
 	if err == nil || !strings.Contains(err.Error(), "the pre_tokenizer Split") {
 		t.Errorf("spaces that are there: %v", err)
 	}
@@ -249,6 +249,18 @@ func TestTokensBeyondTheModel(t *testing.T) {
 	keys := written(t, "m", "{"+byFallback+`, "added_tokens": [{"id": 2, "content": "<s>", "special": true}, {"id": 3, "content": "<image>", "special": true}]}`, 3)
 	if got := keys["tokenizer.ggml.tokens"]; !slices.Equal(got.([]string), []string{"a", "\u2581", "<s>"}) {
 		t.Errorf("tokens %q", got)
+	}
+}
+
+// TestTokensThatOtherFilesAdd: llama.cpp finds them whole as well.
+func TestTokensThatOtherFilesAdd(t *testing.T) {
+	keys := written(t, "m", "{"+byFallback+`, "added_tokens": [{"id": 0, "content": "a", "special": true}]}`, 4,
+		Added{0, "a", false}, Added{2, "\u2581a", false}, Added{3, "<end>", true}, Added{4, "<image>", true})
+	if got := keys["tokenizer.ggml.tokens"]; !slices.Equal(got.([]string), []string{"a", "\u2581", " a", "<end>"}) {
+		t.Errorf("tokens %q", got)
+	}
+	if got := keys["tokenizer.ggml.token_type"]; !slices.Equal(got.([]int32), []int32{control, normal, userDefined, control}) {
+		t.Errorf("types %v", got)
 	}
 }
 
@@ -279,12 +291,12 @@ func TestSpacesBehindSpecialTokens(t *testing.T) {
 		behind int32 // the id of a behind the special token
 		note   bool
 	}{{2, false}, {0, true}} {
-		keys, note, err := Tokens(dir, "m", 4, func(text string, _ bool) []int32 {
+		keys, note, err := Tokens(dir, "m", 4, Tokenizer{Encode: func(text string, _ bool) []int32 {
 			if strings.HasPrefix(text, "<s>") {
 				return []int32{3, test.behind}
 			}
 			return []int32{2}
-		})
+		}})
 		if err != nil || len(keys) == 0 || test.note != strings.Contains(note, "not behind a special token as in llama.cpp") {
 			t.Errorf("id %d: %q, %v", test.behind, note, err)
 		}
@@ -313,12 +325,12 @@ func TestSpecialTokensOfOtherFiles(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		list, _, err := Tokens(dir, "m", 3, func(_ string, around bool) []int32 {
+		list, _, err := Tokens(dir, "m", 3, Tokenizer{Encode: func(_ string, around bool) []int32 {
 			if around && test.bos != nil {
 				return []int32{0, 2}
 			}
 			return []int32{2}
-		})
+		}})
 		keys := map[string]any{}
 		for _, k := range list {
 			keys[k.Key] = k.Value
