@@ -94,7 +94,7 @@ func TestPoolDefaultAndClose(t *testing.T) {
 		if runtime.NumGoroutine() <= before {
 			return
 		}
-		runtime.Gosched()
+		time.Sleep(time.Millisecond)
 	}
 	t.Errorf("%d goroutines, %d before the pool", runtime.NumGoroutine(), before)
 }
