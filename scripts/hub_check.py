@@ -164,7 +164,11 @@ def uploads():
     os.makedirs(folder)
     open(os.path.join(folder, "README.md"), "w").write("---\nlibrary_name: peft\nbase_model: org/tiny\n---\n# An adapter\n")
     open(os.path.join(folder, "adapter_config.json"), "w").write('{"base_model_name_or_path": "org/tiny"}')
-    open(os.path.join(folder, "adapter_model.safetensors"), "wb").write(random.Random(1).randbytes(7_300_000))
+    data = random.Random(1).randbytes(7_300_000)
+    name = "base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight"
+    header = json.dumps({name: {"dtype": "F32", "shape": [1, len(data) // 4], "data_offsets": [0, len(data)]}}).encode()
+    header += b" " * (-len(header) % 8)
+    open(os.path.join(folder, "adapter_model.safetensors"), "wb").write(len(header).to_bytes(8, "little") + header + data)
     cache = os.path.join(work, "up-cache")
     push = f"api = HfApi(token='hf_good')\napi.create_repo('me/adapter', repo_type='model', private=True, exist_ok=True)\napi.upload_folder(repo_id='me/adapter', folder_path={folder!r})"
     go(ours, cache, "upload", folder, "me/adapter", "--private", HF_TOKEN="hf_good")
