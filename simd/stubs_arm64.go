@@ -42,8 +42,8 @@ func packNNF16NEON(n int, w unsafe.Pointer, ws int, dst unsafe.Pointer, ds int)
 //go:noescape
 func tilePairsNEON(rows, cols, k int, a unsafe.Pointer, rsa, csa int, b unsafe.Pointer, rsb int, c unsafe.Pointer, ldc int, add bool)
 
-// roundBlockNEON rounds rows of n values to bf16, n a multiple of 16. The strides
-// ds and ss are in bytes.
+// roundBlockNEON rounds rows of n values to bf16, n a multiple of 16.
+// The strides ds and ss are in bytes.
 //
 //go:noescape
 func roundBlockNEON(rows, n int, dst unsafe.Pointer, ds int, src unsafe.Pointer, ss int)

@@ -47,36 +47,17 @@ func (f *file) roundNEON(from, to int) {
 	}
 }
 
-// roundRowsNEON writes the rounding of a block of A: rows of n values, n a multiple of 16.
+// roundRowsNEON writes the rounding of a block of A.
 func (f *file) roundRowsNEON() {
-	sig := "func roundBlockNEON(rows, n int, dst unsafe.Pointer, ds int, src unsafe.Pointer, ss int)"
-	f.declare("\n// roundBlockNEON rounds rows of n values to bf16, n a multiple of 16. The strides\n// ds and ss are in bytes.\n//\n//go:noescape\n%s", sig)
-	f.raw("// %s", sig)
-	f.raw("TEXT ·roundBlockNEON(SB), NOSPLIT, $0-48")
-	f.p("MOVD rows+0(FP), R0")
-	f.p("MOVD dst+16(FP), R2")
-	f.p("MOVD ds+24(FP), R3")
-	f.p("MOVD src+32(FP), R4")
-	f.p("MOVD ss+40(FP), R5")
-	f.dup(1<<24, neonNormal)
-	f.dup(1<<31, neonSign)
-	f.label("row")
-	f.p("MOVD n+8(FP), R1")
-	f.p("MOVD R2, R6")
-	f.p("MOVD R4, R7")
-	f.label("loop")
-	f.p("VLD1.P 64(R7), [V0.S4, V1.S4, V2.S4, V3.S4]")
-	f.roundNEON(0, 4)
-	f.roundNEON(2, 5)
-	f.p("VST1.P [V4.H8, V5.H8], 32(R6)")
-	f.p("SUBS $16, R1, R1")
-	f.p("BNE loop")
-	f.p("ADD R3, R2, R2")
-	f.p("ADD R5, R4, R4")
-	f.p("SUBS $1, R0, R0")
-	f.p("BNE row")
-	f.p("RET")
-	f.raw("")
+	f.blockNEON("roundBlockNEON", "rounds rows of n values to bf16, n a multiple of 16.", 16, func() {
+		f.dup(1<<24, neonNormal)
+		f.dup(1<<31, neonSign)
+	}, func() {
+		f.p("VLD1.P 64(R7), [V0.S4, V1.S4, V2.S4, V3.S4]")
+		f.roundNEON(0, 4)
+		f.roundNEON(2, 5)
+		f.p("VST1.P [V4.H8, V5.H8], 32(R6)")
+	})
 }
 
 // packPairsNEON writes the interleaving of rows 2i and 2i+1 of W to row i of the panel:

@@ -145,6 +145,35 @@ func (f *file) neonHead(name, doc string) {
 	f.p("MOVD ds+32(FP), R11")
 }
 
+// blockNEON writes a kernel of rows of a block of A: body makes step of the n of a row,
+// from R7 on, and writes them at R6, and steps over both.
+func (f *file) blockNEON(name, doc string, step int, constants, body func()) {
+	sig := fmt.Sprintf("func %s(rows, n int, dst unsafe.Pointer, ds int, src unsafe.Pointer, ss int)", name)
+	f.declare("\n// %s %s\n// The strides ds and ss are in bytes.\n//\n//go:noescape\n%s", name, doc, sig)
+	f.raw("// %s", sig)
+	f.raw("TEXT ·%s(SB), NOSPLIT, $0-48", name)
+	f.p("MOVD rows+0(FP), R0")
+	f.p("MOVD dst+16(FP), R2")
+	f.p("MOVD ds+24(FP), R3")
+	f.p("MOVD src+32(FP), R4")
+	f.p("MOVD ss+40(FP), R5")
+	constants()
+	f.label("row")
+	f.p("MOVD n+8(FP), R1")
+	f.p("MOVD R2, R6")
+	f.p("MOVD R4, R7")
+	f.label("loop")
+	body()
+	f.p("SUBS $%d, R1, R1", step)
+	f.p("BNE loop")
+	f.p("ADD R3, R2, R2")
+	f.p("ADD R5, R4, R4")
+	f.p("SUBS $1, R0, R0")
+	f.p("BNE row")
+	f.p("RET")
+	f.raw("")
+}
+
 // neonTransposed writes 16 bytes of four rows of W as columns of the panel.
 func (f *file) neonTransposed(name string, bf16 bool) {
 	values := map[bool]int{false: 4, true: 8}[bf16]

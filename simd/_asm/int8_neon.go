@@ -207,36 +207,17 @@ func (f *file) groupNEON(ptr int, bf16 bool, to, scale int) {
 
 // quantizeRowsNEON writes the making of a block of A: n groups of 64 values of each row.
 func (f *file) quantizeRowsNEON() {
-	sig := "func quantizeBlockNEON(rows, n int, dst unsafe.Pointer, ds int, src unsafe.Pointer, ss int)"
-	f.declare("\n// quantizeBlockNEON makes quads and scales of rows of n groups of 64 values.\n// The strides ds and ss are in bytes.\n//\n//go:noescape\n%s", sig)
-	f.raw("// %s", sig)
-	f.raw("TEXT ·quantizeBlockNEON(SB), NOSPLIT, $0-48")
-	f.p("MOVD rows+0(FP), R0")
-	f.p("MOVD dst+16(FP), R2")
-	f.p("MOVD ds+24(FP), R3")
-	f.p("MOVD src+32(FP), R4")
-	f.p("MOVD ss+40(FP), R5")
-	f.quantConstantsNEON()
-	f.dup(0x80808080, 31)
-	f.label("row")
-	f.p("MOVD n+8(FP), R1")
-	f.p("MOVD R2, R6")
-	f.p("MOVD R4, R7")
-	f.label("loop")
-	f.groupNEON(7, false, 16, 20)
-	for i := range 4 {
-		f.p("VEOR V31.B16, V%[1]d.B16, V%[1]d.B16", 16+i)
-	}
-	f.p("VST1.P [V16.B16, V17.B16, V18.B16, V19.B16], 64(R6)")
-	f.p("FMOVS.P F20, 4(R6)")
-	f.p("SUBS $1, R1, R1")
-	f.p("BNE loop")
-	f.p("ADD R3, R2, R2")
-	f.p("ADD R5, R4, R4")
-	f.p("SUBS $1, R0, R0")
-	f.p("BNE row")
-	f.p("RET")
-	f.raw("")
+	f.blockNEON("quantizeBlockNEON", "makes quads and scales of rows of n groups of 64 values.", 1, func() {
+		f.quantConstantsNEON()
+		f.dup(0x80808080, 31)
+	}, func() {
+		f.groupNEON(7, false, 16, 20)
+		for i := range 4 {
+			f.p("VEOR V31.B16, V%[1]d.B16, V%[1]d.B16", 16+i)
+		}
+		f.p("VST1.P [V16.B16, V17.B16, V18.B16, V19.B16], 64(R6)")
+		f.p("FMOVS.P F20, 4(R6)")
+	})
 }
 
 // quadsOfRowsNEON writes the packing of 4 rows of W as columns of a panel, n groups of 64
