@@ -30,7 +30,7 @@ func (s productSize) ops() float64 { return 2 * float64(s.m) * float64(s.n) * fl
 func peakTile(pairs bool) (ops float64, f func()) {
 	s := productSize{tileRows(panelCols()), panelCols(), 1 << 14}
 	c := Dense(make([]float32, s.m*s.n), s.m, s.n)
-	x := View{make([]float32, s.m), s.m, s.k, 1, 0}
+	x := View{make([]float32, s.m+1), s.m, s.k, 1, 0}
 	w := View{make([]float32, s.n), s.k, s.n, 0, 1}
 	if pairs {
 		return 2 * s.ops(), func() { mulPairs(c, x, w, false) }

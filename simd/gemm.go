@@ -32,7 +32,7 @@ func (g *product) panelSize(cols int) int {
 	width := panelCols()
 	rows := ceilDiv(cols, width) * width
 	if g.pairs {
-		rows += blockRows()
+		rows += pairValues() * blockRows()
 	}
 	return rows * (min(blockK(), g.depth()) + blockPad)
 }

@@ -76,8 +76,9 @@ type kernelSet struct {
 
 // A pairKernels is the part of a kernelSet for pairs of bf16.
 type pairKernels struct {
-	tile  tileKernel             // of A and B that hold pairs
+	tile  tileKernel             // of A and B that hold pairs, or of A rounded apart
 	round blockKernel            // rounds a block of A to pairs
+	apart blockKernel            // rounds it to bf16 in float32, the odd one of a pair first; nil where tile takes pairs
 	pack  [dtypeCount]packKernel // makes n rows of pairs of 2·n rows of W, F32 or BF16
 	gemv  gemv                   // of A in pairs and W in BF16
 }

@@ -16,7 +16,7 @@ func init() {
 		return
 	}
 	if cpu.X86.HasAVX512BF16 {
-		avx512.pairs = &avx512BF16
+		avx512.pairs = fasterPairs(&avx512Dot, &avx512Fused)
 	}
 	if cpu.X86.HasAVX512VNNI {
 		avx512.quads = &avx512VNNI
@@ -104,12 +104,23 @@ var avx512 = kernelSet{
 	},
 }
 
-var avx512BF16 = pairKernels{
-	tile:  tileDotAVX512,
-	round: roundBlockAVX512,
-	pack:  [dtypeCount]packKernel{F32: packPairsF32AVX512, BF16: packPairsBF16AVX512},
-	gemv:  gemv{gemvDotAVX512, groupsAVX512},
-}
+// avx512Dot multiplies pairs by VDPBF16PS, avx512Fused by two fused multiply-adds.
+var (
+	avx512Dot = pairKernels{
+		tile:  tileDotAVX512,
+		round: roundBlockAVX512,
+		pack:  packPairsAVX512,
+		gemv:  gemv{gemvDotAVX512, groupsAVX512},
+	}
+	avx512Fused = pairKernels{
+		tile:  tileFusedAVX512,
+		round: roundBlockAVX512,
+		apart: roundApartAVX512,
+		pack:  packPairsAVX512,
+		gemv:  gemv{gemvDotAVX512, groupsAVX512},
+	}
+	packPairsAVX512 = [dtypeCount]packKernel{F32: packPairsF32AVX512, BF16: packPairsBF16AVX512}
+)
 
 var avxVNNI = quadKernels{
 	tile:     tileQuadsAVX2,

@@ -171,11 +171,23 @@ func gemvF16AVX2(rows, k int, w unsafe.Pointer, ws int, a unsafe.Pointer, rsa in
 //go:noescape
 func tileDotAVX512(rows, cols, k int, a unsafe.Pointer, rsa, csa int, b unsafe.Pointer, rsb int, c unsafe.Pointer, ldc int, add bool)
 
+// tileFusedAVX512 sets C = A·B (rows×cols) or adds to it. A is addressed by byte
+// strides of rows and of k, B and C by byte strides of rows.
+//
+//go:noescape
+func tileFusedAVX512(rows, cols, k int, a unsafe.Pointer, rsa, csa int, b unsafe.Pointer, rsb int, c unsafe.Pointer, ldc int, add bool)
+
 // roundBlockAVX512 rounds to bf16 rows of n values, both positive and n a multiple of 16.
 // The strides ds and ss are in bytes.
 //
 //go:noescape
 func roundBlockAVX512(rows, n int, dst unsafe.Pointer, ds int, src unsafe.Pointer, ss int)
+
+// roundApartAVX512 rounds to bf16 in float32, and exchanges the two of each pair, rows of n values, both positive and n a multiple of 16.
+// The strides ds and ss are in bytes.
+//
+//go:noescape
+func roundApartAVX512(rows, n int, dst unsafe.Pointer, ds int, src unsafe.Pointer, ss int)
 
 // packPairsBF16AVX512 makes pairs of rows of W, n pairs of 32 values each.
 // The strides ws and ds are in bytes.

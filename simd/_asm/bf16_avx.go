@@ -33,13 +33,53 @@ func (f *file) narrow(src, dst int) {
 func bf16AMD64() *file {
 	f := newFile("bf16_amd64")
 	f.avxTiles("tileDotAVX512", []avxTile{
-		{"Z", 64, 1, 14, 32, true, true},
-		{"Z", 64, 2, 14, 32, true, true},
+		{"Z", 64, 1, 14, 32, true, pairs},
+		{"Z", 64, 2, 14, 32, true, pairs},
+	})
+	f.flushConstants()
+	f.avxTiles("tileFusedAVX512", []avxTile{
+		{"Z", 64, 1, 14, 32, true, fusedPairs},
+		{"Z", 64, 2, 14, 32, true, fusedPairs},
 	})
 	f.roundRows()
+	f.roundRowsApart()
 	f.packPairs("packPairsBF16AVX512", 2)
 	f.packPairs("packPairsF32AVX512", 4)
 	return f
+}
+
+// oddMask is the register that keeps the odd of the pairs of a tile with fusedPairs.
+const oddMask = 3
+
+// flushConstants writes what flushBegin loads.
+func (f *file) flushConstants() {
+	const start, flushToZero, denormalsAreZeros = 0x1f80, 1 << 15, 1 << 6
+	f.raw("DATA flush<>(SB)/4, $0x%08x", start|flushToZero|denormalsAreZeros)
+	f.raw("DATA flush<>+4(SB)/4, $0xffff0000")
+	f.raw("GLOBL flush<>(SB), RODATA|NOPTR, $8\n")
+}
+
+// flushBegin makes subnormals zeros, as VDPBF16PS has them, until flushEnd, and loads
+// oddMask.
+func (f *file) flushBegin() {
+	f.p("STMXCSR saved-8(SP)")
+	f.p("LDMXCSR flush<>(SB)")
+	f.p("VPBROADCASTD flush<>+4(SB), Z%d", oddMask)
+}
+
+func (f *file) flushEnd() { f.p("LDMXCSR saved-8(SP)") }
+
+// roundRowsApart writes the rounding of a block of A to bf16 in float32, the two of each
+// pair exchanged.
+func (f *file) roundRowsApart() {
+	f.eachRow("roundApartAVX512", "rounds to bf16 in float32, and exchanges the two of each pair,", func() {
+		f.p("VMOVUPS (SI)(AX*4), Z0")
+		f.narrow(0, 0)
+		f.p("VPMOVZXWD Y0, Z0")
+		f.p("VPSLLD $16, Z0, Z0")
+		f.p("VPERMILPS $0xb1, Z0, Z0")
+		f.p("VMOVUPS Z0, (DI)(AX*4)")
+	})
 }
 
 // packPairs interleaves rows 2i and 2i+1 of W to row i of the panel: the even

@@ -1,6 +1,9 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // An avxTile describes the micro-kernels of one width: up to rows rows of nv
 // vectors, all of them accumulators that start from C (or +0) and take k terms in
@@ -12,8 +15,18 @@ type avxTile struct {
 	rows   int    // most rows; there is one kernel for each number up to it
 	first  int    // register of the last accumulator's successor: 32 or 16
 	masked bool   // columns past the width are masked off (AVX-512)
-	pairs  bool   // A and B hold pairs of bf16, of which each k takes both
+	terms  terms
 }
+
+// terms are what a k of a tile is.
+type terms int
+
+const (
+	values     terms = iota // float32
+	pairs                   // A and B hold pairs of bf16, which an instruction multiplies
+	fusedPairs              // B holds pairs of bf16, and A both of a pair in float32, the odd one first
+	quads                   // integers of 8 bits, by kernels of their own
+)
 
 func (t avxTile) cols() int { return t.nv * t.bytes / 4 }
 
@@ -26,13 +39,13 @@ func gemmAMD64() *file {
 	// fewest loads. The narrow ones are for LoRA ranks: half-empty vectors cost as
 	// much as full ones.
 	f.avxTiles("tileAVX512", []avxTile{
-		{"Y", 32, 1, 14, 32, true, false},
-		{"Z", 64, 1, 14, 32, true, false},
-		{"Z", 64, 2, 14, 32, true, false},
+		{"Y", 32, 1, 14, 32, true, values},
+		{"Z", 64, 1, 14, 32, true, values},
+		{"Z", 64, 2, 14, 32, true, values},
 	})
 	f.avxTiles("tileAVX2", []avxTile{
-		{"Y", 32, 1, 12, 16, false, false},
-		{"Y", 32, 2, 6, 16, false, false},
+		{"Y", 32, 1, 12, 16, false, values},
+		{"Y", 32, 2, 6, 16, false, values},
 	})
 	f.packAVX()
 	f.copyRows()
@@ -45,7 +58,14 @@ func (f *file) avxTiles(name string, tiles []avxTile) { f.eachTile(name, tiles, 
 
 // eachTile is avxTiles for kernels that are written by kernel.
 func (f *file) eachTile(name string, tiles []avxTile, kernel func(t avxTile, rows int)) {
-	f.tileHead(name)
+	frame := 0
+	if tiles[0].terms == fusedPairs {
+		frame = 8
+	}
+	f.tileHead(name, frame)
+	if tiles[0].terms == fusedPairs {
+		f.flushBegin()
+	}
 	if tiles[0].masked {
 		f.p("MOVQ cols+8(FP), CX")
 		f.p("MOVQ $1, AX")
@@ -81,12 +101,13 @@ func (f *file) eachTile(name string, tiles []avxTile, kernel func(t avxTile, row
 	f.raw("")
 }
 
-// tileHead opens a micro-kernel function, the same for every instruction set.
-func (f *file) tileHead(name string) {
+// tileHead opens a micro-kernel function, the same for every instruction set, with frame
+// bytes on the stack.
+func (f *file) tileHead(name string, frame int) {
 	sig := "func " + name + "(rows, cols, k int, a unsafe.Pointer, rsa, csa int, b unsafe.Pointer, rsb int, c unsafe.Pointer, ldc int, add bool)"
 	f.declare("\n// %s sets C = A·B (rows×cols) or adds to it. A is addressed by byte\n// strides of rows and of k, B and C by byte strides of rows.\n//\n//go:noescape\n%s", name, sig)
 	f.raw("// %s", sig)
-	f.raw("TEXT ·%s(SB), NOSPLIT, $0-81", name)
+	f.raw("TEXT ·%s(SB), NOSPLIT, $%d-81", name, frame)
 }
 
 // dispatch jumps to target(AX) for AX in [lo,hi], by bisection.
@@ -108,10 +129,13 @@ func (f *file) dispatch(lo, hi int, target func(int) string) {
 // R12, R13, R15, AX, DX.
 func rowAddress(base string, i int) string {
 	index := [...]string{"", "R8*1", "R8*2", "R11*1", "R8*4", "R12*1", "R11*2", "R13*1", "R8*8", "R15*1", "R12*2", "AX*1", "R11*4", "DX*1"}[i]
-	if index == "" {
-		return "(" + base + ")"
+	if !strings.HasSuffix(base, ")") { // it has no offset
+		base = "(" + base + ")"
 	}
-	return "(" + base + ")(" + index + ")"
+	if index == "" {
+		return base
+	}
+	return base + "(" + index + ")"
 }
 
 // rowMultiples sets the registers rowAddress needs for n rows.
@@ -217,27 +241,50 @@ func (f *file) avxTile(t avxTile, n int) {
 			f.store(t, v, t.acc(n, i, v), "BX")
 		}
 	})
+	if t.terms == fusedPairs {
+		f.flushEnd()
+	}
 	f.p("VZEROUPPER")
 	f.p("RET")
 }
 
 // avxStep adds one k: a row of B times each broadcast element of A's column.
 func (f *file) avxStep(t avxTile, n int) {
-	for v := range t.nv {
-		f.load(t, v, "DI", v)
+	if t.terms == fusedPairs {
+		for v := range t.nv {
+			f.p("VPANDD.Z %d(DI), Z%d, K%d, Z%d", t.bytes*v, oddMask, v+1, v)
+		}
+		f.avxRows(t, n, "SI")
+		for v := range t.nv {
+			f.p("VPSLLD.Z $16, %d(DI), K%d, Z%d", t.bytes*v, v+1, v)
+		}
+		f.avxRows(t, n, "4(SI)")
+	} else {
+		for v := range t.nv {
+			f.load(t, v, "DI", v)
+		}
+		f.avxRows(t, n, "SI")
 	}
+	f.p("ADDQ R9, SI")
+	f.p("ADDQ R10, DI")
+}
+
+// avxRows adds the products of the row of B in the first registers with the n elements of
+// A from base on.
+func (f *file) avxRows(t avxTile, n int, base string) {
 	temps := min(2, t.first-n*t.nv-t.nv)
+	if t.terms == fusedPairs {
+		temps = 1 // and oddMask
+	}
 	for i := range n {
 		x := t.nv + i%temps
-		f.p("VBROADCASTSS %s, %s%d", rowAddress("SI", i), t.reg, x)
+		f.p("VBROADCASTSS %s, %s%d", rowAddress(base, i), t.reg, x)
 		for v := range t.nv {
-			if acc := t.acc(n, i, v); t.pairs {
+			if acc := t.acc(n, i, v); t.terms == pairs {
 				f.dot(v, x, acc)
 			} else {
 				f.p("VFMADD231PS %[1]s%[2]d, %[1]s%[3]d, %[1]s%[4]d", t.reg, v, x, acc)
 			}
 		}
 	}
-	f.p("ADDQ R9, SI")
-	f.p("ADDQ R10, DI")
 }

@@ -34,7 +34,7 @@ func gemmARM64() *file {
 
 // tileNEON writes the tile kernel whose step is add: d += n·m[i] for the 32 bits i of m.
 func (f *file) tileNEON(name string, add func(d, n, m, i int)) {
-	f.tileHead(name)
+	f.tileHead(name, 0)
 	f.p("MOVD rows+0(FP), R14")
 	f.p("MOVD k+16(FP), R0")
 	f.p("MOVD a+24(FP), R1")

@@ -11,10 +11,10 @@ func int8AMD64() *file {
 	f := newFile("int8_amd64")
 	f.orders()
 	f.eachTile("tileQuadsAVX512", []avxTile{
-		{"Z", 64, 1, 14, 32, true, false},
-		{"Z", 64, 2, 14, 32, true, false},
+		{"Z", 64, 1, 14, 32, true, quads},
+		{"Z", 64, 2, 14, 32, true, quads},
 	}, f.quadTile)
-	f.eachTile("tileQuadsAVX2", []avxTile{{"Y", 32, 2, 6, 16, false, false}}, f.quadTile)
+	f.eachTile("tileQuadsAVX2", []avxTile{{"Y", 32, 2, 6, 16, false, quads}}, f.quadTile)
 	f.quantizeRows()
 	f.quantizeRowsAVX2()
 	f.quadsOfRowsAVX2("packQuadsNTBF16AVX2", true)

@@ -48,7 +48,7 @@ func (f *file) dup(bits uint32, r int) {
 // sums in V0 to V15, which are scaled and added to C. The bytes of A get their signs back,
 // so the sums begin with zero.
 func (f *file) quadTileNEON() {
-	f.tileHead("tileQuadsNEON")
+	f.tileHead("tileQuadsNEON", 0)
 	f.p("MOVD rows+0(FP), R14")
 	f.p("MOVD k+16(FP), R0")
 	f.p("MOVD a+24(FP), R1")
