@@ -32,6 +32,7 @@ type attention struct {
 
 	most   int // keys that are packed together, if not those of a single piece
 	packed packed
+	means  []float32 // N×H, see divide
 	dkv    []float32 // parts × N×2KV·D
 	spans  []span
 	parts  []part
@@ -263,8 +264,8 @@ func (a *attention) attendBlock(w *attentionScratch, b block, out, q, kt, v simd
 		if a.limit != 0 {
 			simd.SoftCap(probs.Row(i)[lo:hi], a.limit)
 		}
-		x := framed(probs.Row(i), lo, hi, none)
-		if m := simd.Max(x); m > top[i] {
+		m, s := simd.MaxExpSum(framed(probs.Row(i), lo, hi, none), top[i])
+		if m > top[i] {
 			if sum[i] > 0 { // some keys came before
 				f := exp(top[i] - m)
 				sum[i] = float32(sum[i] * f) // rounded, not fused with what is added
@@ -272,7 +273,7 @@ func (a *attention) attendBlock(w *attentionScratch, b block, out, q, kt, v simd
 			}
 			top[i] = m
 		}
-		sum[i] += simd.ExpSum(x, x, top[i])
+		sum[i] += s
 	}
 	b.mulKeys(out, probs, v, w.begun)
 	w.begun = true

@@ -10,8 +10,8 @@ import (
 // pass for each key head: number i of the piece.
 type part struct{ piece, i, from, to int }
 
-// backward sets dqkv from dout (N×H·D), given out and stats of forward for qkv, whose rows
-// are as there. Gradients of keys and values of the prefix are added to dprefix, not yet
+// backward sets dqkv from dout (N×H·D), which it overwrites, given out and stats of forward
+// for qkv, whose rows are as there. Gradients of keys and values of the prefix are added to dprefix, not yet
 // scaled. Each piece has some tasks for each key head, each with a part of its queries: the
 // sums go over the query heads that share a key head, and their queries, in order within a
 // part, then over the parts, in order, and then over the pieces that see a token, in order.
@@ -26,6 +26,7 @@ func (a *attention) backward(p *simd.Pool, dqkv, dout, out simd.View, stats []so
 			dkv.Slice(at.lo, at.hi).Clear()
 		}
 	})
+	a.divide(p, dout, out, stats)
 	rest := x.queries
 	for from, to := 0, 0; from < len(x.pieces); from = to {
 		to = a.pack(p, qkv, prefix, x.pieces, from, a.copyBackward)
@@ -34,10 +35,24 @@ func (a *attention) backward(p *simd.Pool, dqkv, dout, out simd.View, stats []so
 			some++
 		}
 		a.makeParts(x.pieces, from, to)
-		a.backwardParts(p, dqkv, dout, out, stats, qkv, texts{x.pieces, rest[:some]}, from)
+		a.backwardParts(p, dqkv, dout, stats, qkv, texts{x.pieces, rest[:some]}, from)
 		a.sumParts(p, dkv, dprefix, x.pieces, from, to)
 		rest = rest[some:]
 	}
+}
+
+// divide divides dout by the sums of exp, so that exp serves for the probabilities, and sets
+// a.means to Σ p·dp of each query and head, which is Σ dout·out.
+func (a *attention) divide(p *simd.Pool, dout, out simd.View, stats []softmax) {
+	means := grown(&a.means, dout.Rows*a.heads)
+	p.Range(dout.Rows, rowGrain, func(_, lo, hi int) {
+		for t := lo; t < hi; t++ {
+			for h := range a.heads {
+				d, i := dout.Row(t)[h*a.d:(h+1)*a.d], t*a.heads+h
+				means[i] = simd.ScaleDot(d, d, out.Row(t)[h*a.d:(h+1)*a.d], stats[i].rcp)
+			}
+		}
+	})
 }
 
 // makeParts sets a.parts to those of pieces [from,to).
@@ -55,7 +70,7 @@ func (a *attention) makeParts(pieces []piece, from, to int) {
 }
 
 // backwardParts sets dq, and a.dkv for each part.
-func (a *attention) backwardParts(p *simd.Pool, dqkv, dout, out simd.View, stats []softmax, qkv simd.View, x texts, first int) {
+func (a *attention) backwardParts(p *simd.Pool, dqkv, dout simd.View, stats []softmax, qkv simd.View, x texts, first int) {
 	n := a.packed.n
 	grown(&a.dkv, keyParts(a.kvHeads)*n*simd.Pitch(2*a.kvHeads*a.d))
 	p.Run(len(a.parts)*a.kvHeads, func(worker, task int) {
@@ -71,7 +86,7 @@ func (a *attention) backwardParts(p *simd.Pool, dqkv, dout, out simd.View, stats
 		}
 		for h := range a.heads {
 			if a.kvOf(h) == kv {
-				g.h, g.dout, g.out, g.q, g.dq = h, a.column(dout, h), a.column(out, h), a.column(qkv, h), a.column(dqkv, h)
+				g.h, g.dout, g.q, g.dq = h, a.column(dout, h), a.column(qkv, h), a.column(dqkv, h)
 				g.part(x.queries)
 			}
 		}
@@ -128,18 +143,17 @@ func (a *attention) share(at piece, part, parts int) int {
 }
 
 // A headBackward is the backward pass of one query head after the other, for one
-// task. dout, out, q and dq are those of all queries, the others of the piece's text.
+// task. dout, q and dq are those of all queries, the others of the piece's text.
 type headBackward struct {
 	*attention
-	w            *attentionScratch
-	stats        []softmax
-	s            part
-	begun        bool // dk and dv are set
-	k, kt, vt    simd.View
-	dk, dv       simd.View
-	h            int
-	dout, out, q simd.View
-	dq           simd.View
+	w           *attentionScratch
+	stats       []softmax
+	s           part
+	begun       bool // dk and dv are set
+	k, kt, vt   simd.View
+	dk, dv      simd.View
+	h           int
+	dout, q, dq simd.View
 }
 
 // clear clears dk and dv of positions [from,to).
@@ -169,11 +183,9 @@ func (g *headBackward) part(list []queries) {
 func (g *headBackward) queries(lo, hi, first int) {
 	q, dq := g.q.Slice(lo, hi), g.dq.Slice(lo, hi)
 	n := q.Rows
-	dout, delta := simd.Dense(grown(&g.w.dout, n*g.d), n, g.d), grown(&g.w.sum, n)
-	for i := range n { // dout/Σexp, so that exp serves for the probabilities
+	dout := simd.Dense(grown(&g.w.dout, n*g.d), n, g.d)
+	for i := range n {
 		copy(dout.Row(i), g.dout.Row(lo+i))
-		simd.Scale(dout.Row(i), g.stat(lo+i).rcp)
-		delta[i] = simd.Dot(dout.Row(i), g.out.Row(lo+i)) // Σ p·dp
 	}
 	if !g.begun { // clear what the blocks below do not set
 		g.clear(g.firstKey(g.s.from), g.firstBlock(first))
@@ -194,7 +206,7 @@ func (g *headBackward) queries(lo, hi, first int) {
 				copy(capped.Row(i)[from:to], probs.Row(i)[from:to])
 			}
 			x := framed(probs.Row(i), from, to, none)
-			simd.ExpSum(x, x, g.stat(lo+i).max)
+			simd.ExpSum(x, x, g.stats[(lo+i)*g.heads+g.h].max)
 		}
 		b.mulQueriesT(g.dv, probs, dout, g.begun) // out = probs·v
 		b.mulQueries(ds, dout, g.vt)
@@ -205,8 +217,7 @@ func (g *headBackward) queries(lo, hi, first int) {
 			}
 			from, to := g.seen(b, i)
 			x := framed(ds.Row(i), from, to, 0)
-			simd.AddNumber(x, -delta[i])
-			simd.MulBy(x, probs.Row(i)[from:][:len(x)])
+			simd.SoftmaxBackward(x, probs.Row(i)[from:][:len(x)], g.means[(lo+i)*g.heads+g.h])
 			if g.limit != 0 {
 				simd.SoftCapBackward(ds.Row(i)[from:to], capped.Row(i)[from:to], g.limit)
 			}
@@ -217,8 +228,6 @@ func (g *headBackward) queries(lo, hi, first int) {
 	}
 	g.begun = true
 }
-
-func (g *headBackward) stat(t int) softmax { return g.stats[t*g.heads+g.h] }
 
 // keyStrip is the keys of a block on the diagonal that begin together.
 const keyStrip = 2 * strip

@@ -106,7 +106,7 @@ func TestAttentionBackwardIsTheSlope(t *testing.T) {
 		dqkv := simd.Dense(make([]float32, len(qkv.Data)), T, width)
 		out, stats := simd.Dense(make([]float32, T*a.heads*a.d), T, a.heads*a.d), make([]softmax, T*a.heads)
 		a.forward(p, out, stats, qkv, simd.View{}, textsAt(starts...))
-		a.backward(p, dqkv, w, out, stats, qkv, simd.View{}, simd.View{}, textsAt(starts...))
+		a.backward(p, dqkv, simd.Dense(slices.Clone(w.Data), w.Rows, w.Cols), out, stats, qkv, simd.View{}, simd.View{}, textsAt(starts...))
 		q, k := a.heads*a.d, (a.heads+a.kvHeads)*a.d
 		for name, cols := range map[string][2]int{"q": {0, q}, "k": {q, k}, "v": {k, width}} {
 			const eps = 1e-2
@@ -161,7 +161,8 @@ func TestAttentionIsTheSameForAnyNeighbours(t *testing.T) {
 			ov, dv := simd.Dense(o, hi-lo, a.heads*a.d), simd.Dense(d, hi-lo, width)
 			stats := make([]softmax, (hi-lo)*a.heads)
 			a.forward(p, ov, stats, qkv.Slice(lo, hi), simd.View{}, textsAt(starts...))
-			a.backward(p, dv, dout.Slice(lo, hi), ov, stats, qkv.Slice(lo, hi), simd.View{}, simd.View{}, textsAt(starts...))
+			mine := dout.Slice(lo, hi)
+			a.backward(p, dv, simd.Dense(slices.Clone(mine.Data[:mine.Rows*mine.Cols]), mine.Rows, mine.Cols), ov, stats, qkv.Slice(lo, hi), simd.View{}, simd.View{}, textsAt(starts...))
 			return o, d
 		}
 		out, dqkv := run(p4, 0, T, starts)

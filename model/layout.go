@@ -77,7 +77,8 @@ func (c *Config) TrainingBytes(l Layout, longest, shared, threads int) int64 {
 	}
 	kept := c.NumHiddenLayers - l.Recompute // one of them in turn for those computed again
 	token := (c.NumHiddenLayers+1)*C + kept*inner +
-		3*C + 2*F + q + qkv // see scratch
+		3*C + 2*F + q + qkv + // see scratch
+		c.NumAttentionHeads // see attention.divide
 	T := max(l.MicroBatch, longest)
 	keys := T // packed together
 	if shared > 0 {

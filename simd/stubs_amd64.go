@@ -288,10 +288,20 @@ func dotAVX512(n int, x, y, lanes unsafe.Pointer)
 //go:noescape
 func dot3AVX512(n int, x, y, z, lanes unsafe.Pointer)
 
+// scaleDotAVX512 sets y = s·x and adds y·z to the lanes.
+//
+//go:noescape
+func scaleDotAVX512(n int, y, x, z, lanes unsafe.Pointer, s float32)
+
 // expSumAVX512 sets dst = exp(x-shift) and adds it to the lanes.
 //
 //go:noescape
 func expSumAVX512(n int, x, dst, lanes unsafe.Pointer, shift float32)
+
+// maxExpSumAVX512 raises result[0] to the values of x, sets x = exp(x-result[0]) and result[1] to the sum.
+//
+//go:noescape
+func maxExpSumAVX512(n int, x, result unsafe.Pointer)
 
 // siluMulAVX512 sets y = silu(gate)·u.
 //
@@ -322,6 +332,11 @@ func softCapAVX512(n int, x unsafe.Pointer, limit, rcp float32)
 //
 //go:noescape
 func softCapBackwardAVX512(n int, dx, y unsafe.Pointer, rcp float32)
+
+// softmaxBackwardAVX512 sets dx = (dx-mean)·p.
+//
+//go:noescape
+func softmaxBackwardAVX512(n int, dx, p unsafe.Pointer, mean float32)
 
 // scaleMulAVX512 sets y = s·x·w.
 //
@@ -368,10 +383,20 @@ func dotAVX2(n int, x, y, lanes unsafe.Pointer)
 //go:noescape
 func dot3AVX2(n int, x, y, z, lanes unsafe.Pointer)
 
+// scaleDotAVX2 sets y = s·x and adds y·z to the lanes.
+//
+//go:noescape
+func scaleDotAVX2(n int, y, x, z, lanes unsafe.Pointer, s float32)
+
 // expSumAVX2 sets dst = exp(x-shift) and adds it to the lanes.
 //
 //go:noescape
 func expSumAVX2(n int, x, dst, lanes unsafe.Pointer, shift float32)
+
+// maxExpSumAVX2 raises result[0] to the values of x, sets x = exp(x-result[0]) and result[1] to the sum.
+//
+//go:noescape
+func maxExpSumAVX2(n int, x, result unsafe.Pointer)
 
 // siluMulAVX2 sets y = silu(gate)·u.
 //
@@ -402,6 +427,11 @@ func softCapAVX2(n int, x unsafe.Pointer, limit, rcp float32)
 //
 //go:noescape
 func softCapBackwardAVX2(n int, dx, y unsafe.Pointer, rcp float32)
+
+// softmaxBackwardAVX2 sets dx = (dx-mean)·p.
+//
+//go:noescape
+func softmaxBackwardAVX2(n int, dx, p unsafe.Pointer, mean float32)
 
 // scaleMulAVX2 sets y = s·x·w.
 //

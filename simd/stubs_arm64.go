@@ -111,10 +111,20 @@ func dotNEON(n int, x, y, lanes unsafe.Pointer)
 //go:noescape
 func dot3NEON(n int, x, y, z, lanes unsafe.Pointer)
 
+// scaleDotNEON sets y = s·x and adds y·z to the lanes.
+//
+//go:noescape
+func scaleDotNEON(n int, y, x, z, lanes unsafe.Pointer, s float32)
+
 // expSumNEON sets dst = exp(x-shift) and adds it to the lanes.
 //
 //go:noescape
 func expSumNEON(n int, x, dst, lanes unsafe.Pointer, shift float32)
+
+// maxExpSumNEON raises result[0] to the values of x, sets x = exp(x-result[0]) and result[1] to the sum.
+//
+//go:noescape
+func maxExpSumNEON(n int, x, result unsafe.Pointer)
 
 // siluMulNEON sets y = silu(gate)·u.
 //
@@ -145,6 +155,11 @@ func softCapNEON(n int, x unsafe.Pointer, limit, rcp float32)
 //
 //go:noescape
 func softCapBackwardNEON(n int, dx, y unsafe.Pointer, rcp float32)
+
+// softmaxBackwardNEON sets dx = (dx-mean)·p.
+//
+//go:noescape
+func softmaxBackwardNEON(n int, dx, p unsafe.Pointer, mean float32)
 
 // scaleMulNEON sets y = s·x·w.
 //

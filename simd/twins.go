@@ -104,11 +104,20 @@ func (l *lanes) sum() float32 {
 	return a + c + (b + d)
 }
 
-// max is of lanes that are not NaN.
+// max is of lanes that are not NaN. Of zeros of both signs the first counts.
 func (l *lanes) max() float32 {
-	a, b, c, d := max(l[0], l[8]), max(l[1], l[9]), max(l[2], l[10]), max(l[3], l[11])
-	e, f, g, h := max(l[4], l[12]), max(l[5], l[13]), max(l[6], l[14]), max(l[7], l[15])
-	return max(max(a, e, c, g), max(b, f, d, h))
+	a, b, c, d := larger(l[0], l[8]), larger(l[1], l[9]), larger(l[2], l[10]), larger(l[3], l[11])
+	e, f, g, h := larger(l[4], l[12]), larger(l[5], l[13]), larger(l[6], l[14]), larger(l[7], l[15])
+	a, b, c, d = larger(a, e), larger(b, f), larger(c, g), larger(d, h)
+	return larger(larger(a, c), larger(b, d))
+}
+
+// larger returns y where it is larger than x.
+func larger(x, y float32) float32 {
+	if y > x {
+		return y
+	}
+	return x
 }
 
 // pad ends a sum of i values, or i more than a multiple of 16: it adds +0 to the lanes
@@ -221,6 +230,21 @@ func expSumTwin(l *lanes, dst, x []float32, shift float32) {
 		l[i%16] += e
 	}
 	l.pad(len(x))
+}
+
+// softmaxBackwardTwin sets dx = (dx-mean)·p.
+func softmaxBackwardTwin(dx, p []float32, mean float32) {
+	for i, v := range p {
+		dx[i] = (dx[i] - mean) * v
+	}
+}
+
+// scaleDotTwin sets y = s·x and adds y·z to the lanes.
+func scaleDotTwin(l *lanes, y, x, z []float32, s float32) {
+	for i, v := range x {
+		y[i] = s * v
+	}
+	dotTwin(l, y, z)
 }
 
 // siluMulTwin sets y = silu(g)·u.

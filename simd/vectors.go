@@ -112,6 +112,43 @@ func ExpSum(dst, x []float32, shift float32) float32 {
 	return l.sum()
 }
 
+// MaxExpSum sets x = exp(x-m), m being the largest element of x and top, and returns m and
+// the sum of them, as Max and ExpSum do.
+func MaxExpSum(x []float32, top float32) (m, sum float32) {
+	if n := whole(len(x)); n == 0 || n < len(x) {
+		if m = Max(x); !(m > top) {
+			m = top
+		}
+		return m, ExpSum(x, x, m)
+	}
+	result := [2]float32{top}
+	active.maxExpSum(len(x), at(x), at(result[:]))
+	return result[0], result[1]
+}
+
+// SoftmaxBackward turns dx = ∂L/∂p of probabilities p into the gradient of what they are
+// the softmax of, (dx-mean)·p, given mean = Σ p·dx.
+func SoftmaxBackward(dx, p []float32, mean float32) {
+	same("SoftmaxBackward", len(dx), len(p))
+	n := whole(len(dx))
+	if n > 0 {
+		active.softmaxBackward(n, at(dx), at(p), mean)
+	}
+	softmaxBackwardTwin(dx[n:], p[n:], mean)
+}
+
+// ScaleDot sets y = s·x and returns Dot(y, z).
+func ScaleDot(y, x, z []float32, s float32) float32 {
+	same("ScaleDot", len(y), len(x), len(z))
+	var l lanes
+	n := whole(len(x))
+	if n > 0 {
+		active.scaleDot(n, at(y), at(x), at(z), at(l[:]), s)
+	}
+	scaleDotTwin(&l, y[n:], x[n:], z[n:], s)
+	return l.sum()
+}
+
 // SiLUMul sets y = silu(g)·u, where silu(g) = g/(1+exp(-g)). y may be g or u.
 func SiLUMul(y, g, u []float32) {
 	same("SiLUMul", len(y), len(g), len(u))

@@ -17,6 +17,7 @@ func vecAMD64() *file {
 	for _, v := range []vector{{f, "Z", 64, "AVX512"}, {f, "Y", 32, "AVX2"}} {
 		v.reductions()
 		v.expSum()
+		v.maxExpSum()
 		v.silu()
 		v.gelu()
 		v.softCap()
@@ -184,9 +185,23 @@ func (v vector) reductions() {
 		v.i("VMULPS", fmt.Sprintf("%d(DI)", o), 4+acc, 4+acc)
 		v.i("VFMADD231PS", fmt.Sprintf("%d(DX)", o), 4+acc, acc)
 	})
+	v.begin("scaleDot", 15)
+	v.lanes(3, func(acc, o int) {
+		v.i("VMULPS", fmt.Sprintf("%d(DI)", o), 15, 4+acc)
+		v.i("VMOVUPS", 4+acc, fmt.Sprintf("%d(SI)", o))
+		v.i("VFMADD231PS", fmt.Sprintf("%d(DX)", o), 4+acc, acc)
+	})
 }
 
+// norms writes the kernels of RMSNorm, and of the softmax backwards.
 func (v vector) norms() {
+	v.begin("softmaxBackward", 1)
+	v.loop(2, func() {
+		v.i("VMOVUPS", "(SI)", 0)
+		v.i("VSUBPS", 1, 0, 0)
+		v.i("VMULPS", "(DI)", 0, 0)
+		v.i("VMOVUPS", 0, "(SI)")
+	})
 	v.begin("scaleMul", 1)
 	v.loop(3, func() {
 		v.i("VMULPS", "(DI)", 1, 0)

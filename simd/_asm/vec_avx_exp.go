@@ -91,6 +91,64 @@ func (v vector) expSum() {
 	v.end()
 }
 
+// maxExpSum is max and expSum over a row that stays in the first cache, to the last sum.
+func (v vector) maxExpSum() {
+	v.begin("maxExpSum", 0)
+	one := 64 / v.bytes
+	for k := range one {
+		v.i("VBROADCASTSS", "(DI)", k)
+	}
+	v.p("MOVQ CX, R9")
+	v.p("MOVQ SI, R8")
+	v.p("PCALIGN $32")
+	v.label("max")
+	for k := range one {
+		v.i("VMOVUPS", v.memory(k, "SI"), 4+k)
+		v.i("VMAXPS", k, 4+k, k)
+	}
+	v.p("ADDQ $64, SI")
+	v.p("SUBQ $16, CX")
+	v.p("JNZ max")
+	v.fold("VMAXPS")
+	v.p("VMOVSS X0, (DI)")
+	v.i("VBROADCASTSS", "X0", 15)
+	v.p("MOVQ R9, CX")
+	v.p("MOVQ R8, SI")
+	v.loadConstants()
+	for k := range one {
+		v.p("VXORPS X%[1]d, X%[1]d, X%[1]d", k)
+	}
+	v.blocks(1, v.most(), func(k int) {
+		list := v.chains(k, 2)
+		v.exp(list, func(i, x int) {
+			v.i("VMOVUPS", v.memory(i, "SI"), x)
+			v.i("VSUBPS", 15, x, x)
+		})
+		for i, c := range list {
+			v.i("VMOVUPS", c.y, v.memory(i, "SI"))
+			v.i("VADDPS", c.y, i%one, i%one)
+		}
+	})
+	v.fold("VADDPS")
+	v.p("VMOVSS X0, 4(DI)")
+	v.end()
+}
+
+// fold combines the sixteen lanes in the first registers to one in X0, in the order of
+// lanes.sum and lanes.max: op keeps the lower half where the two are alike.
+func (v vector) fold(op string) {
+	if v.reg == "Z" {
+		v.p("VEXTRACTF64X4 $1, Z0, Y1")
+	}
+	v.p("%s Y0, Y1, Y0", op)
+	v.p("VEXTRACTF128 $1, Y0, X1")
+	v.p("%s X0, X1, X0", op)
+	v.p("VPERMILPD $1, X0, X1")
+	v.p("%s X0, X1, X0", op)
+	v.p("VPERMILPS $1, X0, X1")
+	v.p("%s X0, X1, X0", op)
+}
+
 func (v vector) silu() {
 	v.begin("siluMul", 0)
 	v.loadConstants()

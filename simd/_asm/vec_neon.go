@@ -51,6 +51,7 @@ func vecARM64() *file {
 	f := newFile("vec_arm64")
 	f.vecConstants(16)
 	f.neonReductions()
+	f.neonMaxExpSum()
 	f.neonSiLU()
 	f.neonGELU()
 	f.neonSoftCap()
@@ -125,6 +126,14 @@ func (f *file) neonReductions() {
 		f.ld(8+acc, 3)
 		f.fma(acc, 4+acc, 8+acc)
 	})
+	f.neonBegin("scaleDot", 15)
+	f.neonLanes(4, func(acc int) {
+		f.ld(4+acc, 2)
+		f.neon("FMUL", 4+acc, 4+acc, 15)
+		f.st(4+acc, 1)
+		f.ld(8+acc, 3)
+		f.fma(acc, 4+acc, 8+acc)
+	})
 	f.neonBegin("expSum", 15)
 	f.neonExpConstants()
 	f.neonLanes(3, func(acc int) {
@@ -134,6 +143,61 @@ func (f *file) neonReductions() {
 		f.st(5, 2)
 		f.neon("FADD", acc, acc, 5)
 	})
+}
+
+// neonMaxExpSum is maxExpSum.
+func (f *file) neonMaxExpSum() {
+	f.neonBegin("maxExpSum", 0)
+	f.p("VLD1R (R2), [V0.S4]")
+	for i := 1; i < 4; i++ {
+		f.vmov(i, 0)
+	}
+	f.p("MOVD R0, R10")
+	f.p("MOVD R1, R11")
+	greater := func(d, x int) {
+		f.neon("FCMGT", 8, x, d)
+		f.take(d, x, 8)
+	}
+	f.label("max")
+	for acc := range 4 {
+		f.ld(4+acc, 1)
+		greater(acc, 4+acc)
+	}
+	f.p("SUBS $16, R0, R0")
+	f.p("BNE max")
+	f.neonFold(greater)
+	f.p("FMOVS F0, (R2)")
+	f.p("VDUP V0.S[0], V15.S4")
+	f.p("MOVD R10, R0")
+	f.p("MOVD R11, R1")
+	f.neonExpConstants()
+	for i := range 4 {
+		f.p("VEOR V%[1]d.B16, V%[1]d.B16, V%[1]d.B16", i)
+	}
+	f.neonLoop(16, func() {
+		for acc := range 4 {
+			f.peek(4, 1)
+			f.neon("FSUB", 4, 4, 15)
+			f.neonExp(5, 4, 6, 7, 8)
+			f.st(5, 1)
+			f.neon("FADD", acc, acc, 5)
+		}
+	})
+	f.neonFold(func(d, x int) { f.neon("FADD", d, d, x) })
+	f.p("FMOVS F0, 4(R2)")
+	f.neonEnd()
+}
+
+// neonFold combines the sixteen lanes in V0-V3 to one in V0, in the order of lanes.sum and
+// lanes.max, by an operation on two registers.
+func (f *file) neonFold(op func(d, x int)) {
+	op(0, 2)
+	op(1, 3)
+	op(0, 1)
+	for _, bytes := range []int{8, 4} {
+		f.p("VEXT $%d, V0.B16, V0.B16, V1.B16", bytes)
+		op(0, 1)
+	}
 }
 
 func (f *file) neonExpConstants() {
@@ -304,7 +368,17 @@ func (f *file) neonPolynomial(from, to, r int) int {
 	return at
 }
 
+// neonNorms writes the kernels of RMSNorm, and of the softmax backwards.
 func (f *file) neonNorms() {
+	f.neonBegin("softmaxBackward", 8)
+	f.neonLoop(4, func() {
+		f.peek(0, 1)
+		f.ld(1, 2)
+		f.neon("FSUB", 0, 0, 8)
+		f.neon("FMUL", 0, 0, 1)
+		f.st(0, 1)
+	})
+	f.neonEnd()
 	f.neonBegin("scaleMul", 8)
 	f.neonLoop(4, func() {
 		f.ld(0, 2)
