@@ -109,7 +109,7 @@ func TestAddOdd(t *testing.T) {
 // TestRoundPairs rounds all lengths, and all exponents with the numbers around
 // ties.
 func TestRoundPairs(t *testing.T) {
-	forEachImpl(t, func(t *testing.T) {
+	forEachPairs(t, func(t *testing.T) {
 		rng := rand.New(rand.NewPCG(33, 34))
 		for n := range 80 {
 			src := guardedView(1+n%3, n, 3, false, wild(rng))
@@ -224,7 +224,7 @@ func wildMatrix(rng *rand.Rand, d DType, rows, cols int) Matrix {
 // TestDotProducts holds the products in bf16 against the oracle, for every type,
 // stacked, adding or not, on 1 to 4 threads, with ordinary and wild numbers.
 func TestDotProducts(t *testing.T) {
-	forEachImpl(t, func(t *testing.T) {
+	forEachPairs(t, func(t *testing.T) {
 		rng := rand.New(rand.NewPCG(35, 36))
 		list := append(stacks(), stack{[]int{3, 5, 2}, 34, 4}, stack{[]int{613}, 64, 2}, stack{[]int{40}, 2*2*blockK() + 9, 3})
 		var tails []stack
@@ -238,7 +238,7 @@ func TestDotProducts(t *testing.T) {
 // TestDotAccuracy: with factors that are bf16 already, a product in bf16 is one
 // in float32 but for the order of each pair.
 func TestDotAccuracy(t *testing.T) {
-	forEachImpl(t, func(t *testing.T) {
+	forEachPairs(t, func(t *testing.T) {
 		rng := rand.New(rand.NewPCG(37, 38))
 		const m, n, k = 19, 45, 600
 		w := randomMatrix(rng, BF16, n, k)

@@ -44,7 +44,7 @@ func fencedFloats(t *testing.T, n int, atEnd bool) []float32 {
 // TestProductsStayInside multiplies operands that end, or begin, at pages that
 // fault: no load or store, of a tail or of what comes next, leaves its slice.
 func TestProductsStayInside(t *testing.T) {
-	forEachImpl(t, func(t *testing.T) {
+	forEachPairs(t, func(t *testing.T) {
 		rng := rand.New(rand.NewPCG(21, 22))
 		p := NewPool(1)
 		defer p.Close()
@@ -73,7 +73,7 @@ func TestProductsStayInside(t *testing.T) {
 // TestVectorsStayInside runs the functions on operands that end, or begin, at
 // pages that fault.
 func TestVectorsStayInside(t *testing.T) {
-	forEachImpl(t, func(t *testing.T) {
+	forEachPairs(t, func(t *testing.T) {
 		for _, f := range vecFuncs {
 			for _, n := range []int{1, 3, 7, 15, 16, 17, 31, 64, 83, 200} {
 				for _, atEnd := range []bool{false, true} {

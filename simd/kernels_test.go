@@ -20,6 +20,22 @@ func forEachImpl(t *testing.T, f func(t *testing.T)) {
 	}
 }
 
+// otherPairs is the best set with the way to multiply pairs that this CPU does not prefer,
+// nil where there is one way.
+var otherPairs *kernelSet
+
+// forEachPairs is forEachImpl and both ways to multiply pairs.
+func forEachPairs(t *testing.T, f func(t *testing.T)) {
+	t.Helper()
+	forEachImpl(t, f)
+	if otherPairs != nil {
+		old := active
+		defer func() { active = old }()
+		active = otherPairs
+		t.Run(active.name, f)
+	}
+}
+
 // benchEachImpl is forEachImpl for benchmarks, best first.
 func benchEachImpl(b *testing.B, f func(b *testing.B)) {
 	b.Helper()

@@ -223,7 +223,7 @@ func TestWeightNaNStays(t *testing.T) {
 // TestWeightThreads computes the same product on 1 to 9 threads, and one row of it
 // alone, in each precision.
 func TestWeightThreads(t *testing.T) {
-	forEachImpl(t, func(t *testing.T) {
+	forEachPairs(t, func(t *testing.T) {
 		rng := rand.New(rand.NewPCG(17, 18))
 		for _, c := range []Compute{ComputeF32, ComputeBF16, ComputeInt8} {
 			for _, tokens := range []int{1, 150} {
@@ -295,7 +295,7 @@ func TestProductHash(t *testing.T) {
 }
 
 func testProductHash(t *testing.T, c Compute, want uint64) {
-	forEachImpl(t, func(t *testing.T) {
+	forEachPairs(t, func(t *testing.T) {
 		rng := rand.New(rand.NewPCG(21, 22))
 		fill := func() float32 { return float32(rng.Int32()) * 0x1p-31 }
 		bf16 := func(rows, cols int) Matrix {
