@@ -73,7 +73,7 @@ func TestProductsStayInside(t *testing.T) {
 // TestVectorsStayInside runs the functions on operands that end, or begin, at
 // pages that fault.
 func TestVectorsStayInside(t *testing.T) {
-	forEachPairs(t, func(t *testing.T) {
+	forEachImpl(t, func(t *testing.T) {
 		for _, f := range vecFuncs {
 			for _, n := range []int{1, 3, 7, 15, 16, 17, 31, 64, 83, 200} {
 				for _, atEnd := range []bool{false, true} {
