@@ -29,14 +29,15 @@ const rowGrain = 8
 // An attend sets out (N×H·D) to block l's attention of rotated rows qkv.
 type attend func(l int, k *kept, out, qkv simd.View)
 
-// blockForward sets the first N rows of y, the output of block l for x (T×C), and k. y may be
-// x itself, whose values are then gone.
-func (e *Engine) blockForward(l int, k *kept, x, y simd.View, f attend) {
-	e.blockInner(l, k, x, f)
+// blockForward sets the first N rows of y, the output of block l for x (T×C) and its norm,
+// and k. It returns y's norm, of the block that follows. y may be x itself, whose values are
+// then gone.
+func (e *Engine) blockForward(l int, k *kept, x, norm, y simd.View, f attend) simd.View {
+	e.blockInner(l, k, x, norm, f)
 	N := e.queriesOf(l, x.Rows)
 	sum := e.rows(&e.scratch.sum, N, x.Cols)
 	e.mlpOut(l, k, sum)
-	e.addForward(y.Slice(0, N), matrix(k.mid, N, x.Cols), sum)
+	return e.addNormed(y.Slice(0, N), matrix(k.mid, N, x.Cols), sum, e.m.inputNorm(l+1))
 }
 
 // top reports whether block l is the last, and asked for some of T rows only.
@@ -75,7 +76,7 @@ func (e *Engine) spread(x simd.View) {
 }
 
 // blockInner is blockForward up to gate and up.
-func (e *Engine) blockInner(l int, k *kept, x simd.View, f attend) {
+func (e *Engine) blockInner(l int, k *kept, x, norm simd.View, f attend) {
 	b, c, s, T := &e.m.Blocks[l], e.m.Config, &e.scratch, x.Rows
 	N := e.queriesOf(l, T)
 	sum := e.rows(&s.sum, N, c.HiddenSize)
@@ -84,7 +85,6 @@ func (e *Engine) blockInner(l int, k *kept, x simd.View, f attend) {
 	mid := e.rows(&k.mid, N, c.HiddenSize)
 	gu := e.rows(&k.gu, N, 2*c.IntermediateSize)
 
-	norm := e.normed(x, b.InputNorm)
 	if e.top(l, T) {
 		e.askedForward(qkv, norm, b.QKV)
 		x = e.pick(&k.mid, x)
@@ -95,8 +95,7 @@ func (e *Engine) blockInner(l int, k *kept, x simd.View, f attend) {
 	e.Profile.At(Attention)
 	f(l, k, out, qkv)
 	e.outForward(Output, sum, out, b.O, &k.o, b.PostNorm)
-	e.addForward(mid, x, sum)
-	e.project(MLP, gu, e.normed(mid, b.MLPNorm), b.GateUp...)
+	e.project(MLP, gu, e.addNormed(mid, x, sum, b.MLPNorm), b.GateUp...)
 }
 
 // mlpOut sets sum to what block l's MLP adds, from k's gate and up.
@@ -135,7 +134,7 @@ func (e *Engine) outBackward(dsum simd.View, keep, norm []float32) simd.View {
 			copy(d.Row(t), dsum.Row(t))
 		} else {
 			clear(d.Row(t))
-			simd.RMSNormBackward(d.Row(t), dsum.Row(t), y.Row(t), norm, simd.RMSNormScale(y.Row(t), e.m.Config.RMSNormEps))
+			simd.RMSNormBackward(d.Row(t), dsum.Row(t), y.Row(t), norm, e.m.Config.RMSNormEps)
 		}
 		if s != 0 {
 			simd.Scale(d.Row(t), float32(s))
@@ -276,6 +275,23 @@ func (e *Engine) normed(x simd.View, w []float32) simd.View {
 	return y
 }
 
+// addNormed sets y = x + f and returns normed of y, a row at a time while it is in the cache.
+func (e *Engine) addNormed(y, x, f simd.View, w []float32) simd.View {
+	norm := y
+	if w != nil {
+		norm = e.rows(&e.scratch.norm, y.Rows, y.Cols)
+	}
+	e.eachRow(y.Rows, func(t int) {
+		if w == nil {
+			copy(y.Row(t), x.Row(t))
+			simd.Add(y.Row(t), f.Row(t))
+			return
+		}
+		simd.AddRMSNorm(norm.Row(t), y.Row(t), x.Row(t), f.Row(t), w, e.m.Config.RMSNormEps)
+	})
+	return norm
+}
+
 // normedAgain returns normed for the backward pass of ls, whose adapters alone read it:
 // no rows where there are none.
 func (e *Engine) normedAgain(x simd.View, w []float32, ls ...*Linear) simd.View {
@@ -297,8 +313,7 @@ func (e *Engine) normBackward(dx, dy, x simd.View, w []float32) {
 			simd.Add(dx.Row(t), dy.Row(t))
 			return
 		}
-		rstd := simd.RMSNormScale(x.Row(t), e.m.Config.RMSNormEps)
-		simd.RMSNormBackward(dx.Row(t), dy.Row(t), x.Row(t), w, rstd)
+		simd.RMSNormBackward(dx.Row(t), dy.Row(t), x.Row(t), w, e.m.Config.RMSNormEps)
 	})
 }
 
@@ -329,7 +344,7 @@ func (e *Engine) rotateBackward(l int, k *kept, dqkv simd.View) {
 				x, dx := qk.Row(t)[i:i+d], dx.Row(t)[i:i+d]
 				copy(dy, dx)
 				clear(dx)
-				simd.RMSNormBackward(dx, dy, x, w, simd.RMSNormScale(x, e.m.Config.RMSNormEps))
+				simd.RMSNormBackward(dx, dy, x, w, e.m.Config.RMSNormEps)
 			}
 		}
 	})
@@ -382,13 +397,5 @@ func (e *Engine) gateBackward(gu, dact simd.View) {
 	e.eachRow(dact.Rows, func(t int) {
 		gate, up := gu.Row(t)[:F], gu.Row(t)[F:]
 		f(gate, up, dact.Row(t), gate, up)
-	})
-}
-
-// addForward sets y = x + f.
-func (e *Engine) addForward(y, x, f simd.View) {
-	e.eachRow(y.Rows, func(t int) {
-		copy(y.Row(t), x.Row(t))
-		simd.Add(y.Row(t), f.Row(t))
 	})
 }

@@ -112,8 +112,9 @@ type Portion struct {
 func (e *Engine) Extend(parts []Portion) simd.View {
 	parts = e.layPortions(parts)
 	x := e.embed(&e.inputs[len(e.m.Blocks)])
+	norm := e.normed(x, e.m.inputNorm(0))
 	for l := range e.m.Blocks {
-		e.blockForward(l, &e.spare, x, x, func(l int, _ *kept, out, qkv simd.View) {
+		norm = e.blockForward(l, &e.spare, x, norm, x, func(l int, _ *kept, out, qkv simd.View) {
 			e.remember(parts, l, qkv)
 			e.attendTexts(parts, l, out, qkv)
 		})
@@ -122,13 +123,11 @@ func (e *Engine) Extend(parts []Portion) simd.View {
 		p.Text.ids = append(p.Text.ids, p.IDs...)
 	}
 	asked := len(e.laid.asked)
-	x = x.Slice(0, asked)
-	e.normForward(x, x, e.m.Norm)
 	V := e.m.Config.VocabSize
 	logits := matrix(grown(&e.scratch.head.logits, asked*simd.Pitch(V)), asked, V)
 	e.Profile.At(Head)
 	e.Profile.count(Head, asked*e.m.Config.HiddenSize*V)
-	e.lmHead(logits, x)
+	e.lmHead(logits, norm)
 	e.Profile.At(Rest)
 	return logits
 }

@@ -68,10 +68,9 @@ func (e *Engine) keeper(l, lowest int) *kept {
 // Logits returns the T×V logits of one short text.
 func (e *Engine) Logits(ids []int32) simd.View {
 	e.layText(ids)
-	y := e.forward(len(e.m.Blocks))
-	logits := simd.Dense(make([]float32, y.Rows*e.m.Config.VocabSize), y.Rows, e.m.Config.VocabSize)
-	e.normForward(y, y, e.m.Norm)
-	e.lmHead(logits, y)
+	_, norm := e.forward(len(e.m.Blocks))
+	logits := simd.Dense(make([]float32, norm.Rows*e.m.Config.VocabSize), norm.Rows, e.m.Config.VocabSize)
+	e.lmHead(logits, norm)
 	return logits
 }
 
@@ -140,20 +139,21 @@ func (e *Engine) embed(buf *[]float32) simd.View {
 	return x
 }
 
-// forward runs all blocks and returns the last one's output for the rows that are asked for.
-// What the blocks from lowest on need for their backward pass is kept; the ones below work in
-// place.
-func (e *Engine) forward(lowest int) simd.View {
+// forward runs all blocks and returns the last one's output for the rows that are asked for,
+// and its norm, in scratch rows. What the blocks from lowest on need for their backward pass
+// is kept; the ones below work in place.
+func (e *Engine) forward(lowest int) (y, norm simd.View) {
 	x := e.embed(&e.inputs[lowest])
+	norm = e.normed(x, e.m.inputNorm(0))
 	for l := range e.m.Blocks {
-		y := x
+		y = x
 		if l >= lowest {
 			y = e.rows(&e.inputs[l+1], x.Rows, x.Cols)
 		}
-		e.blockForward(l, e.keeper(l, lowest), x, y, e.attend)
+		norm = e.blockForward(l, e.keeper(l, lowest), x, norm, y, e.attend)
 		x = y
 	}
-	return x.Slice(0, len(e.laid.asked))
+	return x.Slice(0, len(e.laid.asked)), norm
 }
 
 // attend is block l's attention of the texts that are laid out. What is to be the prefix of

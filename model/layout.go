@@ -87,7 +87,7 @@ func (c *Config) TrainingBytes(l Layout, longest, shared, threads int) int64 {
 	floats := int64(T)*int64(token) +
 		int64(keys)*int64(3*kv+keyParts(c.NumKeyValueHeads)*simd.Pitch(2*kv)) + 2*int64(kv*(paddedTokens(keys)-keys)) + // see attention
 		int64(shared)*int64(c.NumHiddenLayers*4*kv) + // see prefix
-		int64(l.Logits)*int64(3*C+simd.Pitch(c.VocabSize)) +
+		int64(l.Logits)*int64(C+simd.Pitch(c.VocabSize)) +
 		int64(threads)*int64(tiles*queryBlock*(keyBlock+headPad)+queryBlock*(c.HeadDim+2)) // see attentionScratch
 	return 4 * floats
 }

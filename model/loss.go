@@ -7,14 +7,14 @@ import (
 	"example.com/finetune/simd"
 )
 
-// headScratch is the memory of the final norm, lm_head and loss.
-type headScratch struct{ norm, dnorm, logits []float32 }
+// headScratch is the memory of lm_head and loss.
+type headScratch struct{ dnorm, logits []float32 }
 
 // head adds the loss of the micro-batch's targets to those of their sequences, given y, the
-// last block's output, a row for each target. With weights, of the sequences, it also sets dx,
-// as large as y, to the gradient of Σ weightᵢ·lossᵢ. Norm and lm_head run for a chunk of
+// last block's output, and its norm, a row for each target. With weights, of the sequences, it
+// also sets dx, as large as y, to the gradient of Σ weightᵢ·lossᵢ. lm_head runs for a chunk of
 // targets at a time.
-func (e *Engine) head(losses []Loss, y simd.View, weights []float32, dx simd.View) {
+func (e *Engine) head(losses []Loss, y, norm simd.View, weights []float32, dx simd.View) {
 	if weights != nil {
 		dx.Clear()
 	}
@@ -25,7 +25,7 @@ func (e *Engine) head(losses []Loss, y simd.View, weights []float32, dx simd.Vie
 		if weights != nil {
 			dpart = dx.Slice(at, to)
 		}
-		for i, logp := range e.chunk(part, y.Slice(at, to), weights, dpart) {
+		for i, logp := range e.chunk(part, y.Slice(at, to), norm.Slice(at, to), weights, dpart) {
 			losses[part[i].seq].Sum -= logp
 			losses[part[i].seq].Targets++
 		}
@@ -33,13 +33,11 @@ func (e *Engine) head(losses []Loss, y simd.View, weights []float32, dx simd.Vie
 	}
 }
 
-// chunk returns log p of each target, of which x (n×C) are the rows, and, with weights, adds
-// to their gradients dx.
-func (e *Engine) chunk(part []target, x simd.View, weights []float32, dx simd.View) []float64 {
+// chunk returns log p of each target, of which x (n×C) are the rows and norm their norms, and,
+// with weights, adds to their gradients dx.
+func (e *Engine) chunk(part []target, x, norm simd.View, weights []float32, dx simd.View) []float64 {
 	n, C, V, s := len(part), e.m.Config.HiddenSize, e.m.Config.VocabSize, &e.scratch.head
-	norm := e.targetRows(&s.norm, n, C)
 	logits := e.targetRows(&s.logits, n, V)
-	e.normForward(norm, x, e.m.Norm)
 	e.Profile.At(Head)
 	e.Profile.count(Head, n*C*V)
 	e.lmHead(logits, norm)
@@ -63,8 +61,7 @@ func (e *Engine) chunk(part []target, x simd.View, weights []float32, dx simd.Vi
 	e.Profile.count(Head, n*C*V)
 	e.pool.Range(n, rowGrain, func(_, lo, hi int) {
 		for i := lo; i < hi; i++ {
-			rstd := simd.RMSNormScale(x.Row(i), e.m.Config.RMSNormEps)
-			simd.RMSNormBackward(dx.Row(i), dnorm.Row(i), x.Row(i), e.m.Norm, rstd)
+			simd.RMSNormBackward(dx.Row(i), dnorm.Row(i), x.Row(i), e.m.Norm, e.m.Config.RMSNormEps)
 		}
 	})
 	return logps

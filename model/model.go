@@ -44,6 +44,15 @@ func (b *Block) add(l *Linear) {
 	}
 }
 
+// inputNorm returns the weights of the norm that block l has of its input, or nil; behind the
+// last block those of the final norm.
+func (m *Model) inputNorm(l int) []float32 {
+	if l == len(m.Blocks) {
+		return m.Norm
+	}
+	return m.Blocks[l].InputNorm
+}
+
 // Linears returns all projections, in the order of [Config.Linears].
 func (m *Model) Linears() []*Linear { return m.linears }
 

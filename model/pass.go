@@ -91,11 +91,11 @@ func (p *Pass) Next() bool {
 	p.at = p.cut()
 	ahead := p.ahead()
 	p.lay(ahead)
-	y := e.forward(p.lowest)
+	y, norm := e.forward(p.lowest)
 	if p.weights == nil {
-		e.head(p.Losses, y, nil, simd.View{})
+		e.head(p.Losses, y, norm, nil, simd.View{})
 	} else {
-		p.backward(y)
+		p.backward(y, norm)
 	}
 	e.Profile.At(Rest)
 	return true
@@ -218,20 +218,21 @@ func (e *Engine) layAhead(ids []int32, first int) {
 	e.laid.ahead = true
 }
 
-// backward adds up losses and gradients of the micro-batch, given the last block's output.
-func (p *Pass) backward(y simd.View) {
+// backward adds up losses and gradients of the micro-batch, given the last block's output and its
+// norm.
+func (p *Pass) backward(y, norm simd.View) {
 	e := p.engine
 	if e.laid.ahead { // its time comes with the last micro-batch that needs it
 		e.laid.drop()
 	}
 	T, C := len(e.laid.ids), e.m.Config.HiddenSize
 	dx := e.rows(&e.scratch.dx, T, C)
-	e.head(p.Losses, y, p.weights, dx.Slice(0, y.Rows))
+	e.head(p.Losses, y, norm, p.weights, dx.Slice(0, y.Rows))
 	for l := len(e.m.Blocks) - 1; l >= p.lowest; l-- {
 		k, x := e.keeper(l, p.lowest), matrix(e.inputs[l], T, C)
 		if l < e.Layout.Recompute { // that of the block above them still lies in spare
 			e.Profile.again(true)
-			e.blockInner(l, k, x, e.attend)
+			e.blockInner(l, k, x, e.normed(x, e.m.inputNorm(l)), e.attend)
 			if e.m.Blocks[l].MLPPostNorm != nil { // whose backward pass needs what it was given
 				e.mlpOut(l, k, e.rows(&e.scratch.sum, x.Rows, x.Cols))
 			}

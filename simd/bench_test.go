@@ -249,7 +249,7 @@ func BenchmarkVectors(b *testing.B) {
 		{"GELUMulBackward", func(x [][]float32) { GELUMulBackward(x[0], x[1], x[2], x[3], x[5]) }},
 		{"SoftCap", func(x [][]float32) { SoftCap(x[0], 1e6) }},
 		{"RMSNorm", func(x [][]float32) { RMSNorm(x[0], x[1], x[2], 1e-5) }},
-		{"RMSNormBackward", func(x [][]float32) { RMSNormBackward(x[0], x[4], x[2], x[3], 0.7) }},
+		{"RMSNormBackward", func(x [][]float32) { RMSNormBackward(x[0], x[4], x[2], x[3], 1e-5) }},
 		{"Rotate", func(x [][]float32) {
 			h := len(x[0]) / 2
 			Rotate(x[0][:2*h], x[5][:h], x[4][:h])

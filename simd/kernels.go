@@ -17,7 +17,8 @@ type kernelSet struct {
 	// sixteen partial results that a reduction continues.
 	max             func(n int, x, lanes unsafe.Pointer)
 	dot             func(n int, x, y, lanes unsafe.Pointer)
-	dot3            func(n int, x, y, z, lanes unsafe.Pointer)
+	addSquares      func(n int, y, x, f, lanes unsafe.Pointer)
+	normSums        func(n int, dy, w, x, lanes unsafe.Pointer) // two reductions
 	expSum          func(n int, x, dst, lanes unsafe.Pointer, shift float32)
 	maxExpSum       func(n int, x, result unsafe.Pointer)
 	softmaxBackward func(n int, dx, p unsafe.Pointer, mean float32)

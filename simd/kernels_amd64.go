@@ -29,7 +29,8 @@ var avx2 = kernelSet{
 
 	max:             maxAVX2,
 	dot:             dotAVX2,
-	dot3:            dot3AVX2,
+	addSquares:      addSquaresAVX2,
+	normSums:        normSumsAVX2,
 	expSum:          expSumAVX2,
 	maxExpSum:       maxExpSumAVX2,
 	softmaxBackward: softmaxBackwardAVX2,
@@ -72,7 +73,8 @@ var avx512 = kernelSet{
 
 	max:             maxAVX512,
 	dot:             dotAVX512,
-	dot3:            dot3AVX512,
+	addSquares:      addSquaresAVX512,
+	normSums:        normSumsAVX512,
 	expSum:          expSumAVX512,
 	maxExpSum:       maxExpSumAVX512,
 	softmaxBackward: softmaxBackwardAVX512,

@@ -20,7 +20,8 @@ var neon = kernelSet{
 
 	max:             maxNEON,
 	dot:             dotNEON,
-	dot3:            dot3NEON,
+	addSquares:      addSquaresNEON,
+	normSums:        normSumsNEON,
 	expSum:          expSumNEON,
 	maxExpSum:       maxExpSumNEON,
 	softmaxBackward: softmaxBackwardNEON,

@@ -62,7 +62,7 @@ func TestKernelSets(t *testing.T) {
 			return
 		}
 		for name, missing := range map[string]bool{
-			"max": k.max == nil, "dot": k.dot == nil, "dot3": k.dot3 == nil, "expSum": k.expSum == nil,
+			"max": k.max == nil, "dot": k.dot == nil, "addSquares": k.addSquares == nil, "normSums": k.normSums == nil, "expSum": k.expSum == nil,
 			"geluMul": k.geluMul == nil, "geluMulBackward": k.geluMulBackward == nil,
 			"softCap": k.softCap == nil, "softCapBackward": k.softCapBackward == nil,
 			"siluMul": k.siluMul == nil, "siluMulBackward": k.siluMulBackward == nil, "scaleMul": k.scaleMul == nil,

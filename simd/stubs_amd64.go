@@ -283,10 +283,15 @@ func maxAVX512(n int, x, lanes unsafe.Pointer)
 //go:noescape
 func dotAVX512(n int, x, y, lanes unsafe.Pointer)
 
-// dot3AVX512 adds x·y·z to the lanes.
+// normSumsAVX512 adds x·x to the lanes and dy·w·x to the sixteen behind them.
 //
 //go:noescape
-func dot3AVX512(n int, x, y, z, lanes unsafe.Pointer)
+func normSumsAVX512(n int, dy, w, x, lanes unsafe.Pointer)
+
+// addSquaresAVX512 sets y = x+f and adds y·y to the lanes.
+//
+//go:noescape
+func addSquaresAVX512(n int, y, x, f, lanes unsafe.Pointer)
 
 // scaleDotAVX512 sets y = s·x and adds y·z to the lanes.
 //
@@ -378,10 +383,15 @@ func maxAVX2(n int, x, lanes unsafe.Pointer)
 //go:noescape
 func dotAVX2(n int, x, y, lanes unsafe.Pointer)
 
-// dot3AVX2 adds x·y·z to the lanes.
+// normSumsAVX2 adds x·x to the lanes and dy·w·x to the sixteen behind them.
 //
 //go:noescape
-func dot3AVX2(n int, x, y, z, lanes unsafe.Pointer)
+func normSumsAVX2(n int, dy, w, x, lanes unsafe.Pointer)
+
+// addSquaresAVX2 sets y = x+f and adds y·y to the lanes.
+//
+//go:noescape
+func addSquaresAVX2(n int, y, x, f, lanes unsafe.Pointer)
 
 // scaleDotAVX2 sets y = s·x and adds y·z to the lanes.
 //

@@ -106,10 +106,15 @@ func maxNEON(n int, x, lanes unsafe.Pointer)
 //go:noescape
 func dotNEON(n int, x, y, lanes unsafe.Pointer)
 
-// dot3NEON adds x·y·z to the lanes.
+// normSumsNEON adds x·x to the lanes and dy·w·x to the sixteen behind them.
 //
 //go:noescape
-func dot3NEON(n int, x, y, z, lanes unsafe.Pointer)
+func normSumsNEON(n int, dy, w, x, lanes unsafe.Pointer)
+
+// addSquaresNEON sets y = x+f and adds y·y to the lanes.
+//
+//go:noescape
+func addSquaresNEON(n int, y, x, f, lanes unsafe.Pointer)
 
 // scaleDotNEON sets y = s·x and adds y·z to the lanes.
 //

@@ -181,6 +181,20 @@ func dot3Twin(l *lanes, x, y, z []float32) {
 	l.pad(len(x))
 }
 
+// normSumsTwin adds x·x to the first lanes and dy·w·x to the second.
+func normSumsTwin(l *[2]lanes, dy, w, x []float32) {
+	dotTwin(&l[0], x, x)
+	dot3Twin(&l[1], dy, w, x)
+}
+
+// addSquaresTwin sets y = x+f and adds y·y to the lanes.
+func addSquaresTwin(l *lanes, y, x, f []float32) {
+	for i, v := range x {
+		y[i] = v + f[i]
+	}
+	dotTwin(l, y, y)
+}
+
 // Cephes expf: n = round(x·log₂e), r = x-n·ln2 in two steps, a polynomial in r,
 // and n added to its exponent: between the limits exp is a normal number.
 const (

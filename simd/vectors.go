@@ -88,17 +88,6 @@ func Dot(x, y []float32) float32 {
 	return l.sum()
 }
 
-// dot3 returns Σ x[i]·y[i]·z[i], where x[i]·y[i] is rounded.
-func dot3(x, y, z []float32) float32 {
-	var l lanes
-	n := whole(len(x))
-	if n > 0 {
-		active.dot3(n, at(x), at(y), at(z), at(l[:]))
-	}
-	dot3Twin(&l, x[n:], y[n:], z[n:])
-	return l.sum()
-}
-
 // ExpSum sets dst[i] = exp(x[i]-shift) and returns their sum, in sixteen lanes. dst
 // may be x.
 func ExpSum(dst, x []float32, shift float32) float32 {
@@ -265,32 +254,55 @@ func gateBackwardTail(dg, du, dy, g, u []float32, kernel func(n int, dg, du, dy,
 	copy(du, us[:])
 }
 
-// RMSNormScale returns 1/rms(x), rms(x)² = mean(x²)+eps.
-func RMSNormScale(x []float32, eps float64) float32 {
-	return float32(1 / math.Sqrt(float64(Dot(x, x))/float64(len(x))+eps))
-}
-
-// RMSNorm sets y = w·x/rms(x), with rms as in RMSNormScale. y may be x.
+// RMSNorm sets y = w·x/rms(x), rms(x)² = mean(x²)+eps. y may be x.
 func RMSNorm(y, x, w []float32, eps float64) {
 	same("RMSNorm", len(y), len(x), len(w))
-	s, n := RMSNormScale(x, eps), whole(len(x))
-	if n > 0 {
-		active.scaleMul(n, at(y), at(x), at(w), s)
-	}
-	scaleMulTwin(y[n:], x[n:], w[n:], s)
+	scaleMul(y, x, w, rmsScale(Dot(x, x), len(x), eps))
 }
 
-// RMSNormBackward adds ∂L/∂x to dx, given dy = ∂L/∂y and rstd = RMSNormScale(x):
-// dx += rstd·w·dy - x·rstd³·mean(w·dy·x). The weight is frozen.
-func RMSNormBackward(dx, dy, x, w []float32, rstd float32) {
+// AddRMSNorm sets y = x+f, and norm as RMSNorm does of y. y may be x or f.
+func AddRMSNorm(norm, y, x, f, w []float32, eps float64) {
+	same("AddRMSNorm", len(norm), len(y), len(x), len(f), len(w))
+	var l lanes
+	n := whole(len(y))
+	if n > 0 {
+		active.addSquares(n, at(y), at(x), at(f), at(l[:]))
+	}
+	addSquaresTwin(&l, y[n:], x[n:], f[n:])
+	scaleMul(norm, y, w, rmsScale(l.sum(), len(y), eps))
+}
+
+// RMSNormBackward adds ∂L/∂x to dx, given dy = ∂L/∂y of y = RMSNorm(x):
+// dx += rstd·w·dy - x·rstd³·mean(w·dy·x), rstd = 1/rms(x). The weight is frozen.
+func RMSNormBackward(dx, dy, x, w []float32, eps float64) {
 	same("RMSNormBackward", len(dx), len(dy), len(x), len(w))
+	var l [2]lanes
+	n := whole(len(x))
+	if n > 0 {
+		active.normSums(n, at(dy), at(w), at(x), at(l[:]))
+	}
+	normSumsTwin(&l, dy[n:], w[n:], x[n:])
+	rstd := rmsScale(l[0].sum(), len(x), eps)
 	r := float64(rstd)
-	k := float32(float64(dot3(dy, w, x)) * (r * r * r) / float64(len(x)))
-	n := whole(len(dx))
+	k := float32(float64(l[1].sum()) * (r * r * r) / float64(len(x)))
 	if n > 0 {
 		active.rmsNormBackward(n, at(dx), at(dy), at(x), at(w), rstd, k)
 	}
 	rmsNormBackwardTwin(dx[n:], dy[n:], x[n:], w[n:], rstd, k)
+}
+
+// rmsScale returns 1/rms(x) of n values, given the sum of their squares.
+func rmsScale(squares float32, n int, eps float64) float32 {
+	return float32(1 / math.Sqrt(float64(squares)/float64(n)+eps))
+}
+
+// scaleMul sets y = s·x·w.
+func scaleMul(y, x, w []float32, s float32) {
+	n := whole(len(x))
+	if n > 0 {
+		active.scaleMul(n, at(y), at(x), at(w), s)
+	}
+	scaleMulTwin(y[n:], x[n:], w[n:], s)
 }
 
 // Rotate rotates x, one head of 2·len(cos) elements, by the rotary angles:

@@ -67,13 +67,12 @@ var vecFuncs = []vecFunc{
 	{"AddNumber", 1, func(x [][]float32) float32 { AddNumber(x[0], -0.3); return 0 }},
 	{"Max", 1, func(x [][]float32) float32 { return Max(x[0]) }},
 	{"Dot", 2, func(x [][]float32) float32 { return Dot(x[0], x[1]) }},
-	{"dot3", 3, func(x [][]float32) float32 { return dot3(x[0], x[1], x[2]) }},
 	{"ExpSum", 2, func(x [][]float32) float32 { return ExpSum(x[0], x[1], 0.25) }},
 	{"ExpSum in place", 1, func(x [][]float32) float32 { return ExpSum(x[0], x[0], 0) }},
 	{"Softmax", 1, func(x [][]float32) float32 { softmax(x[0]); return 0 }},
 	{"MaxExpSum", 1, func(x [][]float32) float32 {
 		m, sum := MaxExpSum(x[0], -0.5)
-		return sum + 1000*m
+		return sum + float32(1000*m) // not fused
 	}},
 	{"MaxExpSum of none before", 1, func(x [][]float32) float32 {
 		_, sum := MaxExpSum(x[0], float32(math.Inf(-1)))
@@ -92,7 +91,9 @@ var vecFuncs = []vecFunc{
 	{"SoftCap", 1, func(x [][]float32) float32 { SoftCap(x[0], 0.3); return 0 }},
 	{"SoftCapBackward", 2, func(x [][]float32) float32 { SoftCapBackward(x[0], x[1], 1.5); return 0 }},
 	{"RMSNorm", 3, func(x [][]float32) float32 { RMSNorm(x[0], x[1], x[2], 1e-5); return 0 }},
-	{"RMSNormBackward", 4, func(x [][]float32) float32 { RMSNormBackward(x[0], x[1], x[2], x[3], 0.7); return 0 }},
+	{"AddRMSNorm", 5, func(x [][]float32) float32 { AddRMSNorm(x[0], x[1], x[2], x[3], x[4], 1e-5); return 0 }},
+	{"AddRMSNorm in place", 4, func(x [][]float32) float32 { AddRMSNorm(x[0], x[1], x[1], x[2], x[3], 1e-5); return 0 }},
+	{"RMSNormBackward", 4, func(x [][]float32) float32 { RMSNormBackward(x[0], x[1], x[2], x[3], 1e-5); return 0 }},
 	{"Rotate", 3, func(x [][]float32) float32 {
 		h := len(x[0]) / 2
 		Rotate(x[0][:2*h], x[1][:h], x[2][:h])
@@ -151,7 +152,7 @@ func TestVectorsMatchTheTwin(t *testing.T) {
 // TestVectorsHaveOneHash: one number stands for all functions on every path and
 // architecture.
 func TestVectorsHaveOneHash(t *testing.T) {
-	const want = 0x19bca0563d238e5f
+	const want = 0xa554f329c93a9642
 	forEachImpl(t, func(t *testing.T) {
 		rng := rand.New(rand.NewPCG(7, 7))
 		h := fnv.New64a()
@@ -172,6 +173,23 @@ func TestVectorsHaveOneHash(t *testing.T) {
 		}
 		if got := h.Sum64(); got != want {
 			t.Errorf("hash %#x, want %#x", got, uint64(want))
+		}
+	})
+}
+
+// TestAddRMSNorm: it has the bits of an Add and a norm, of all lengths.
+func TestAddRMSNorm(t *testing.T) {
+	forEachImpl(t, func(t *testing.T) {
+		rng := rand.New(rand.NewPCG(3, 4))
+		for n := range 131 {
+			x, check := operands(rng, 5, n, n%2 == 1)
+			y, norm := slices.Clone(x[2]), make([]float32, n)
+			Add(y, x[3])
+			RMSNorm(norm, y, x[4], 1e-5)
+			AddRMSNorm(x[0], x[1], x[2], x[3], x[4], 1e-5)
+			check(t)
+			sameBits(t, fmt.Sprintf("n=%d: sum", n), x[1], y)
+			sameBits(t, fmt.Sprintf("n=%d: norm", n), x[0], norm)
 		}
 	})
 }
@@ -232,6 +250,7 @@ func TestVectorPanics(t *testing.T) {
 		"GELUMulBackward":  func() { GELUMulBackward(x, x, x, x, y) },
 		"SoftCapBackward":  func() { SoftCapBackward(x, y, 1) },
 		"RMSNorm":          func() { RMSNorm(x, x, y, 0) },
+		"AddRMSNorm":       func() { AddRMSNorm(x, x, x, y, x, 0) },
 		"RMSNormBackward":  func() { RMSNormBackward(x, x, x, y, 1) },
 		"Rotate":           func() { Rotate(y, x[:3], x[:2]) },
 		"Transpose shape":  func() { Transpose(Dense(x, 2, 2), Dense(y, 2, 3)) },

@@ -130,6 +130,16 @@ func (v vector) blocks(used, most int, body func(k int)) {
 	}
 }
 
+// ahead fetches as many bytes as are read at each pointer from 1 KB further on. It is for
+// operands that lie in a far cache or in memory.
+func (v vector) ahead(bytes int, pointers ...string) {
+	for i := 0; i < bytes; i += 64 {
+		for _, p := range pointers {
+			v.p("PREFETCHT0 %d(%s)", 1024+i, p)
+		}
+	}
+}
+
 // memory is the operand of vector i at a pointer.
 func (v vector) memory(i int, pointer string) string {
 	return fmt.Sprintf("%d(%s)", i*v.bytes, pointer)
@@ -143,11 +153,11 @@ func (v vector) end() {
 
 // lanes loops over blocks of 16 lanes: body gets the register of the accumulator
 // and the offset of its vector in the block. The accumulators live at the last
-// pointer.
-func (v vector) lanes(used int, body func(acc, offset int)) {
+// pointer, those of a second sum behind them.
+func (v vector) lanes(used, sums int, body func(acc, offset int)) {
 	at := pointers[used]
 	vectors := 64 / v.bytes
-	for k := range vectors {
+	for k := range sums * vectors {
 		v.p("VMOVUPS %d(%s), %s", k*v.bytes, at, v.r(k))
 	}
 	v.p("SHRQ $4, CX")
@@ -161,7 +171,7 @@ func (v vector) lanes(used int, body func(acc, offset int)) {
 	}
 	v.p("DECQ CX")
 	v.p("JNZ loop")
-	for k := range vectors {
+	for k := range sums * vectors {
 		v.p("VMOVUPS %s, %d(%s)", v.r(k), k*v.bytes, at)
 	}
 	v.end()
@@ -170,23 +180,38 @@ func (v vector) lanes(used int, body func(acc, offset int)) {
 func (v vector) reductions() {
 	// A lane keeps what it has unless the value is greater: NaN never is.
 	v.begin("max", 0)
-	v.lanes(1, func(acc, o int) {
+	v.lanes(1, 1, func(acc, o int) {
 		v.i("VMOVUPS", fmt.Sprintf("%d(SI)", o), 4+acc)
 		v.i("VMAXPS", acc, 4+acc, acc)
 	})
 	v.begin("dot", 0)
-	v.lanes(2, func(acc, o int) {
+	v.lanes(2, 1, func(acc, o int) {
 		v.i("VMOVUPS", fmt.Sprintf("%d(SI)", o), 4+acc)
 		v.i("VFMADD231PS", fmt.Sprintf("%d(DI)", o), 4+acc, acc)
 	})
-	v.begin("dot3", 0)
-	v.lanes(3, func(acc, o int) {
-		v.i("VMOVUPS", fmt.Sprintf("%d(SI)", o), 4+acc)
-		v.i("VMULPS", fmt.Sprintf("%d(DI)", o), 4+acc, 4+acc)
-		v.i("VFMADD231PS", fmt.Sprintf("%d(DX)", o), 4+acc, acc)
+	v.begin("normSums", 0)
+	v.lanes(3, 2, func(acc, o int) {
+		if o == 0 {
+			v.ahead(64, "SI", "DX")
+		}
+		v.i("VMOVUPS", fmt.Sprintf("%d(DX)", o), 4+acc)
+		v.i("VMOVUPS", fmt.Sprintf("%d(SI)", o), 6+acc)
+		v.i("VMULPS", fmt.Sprintf("%d(DI)", o), 6+acc, 6+acc)
+		v.i("VFMADD231PS", 4+acc, 4+acc, acc)
+		v.i("VFMADD231PS", 4+acc, 6+acc, 64/v.bytes+acc)
+	})
+	v.begin("addSquares", 0)
+	v.lanes(3, 1, func(acc, o int) {
+		if o == 0 {
+			v.ahead(64, "SI", "DI", "DX")
+		}
+		v.i("VMOVUPS", fmt.Sprintf("%d(DI)", o), 4+acc)
+		v.i("VADDPS", fmt.Sprintf("%d(DX)", o), 4+acc, 4+acc)
+		v.i("VMOVUPS", 4+acc, fmt.Sprintf("%d(SI)", o))
+		v.i("VFMADD231PS", 4+acc, 4+acc, acc)
 	})
 	v.begin("scaleDot", 15)
-	v.lanes(3, func(acc, o int) {
+	v.lanes(3, 1, func(acc, o int) {
 		v.i("VMULPS", fmt.Sprintf("%d(DI)", o), 15, 4+acc)
 		v.i("VMOVUPS", 4+acc, fmt.Sprintf("%d(SI)", o))
 		v.i("VFMADD231PS", fmt.Sprintf("%d(DX)", o), 4+acc, acc)

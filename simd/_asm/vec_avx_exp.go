@@ -153,6 +153,7 @@ func (v vector) silu() {
 	v.begin("siluMul", 0)
 	v.loadConstants()
 	v.blocks(3, v.most(), func(k int) {
+		v.ahead(k*v.bytes, "SI", "DI", "DX")
 		list := v.chains(k, 0)
 		v.exp(list, func(i, x int) { v.negated(v.memory(i, "DI"), x) })
 		for i, c := range list {
@@ -167,6 +168,7 @@ func (v vector) silu() {
 	v.begin("siluMulBackward", 0)
 	v.loadConstants()
 	v.blocks(5, v.most(), func(k int) {
+		v.ahead(k*v.bytes, "DX", "R8", "R9")
 		list := v.chains(k, 0)
 		v.exp(list, func(i, x int) { v.negated(v.memory(i, "R8"), x) })
 		for i, c := range list {
@@ -198,6 +200,7 @@ func (v vector) gelu() {
 	v.begin("geluMul", 0)
 	v.loadConstants()
 	v.blocks(3, v.most(), func(k int) {
+		v.ahead(k*v.bytes, "SI", "DI", "DX")
 		list := v.chains(k, 0)
 		v.exp(list, func(i, x int) { v.geluExponent(v.memory(i, "DI"), x, 13) })
 		for i, c := range list {
@@ -213,6 +216,7 @@ func (v vector) gelu() {
 	v.loadConstants()
 	v.i("VMOVUPS", v.c("gelu9"), 15)
 	v.blocks(5, v.most(), func(k int) {
+		v.ahead(k*v.bytes, "DX", "R8", "R9")
 		list := v.chains(k, 0)
 		v.exp(list, func(i, x int) { v.geluExponent(v.memory(i, "R8"), x, 13) })
 		for i, c := range list {

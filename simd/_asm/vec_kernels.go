@@ -13,7 +13,8 @@ type vecKernel struct{ doc, pointers, floats string }
 var vecKernels = map[string]vecKernel{
 	"max":             {"raises the lanes to the values of x.", "x, lanes", ""},
 	"dot":             {"adds x·y to the lanes.", "x, y, lanes", ""},
-	"dot3":            {"adds x·y·z to the lanes.", "x, y, z, lanes", ""},
+	"normSums":        {"adds x·x to the lanes and dy·w·x to the sixteen behind them.", "dy, w, x, lanes", ""},
+	"addSquares":      {"sets y = x+f and adds y·y to the lanes.", "y, x, f, lanes", ""},
 	"expSum":          {"sets dst = exp(x-shift) and adds it to the lanes.", "x, dst, lanes", "shift"},
 	"maxExpSum":       {"raises result[0] to the values of x, sets x = exp(x-result[0]) and result[1] to the sum.", "x, result", ""},
 	"softmaxBackward": {"sets dx = (dx-mean)·p.", "dx, p", "mean"},

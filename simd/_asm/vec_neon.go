@@ -92,42 +92,58 @@ func (f *file) neonEnd() {
 	f.raw("")
 }
 
-// neonLanes loops over blocks of 16 lanes, whose accumulators V0-V3 live at R(ptr):
-// body gets one of them and may use the register four further.
-func (f *file) neonLanes(ptr int, body func(acc int)) {
-	f.p("VLD1 (R%d), [V0.S4, V1.S4, V2.S4, V3.S4]", ptr)
+// neonLanes loops over blocks of 16 lanes, whose accumulators V0-V3 live at R(ptr), and V4-V7
+// of a second sum behind them: body gets one of the first four, and may use the registers
+// four, eight and twelve further that are not accumulators.
+func (f *file) neonLanes(ptr, sums int, body func(acc int)) {
+	each := func(op string) {
+		for s := range sums {
+			f.p("ADD $%d, R%d, R9", 64*s, ptr)
+			f.p(op, 4*s, 4*s+1, 4*s+2, 4*s+3)
+		}
+	}
+	each("VLD1 (R9), [V%d.S4, V%d.S4, V%d.S4, V%d.S4]")
 	f.neonLoop(16, func() {
 		for acc := range 4 {
 			body(acc)
 		}
 	})
-	f.p("VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R%d)", ptr)
+	each("VST1 [V%d.S4, V%d.S4, V%d.S4, V%d.S4], (R9)")
 	f.neonEnd()
 }
 
 func (f *file) neonReductions() {
 	f.neonBegin("max", 0)
-	f.neonLanes(2, func(acc int) { // a lane keeps what it has unless the value is greater: NaN never is
+	f.neonLanes(2, 1, func(acc int) { // a lane keeps what it has unless the value is greater: NaN never is
 		f.ld(4+acc, 1)
 		f.neon("FCMGT", 8+acc, 4+acc, acc)
 		f.take(acc, 4+acc, 8+acc)
 	})
 	f.neonBegin("dot", 0)
-	f.neonLanes(3, func(acc int) {
+	f.neonLanes(3, 1, func(acc int) {
 		f.ld(4+acc, 1)
 		f.ld(8+acc, 2)
 		f.fma(acc, 4+acc, 8+acc)
 	})
-	f.neonBegin("dot3", 0)
-	f.neonLanes(4, func(acc int) {
-		f.ld(4+acc, 1)
-		f.ld(8+acc, 2)
-		f.neon("FMUL", 4+acc, 4+acc, 8+acc)
+	f.neonBegin("normSums", 0)
+	f.neonLanes(4, 2, func(acc int) {
+		f.ld(8+acc, 1)
+		f.ld(12+acc, 2)
+		f.neon("FMUL", 8+acc, 8+acc, 12+acc)
+		f.ld(12+acc, 3)
+		f.fma(acc, 12+acc, 12+acc)
+		f.fma(4+acc, 8+acc, 12+acc)
+	})
+	f.neonBegin("addSquares", 0)
+	f.neonLanes(4, 1, func(acc int) {
+		f.ld(4+acc, 2)
 		f.ld(8+acc, 3)
-		f.fma(acc, 4+acc, 8+acc)
+		f.neon("FADD", 4+acc, 4+acc, 8+acc)
+		f.st(4+acc, 1)
+		f.fma(acc, 4+acc, 4+acc)
 	})
 	f.neonBegin("scaleDot", 15)
-	f.neonLanes(4, func(acc int) {
+	f.neonLanes(4, 1, func(acc int) {
 		f.ld(4+acc, 2)
 		f.neon("FMUL", 4+acc, 4+acc, 15)
 		f.st(4+acc, 1)
@@ -136,7 +152,7 @@ func (f *file) neonReductions() {
 	})
 	f.neonBegin("expSum", 15)
 	f.neonExpConstants()
-	f.neonLanes(3, func(acc int) {
+	f.neonLanes(3, 1, func(acc int) {
 		f.ld(4, 1)
 		f.neon("FSUB", 4, 4, 15)
 		f.neonExp(5, 4, 6, 7, 8)
