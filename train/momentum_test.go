@@ -26,17 +26,19 @@ func init() {
 }
 
 type momentum struct {
-	beta             float32
+	beta, rate       float32
 	params, velocity [][]*loraone.Param // of each module
 }
 
+func (o *momentum) Begin(_ int, rate float64) { o.rate = float32(rate) }
+
 func (o *momentum) Prepare(int) error { return nil }
 
-func (o *momentum) Update(module, _ int, rate float64) {
+func (o *momentum) Update(module int) {
 	for i, p := range o.params[module] {
 		v := o.velocity[module][i].Value
 		simd.Scale(v, o.beta)
-		simd.Scale(p.Grad, float32(-rate))
+		simd.Scale(p.Grad, -o.rate)
 		simd.Add(v, p.Grad)
 		simd.Add(p.Value, v)
 	}

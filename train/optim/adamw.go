@@ -19,6 +19,8 @@ var AdamW = &Kind{
 type adamW struct {
 	Settings
 	params [][]moments // of each module
+	rate   float64
+	step   simd.AdamW // without its rate, which differs by parameter
 }
 
 // moments are a parameter and the running means of its gradient and of its square.
@@ -34,17 +36,25 @@ func newAdamW(s Settings, modules []loraone.Module) *adamW {
 	return o
 }
 
-func (o *adamW) Prepare(int) error { return nil }
+func (o *adamW) Begin(t int, rate float64) { o.rate, o.step = rate, o.adam(t) }
 
-func (o *adamW) Update(module, t int, rate float64) {
+// adam returns step t, from 0, without a learning rate.
+func (s Settings) adam(t int) simd.AdamW {
 	a := simd.AdamW{
-		Beta1: float32(o.Beta1), Beta2: float32(o.Beta2),
-		Epsilon: float32(o.Epsilon), WeightDecay: float32(o.WeightDecay),
+		Beta1: float32(s.Beta1), Beta2: float32(s.Beta2),
+		Epsilon: float32(s.Epsilon), WeightDecay: float32(s.WeightDecay),
 	}
 	a.Correction1 = float32(Correction(float64(a.Beta1), t+1)) // of the β that the moments decay by
 	a.Correction2 = float32(Correction(float64(a.Beta2), t+1))
+	return a
+}
+
+func (o *adamW) Prepare(int) error { return nil }
+
+func (o *adamW) Update(module int) {
+	a := o.step
 	for _, x := range o.params[module] {
-		a.LR = float32(rate * o.factor(x.p))
+		a.LR = float32(o.rate * o.factor(x.p))
 		a.Step(x.p.Value, x.p.Grad, x.m.Value, x.v.Value)
 	}
 }

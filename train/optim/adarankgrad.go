@@ -47,6 +47,8 @@ type adaRankGrad struct {
 	Settings
 	every   int
 	modules []*projected
+	rate    float64
+	step    simd.AdamW // of the projections, of rate 1
 }
 
 // A projected is ΔW of a module and what is remembered of it: Q (r×Out), m and v (r×In)
@@ -82,6 +84,11 @@ func newAdaRankGrad(s Settings, modules []loraone.Module) (Rule, error) {
 	return o, nil
 }
 
+func (o *adaRankGrad) Begin(t int, rate float64) {
+	o.rate, o.step = rate, o.adam(t)
+	o.step.LR, o.step.WeightDecay = 1, 0 // ΔW decays, not its projections
+}
+
 // Prepare chooses a new Q where the old one has served.
 func (o *adaRankGrad) Prepare(module int) error {
 	x := o.modules[module]
@@ -106,7 +113,7 @@ func (o *adaRankGrad) Prepare(module int) error {
 	return nil
 }
 
-func (o *adaRankGrad) Update(module, t int, rate float64) {
+func (o *adaRankGrad) Update(module int) {
 	x := o.modules[module]
 	if x.freshRank > 0 {
 		x.move()
@@ -116,16 +123,14 @@ func (o *adaRankGrad) Update(module, t int, rate float64) {
 		return
 	}
 	x.count.Value[1]++
-	rate *= o.factor(x.w)
+	rate := o.rate * o.factor(x.w)
 	cols := x.w.Cols
 	q := simd.Dense(x.q.Value, n, x.w.Rows)
 	g, step := simd.Dense(x.w.Grad, x.w.Rows, cols), simd.Dense(x.update[:n*cols], n, cols)
 	projected := make([]float32, n*cols)
 	simd.Mul(simd.Dense(projected, n, cols), q, g)
-	a := simd.AdamW{LR: 1, Beta1: float32(o.Beta1), Beta2: float32(o.Beta2), Epsilon: float32(o.Epsilon)}
-	a.Correction1 = float32(Correction(float64(a.Beta1), t+1)) // of the β that the moments decay by
-	a.Correction2 = float32(Correction(float64(a.Beta2), t+1))
 	clear(step.Data)
+	a := o.step
 	a.Step(step.Data, projected, x.m.Value[:n*cols], x.v.Value[:n*cols]) // -m̂/(√v̂+ε)
 	simd.Scale(step.Data, float32(rate))
 	if o.WeightDecay != 0 {

@@ -41,10 +41,11 @@ func TestAdaRankGradTakesTheStepsOfItsEquations(t *testing.T) {
 	var ranks []float32
 	for step := range 8 {
 		copy(w.Grad, read(fmt.Sprintf("%d.dW", step)))
+		rule.Begin(step, 1e-2)
 		if err := rule.Prepare(0); err != nil {
 			t.Fatal(err)
 		}
-		rule.Update(0, step, 1e-2)
+		rule.Update(0)
 		if step%3 == 0 {
 			ranks = append(ranks, rule.State()[3].Value[0])
 		}
@@ -65,10 +66,11 @@ func TestAdaRankGradWaitsForAGradient(t *testing.T) {
 	w := m.Params()[0]
 	for step := range 2 {
 		w.Grad[0] = float32(step)
+		rule.Begin(step, 0.1)
 		if err := rule.Prepare(0); err != nil {
 			t.Fatal(err)
 		}
-		rule.Update(0, step, 0.1)
+		rule.Update(0)
 		if moved := w.Value[0] != 0; moved != (step == 1) {
 			t.Errorf("step %d: ΔW[0] is %g", step, w.Value[0])
 		}

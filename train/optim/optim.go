@@ -64,14 +64,16 @@ func Names() []string {
 	return names
 }
 
-// A Rule updates the modules it was made for, each by its index. Its methods are called
-// for several modules at once.
+// A Rule updates the modules it was made for, each by its index. A step begins, then
+// Prepare and then Update are called for several modules at once.
 type Rule interface {
+	// Begin starts step t, from 0, of a learning rate, with what is the same for all modules.
+	Begin(t int, rate float64)
 	// Prepare readies a module for a step. It may change gradients and nothing else: after
 	// an error no step is taken.
 	Prepare(module int) error
-	// Update takes step t, from 0, of a learning rate.
-	Update(module, t int, rate float64)
+	// Update takes the step that has begun.
+	Update(module int)
 	// State lists what the rule remembers between steps, in a fixed order: checkpoints
 	// keep it by name.
 	State() []*loraone.Param
@@ -93,6 +95,7 @@ func New(k *Kind, s Settings, modules []loraone.Module, p *simd.Pool) (*Optimize
 // Step takes step t, from 0, of a learning rate, given mean, clipped gradients. After an
 // error no parameter has changed.
 func (o *Optimizer) Step(t int, rate float64) error {
+	o.rule.Begin(t, rate)
 	failed := make([]error, len(o.modules))
 	o.pool.Run(len(o.modules), func(_, i int) { failed[i] = o.rule.Prepare(i) })
 	for _, err := range failed {
@@ -101,7 +104,7 @@ func (o *Optimizer) Step(t int, rate float64) error {
 		}
 	}
 	o.pool.Run(len(o.modules), func(_, i int) {
-		o.rule.Update(i, t, rate)
+		o.rule.Update(i)
 		o.modules[i].Sync()
 	})
 	return nil

@@ -52,7 +52,8 @@ func newPreconditioned(s Settings, modules []loraone.Module) (Rule, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := &preconditioned{Preconditioned{s.Beta1, s.Beta2, s.WeightDecay}, pairs, make([]pairState, len(pairs))}
+	o := &preconditioned{pairs: pairs, state: make([]pairState, len(pairs))}
+	o.Beta1, o.Beta2, o.WeightDecay = s.Beta1, s.Beta2, s.WeightDecay
 	for i, x := range pairs {
 		o.state[i] = pairState{
 			mA: remembered("m.", x.a, x.a.Rows), cA: remembered("v.", x.a, 1), // by feature
@@ -70,9 +71,9 @@ func (o *preconditioned) Prepare(module int) (err error) {
 	return nil
 }
 
-func (o *preconditioned) Update(module, t int, rate float64) {
+func (o *preconditioned) Update(module int) {
 	x, s := o.pairs[module], o.state[module]
-	o.Step(t, rate,
+	o.Step(
 		Factor{X: x.a.Value, Grad: x.a.Grad, M: s.mA.Value, C: s.cA.Value},
 		Factor{X: x.bt.Value, Grad: x.bt.Grad, M: s.mB.Value, C: s.cB.Value}, s.grams)
 }
@@ -109,6 +110,9 @@ func (o *preconditioned) State() []*loraone.Param {
 type Preconditioned struct {
 	Beta1, Beta2 float64 // of the momentum, and of the second moment by feature
 	WeightDecay  float64 // B·A decays by ρ times this
+
+	rho                      float64 // of the step that has begun
+	correction1, correction2 float64 // 1-β₁ⁿ and 1-β₂ⁿ of step n, from 1: both means begin at 0
 }
 
 // What was measured well: the study of 2026-11 tried κ 0, 0.3, 1, 3 and 10.
@@ -145,21 +149,26 @@ func NewGrams(a, bt []float32, r int) (Grams, error) {
 	return k, nil
 }
 
-// Step takes step t, from 0, of learning rate rho. k holds the Gram matrices of
-// the factors as they are, and is overwritten.
-func (o Preconditioned) Step(t int, rho float64, a, bt Factor, k Grams) {
-	o.factor(t, rho, a, k.B, k.R)
-	o.factor(t, rho, bt, k.A, k.R)
+// Begin starts step t, from 0, of learning rate rho.
+func (o *Preconditioned) Begin(t int, rho float64) {
+	o.rho, o.correction1, o.correction2 = rho, Correction(o.Beta1, t+1), Correction(o.Beta2, t+1)
+}
+
+// Step takes the step that has begun. k holds the Gram matrices of the factors as they
+// are, and is overwritten.
+func (o *Preconditioned) Step(a, bt Factor, k Grams) {
+	o.factor(a, k.B, k.R)
+	o.factor(bt, k.A, k.R)
 }
 
 // factor updates one factor, given the Gram matrix of the other, which it overwrites.
-func (o Preconditioned) factor(t int, rho float64, x Factor, other []float64, r int) {
-	o.lookAhead(t, x)
+func (o *Preconditioned) factor(x Factor, other []float64, r int) {
+	o.lookAhead(x)
 	u := simd.Dense(x.Grad, r, len(x.C))
-	lambda := max(kappa*rho, 1e-12*trace(other, r)/float64(r), 1e-30)
+	lambda := max(kappa*o.rho, 1e-12*trace(other, r)/float64(r), 1e-30)
 	orthogonal, back, ok := polar(inverseCholesky(other, r, lambda), u)
 	if !ok { // no gradient yet: A while B = 0
-		o.byFeature(t, x.C, nil)
+		o.byFeature(x.C, nil)
 		return
 	}
 	squares := make([]float32, u.Cols)
@@ -173,10 +182,10 @@ func (o Preconditioned) factor(t int, rho float64, x Factor, other []float64, r 
 		}
 	})
 	simd.Scale(squares, 1/float32(r))
-	scale := o.byFeature(t, x.C, squares)
-	simd.Scale(scale, float32(-rho))
+	scale := o.byFeature(x.C, squares)
+	simd.Scale(scale, float32(-o.rho))
 	if o.WeightDecay != 0 {
-		simd.Scale(x.X, float32(1-float64(float64(rho*o.WeightDecay)/2)))
+		simd.Scale(x.X, float32(1-float64(float64(o.rho*o.WeightDecay)/2)))
 	}
 	values := simd.Dense(x.X, r, u.Cols)
 	panels(u, func(lo, hi int, ui, y simd.View) {
@@ -203,9 +212,9 @@ func panels(u simd.View, f func(lo, hi int, u, room simd.View)) {
 
 // lookAhead moves the momentum by the gradient g, in whose place it puts Nesterov's
 // β₁·m̂ + (1-β₁)·g.
-func (o Preconditioned) lookAhead(t int, x Factor) {
+func (o *Preconditioned) lookAhead(x Factor) {
 	var buffer [1024]float32
-	rest, corrected := float32(1-o.Beta1), float32(o.Beta1/Correction(o.Beta1, t+1))
+	rest, corrected := float32(1-o.Beta1), float32(o.Beta1/o.correction1)
 	for lo := 0; lo < len(x.M); lo += len(buffer) {
 		hi := min(len(x.M), lo+len(buffer))
 		m, g, ahead := x.M[lo:hi], x.Grad[lo:hi], buffer[:hi-lo]
@@ -280,18 +289,17 @@ func congruent(g, l []float64, r int) {
 // byFeature moves the second moment c of each column of O by the mean of its squares, nil
 // for zeros, in whose place it puts what the column is multiplied by: the inverse of the
 // moment's root, times what gives O its norm back.
-func (o Preconditioned) byFeature(t int, c, squares []float32) (scale []float32) {
+func (o *Preconditioned) byFeature(c, squares []float32) (scale []float32) {
 	if squares == nil {
 		simd.Scale(c, float32(o.Beta2))
 		return nil
 	}
-	correction := Correction(o.Beta2, t+1)
 	var before, after float64
 	scale = squares // its values are read before they are written
 	for j, q := range squares {
 		q := float64(q)
 		c[j] = float32(float64(o.Beta2*float64(c[j])) + float64((1-o.Beta2)*q))
-		f := 1 / (math.Sqrt(float64(c[j])/correction) + epsilonFeature)
+		f := 1 / (math.Sqrt(float64(c[j])/o.correction2) + epsilonFeature)
 		before += q
 		after += float64(q * float64(f*f))
 		scale[j] = float32(f)
