@@ -87,6 +87,16 @@ func openMetrics(path string, size int64) (m *metrics, short bool, err error) {
 	return &metrics{f: f, size: size}, short, nil
 }
 
+// linesBefore returns how many lines end in the first size bytes of f, as far as it can be
+// read.
+func linesBefore(f io.ReaderAt, size int64) (n int) {
+	for in := bufio.NewReader(io.NewSectionReader(f, 0, size)); ; n++ {
+		if _, err := in.ReadBytes('\n'); err != nil {
+			return n
+		}
+	}
+}
+
 // wholeLines returns how many bytes of f are lines with their end.
 func wholeLines(f *os.File) (size int64, err error) {
 	in := bufio.NewReader(f)
@@ -140,17 +150,17 @@ func ReadMetricsFrom(path string, from int64) (list []Metric, size int64, err er
 		return nil, 0, fmt.Errorf("%s: %w", path, err)
 	}
 	in := bufio.NewReader(f)
-	for line := 1; ; line++ {
+	for {
 		text, err := in.ReadBytes('\n')
 		if errors.Is(err, io.EOF) {
 			return list, from, nil
 		}
-		if err != nil {
-			return nil, 0, fmt.Errorf("%s:%d: %w", path, line, err)
-		}
 		var m Metric
-		if err := json.Unmarshal(text, &m); err != nil {
-			return nil, 0, fmt.Errorf("%s:%d: %w", path, line, err)
+		if err == nil {
+			err = json.Unmarshal(text, &m)
+		}
+		if err != nil {
+			return nil, 0, fmt.Errorf("%s:%d: %w", path, linesBefore(f, from)+1, err)
 		}
 		list = append(list, m)
 		from += int64(len(text))

@@ -67,6 +67,15 @@ func TestMetricsThatAreDamaged(t *testing.T) {
 	expect(t, "not JSON", err, "metrics.jsonl:2: ", "")
 }
 
+// A file that is read on from where it was names its own lines.
+func TestMetricsReadFromAnOffsetNameTheirLine(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "metrics.jsonl")
+	start := "{\"step\": 1}\n{\"step\": 2}\n"
+	put(t, path, start+"{\"step\": 3}\noops\n")
+	_, _, err := ReadMetricsFrom(path, int64(len(start)))
+	expect(t, "not JSON", err, "metrics.jsonl:4: ", "")
+}
+
 func appendText(path, text string) error {
 	f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
