@@ -21,7 +21,7 @@ type evalCommand struct {
 	modelFlags
 
 	Data path   `aliases:"dataset" placeholder:"PATH" help:"File of rows, or a folder: its test file, else its validation file."`
-	Seed uint64 `placeholder:"N" default:"42" help:"Seed of the interval's resampling (default ${default})."`
+	Seed uint64 `placeholder:"N" default:"${seed}" help:"Seed of the interval's resampling (default ${default})."`
 	JSON bool   `name:"json" help:"Print one JSON object."`
 
 	Answers   recipe.Score `placeholder:"KIND" help:"Let base and adapter answer the rows and compare: number (the last one), exact, contains, json, json:KEYS, choice:A,B or regex:PATTERN with a group."`

@@ -16,6 +16,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"strconv"
 
 	"github.com/alecthomas/kong"
 
@@ -135,6 +136,7 @@ func parse(cli *commandLine, args []string, out io.Writer, options ...kong.Optio
 		kong.Name("finetune"),
 		kong.Description("Adapts a small LLaMA-style language model to your data on a laptop's CPU.\n\n"+
 			"Results are on standard output; progress, warnings and errors on standard error. Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted with the state saved."),
+		kong.Vars{"seed": strconv.FormatUint(recipe.Default().Seed, 10)},
 		kong.Writers(out, out),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
 		kong.Exit(func(int) { helped = true }), // in place of kong's own exit after printing the help

@@ -3,6 +3,7 @@ package main
 import (
 	"example.com/finetune/internal/hint"
 	"example.com/finetune/model"
+	"example.com/finetune/train/recipe"
 )
 
 // samplerFlags say how the next token is chosen.
@@ -10,7 +11,7 @@ type samplerFlags struct {
 	Temperature float64 `placeholder:"T" aliases:"temp" default:"0" help:"0 takes the likeliest token; 1 draws from the model's own probabilities (default ${default})."`
 	TopP        float64 `placeholder:"P" default:"1" help:"Draw from the likeliest tokens that hold this probability (default ${default})."`
 	TopK        int     `placeholder:"K" default:"0" help:"Draw from the K likeliest tokens (0: all)."`
-	Seed        uint64  `placeholder:"N" default:"42" help:"Seed of the draws (default ${default})."`
+	Seed        uint64  `placeholder:"N" default:"${seed}" help:"Seed of the draws (default ${default})."`
 }
 
 func (f *samplerFlags) sampler() *model.Sampler {
@@ -32,8 +33,7 @@ func (f *samplerFlags) check() error {
 
 // warn says which flags do nothing.
 func (f *samplerFlags) warn(u *ui) {
-	const seed = 42 // the default
-	if f.Temperature == 0 && (f.TopP != 1 || f.TopK != 0 || f.Seed != seed) {
+	if f.Temperature == 0 && (f.TopP != 1 || f.TopK != 0 || f.Seed != recipe.Default().Seed) {
 		u.warnf("temperature is 0, which takes the likeliest token whatever --top-p, --top-k and --seed are: --temperature 1 draws")
 	}
 }
