@@ -354,6 +354,14 @@ func TestFinishedRuns(t *testing.T) {
 	if third := o.run(t, c); third.Steps != 2 {
 		t.Errorf("overwritten: %+v", third)
 	}
+	put(t, filepath.Join(c.OutputDir, "finetune.json"), "{")
+	again = c
+	again.Overwrite, again.Resume = false, true
+	err = o.fails(t, again)
+	expect(t, "a damaged file", err, "finetune.json: unexpected end of JSON input", "bring the file back from a copy; --overwrite without --resume makes the run again")
+	if strings.Contains(err.Error(), "another program") {
+		t.Errorf("a damaged file is taken for another program's: %v", err)
+	}
 	if err := os.Remove(filepath.Join(c.OutputDir, "finetune.json")); err != nil {
 		t.Fatal(err)
 	}

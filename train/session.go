@@ -3,6 +3,7 @@ package train
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"time"
 
@@ -87,8 +88,11 @@ func named(c *recipe.Resolved) (*Found, error) {
 // it longer, the checkpoint of its end.
 func finished(c *recipe.Resolved, checkpoints []rundir.Checkpoint) (*Found, error) {
 	p, err := rundir.ReadProvenance(c.OutputDir)
-	if err != nil {
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil, hint.New(fmt.Errorf("%s holds an adapter of another program: %w", c.OutputDir, err), "--output-dir names another folder")
+	}
+	if err != nil {
+		return nil, hint.New(err, "bring the file back from a copy; --overwrite without --resume makes the run again")
 	}
 	then := p.Recipe.WithLength(&c.Recipe)
 	if err := c.Resumes(&then); err != nil {

@@ -18,7 +18,8 @@ type reportCommand struct {
 
 func (reportCommand) Help() string {
 	return `Compares runs by configuration: loss as mean ± standard deviation over seeds, and the difference to the baseline, paired by seed, ` +
-		`with a 95 % interval. With one seed it is paired over the held-out rows. It says what follows from the numbers, and what they do not show.
+		`with a 95 % interval. With one seed it is paired over the held-out rows. It says what follows from the numbers, and what they do not show. ` +
+		`A run that cannot be read is named and left out, and the exit code is 1.
 
 For example:
 
@@ -38,6 +39,14 @@ func (c *reportCommand) Run(u *ui) error {
 	if err := c.print(u, comparison); err != nil {
 		return err
 	}
+	if err := c.writePage(u, comparison); err != nil {
+		return err
+	}
+	return runs.Damage()
+}
+
+// writePage writes the page where one is asked for.
+func (c *reportCommand) writePage(u *ui, comparison *report.Comparison) error {
 	if c.HTML == "" {
 		return nil
 	}

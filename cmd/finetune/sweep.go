@@ -263,7 +263,10 @@ func (c *sweepCommand) local(u *ui, s *sweep.Sweep, plans *sweepPlans) error {
 	if err := u.printf("%s", report.Compare(runs).Text()); err != nil {
 		return err
 	}
-	return c.failed(s, result)
+	if err := c.failed(s, result); err != nil {
+		return err
+	}
+	return runs.Damage()
 }
 
 // tellUnscored says that runs which finished before a score was set have none: it is no part
@@ -287,8 +290,12 @@ func (c *sweepCommand) failed(s *sweep.Sweep, result *sweep.Result) error {
 		return nil
 	}
 	var lines []string
+	advice := "--retry runs failed ones again"
 	for _, r := range result.Failed {
-		st, _ := s.Status(r) // what can be read of it
+		st, err := s.Status(r)
+		if err != nil {
+			st.Failure, advice = err.Error(), "move away what cannot be read, and --retry runs failed ones again"
+		}
 		lines = append(lines, fmt.Sprintf("%s failed: %s", r.Name, cmp.Or(st.Failure, "see "+s.Log(r))))
 	}
 	for _, r := range result.Killed {
@@ -296,7 +303,7 @@ func (c *sweepCommand) failed(s *sweep.Sweep, result *sweep.Result) error {
 	}
 	err := fmt.Errorf("%d of %s not done\n%s", len(lines), many(len(s.Runs), "run"), strings.Join(lines, "\n"))
 	if len(result.Failed) > 0 {
-		return hint.New(err, "--retry runs failed ones again")
+		return hint.New(err, advice)
 	}
 	return hint.New(err, "a system whose memory is full ends programs: fewer --jobs, or memory: 1GB under base, take less")
 }

@@ -21,8 +21,9 @@ type Comparison struct {
 	Findings       []string // what a reader should conclude
 	Limits         []string // what the data do not show
 
-	named    int // finished configurations to choose the baseline from
-	repeated int // finished runs that are another one again
+	unread   []error // of runs that are left out
+	named    int     // finished configurations to choose the baseline from
+	repeated int     // finished runs that are another one again
 }
 
 // A Configuration is a recipe apart from its seed, and its runs.
@@ -55,7 +56,7 @@ type Axis struct {
 
 // Compare compares runs.
 func Compare(runs *Runs) *Comparison {
-	c := &Comparison{Runs: runs.List, Validated: true}
+	c := &Comparison{Runs: runs.List, Validated: true, unread: runs.Unread}
 	for _, r := range runs.List {
 		if r.Finished() && !r.Provenance.Validated {
 			c.Validated = false

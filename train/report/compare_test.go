@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"example.com/finetune/internal/files"
+	"example.com/finetune/internal/hint"
 	"example.com/finetune/train/sweep"
 )
 
@@ -216,6 +217,43 @@ func TestLooseRuns(t *testing.T) {
 	}
 	if _, err := ReadRuns([]string{t.TempDir()}); err == nil {
 		t.Error("an empty folder is compared")
+	}
+}
+
+// A run that cannot be read is left out, named with its file, and the others are compared.
+func TestDamagedRun(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "sweep")
+	if err := os.CopyFS(dir, os.DirFS(filepath.Join("testdata", "sweep"))); err != nil {
+		t.Fatal(err)
+	}
+	folders, err := filepath.Glob(filepath.Join(dir, "lora*"))
+	if err != nil || len(folders) != 9 {
+		t.Fatalf("%v, %v", folders, err)
+	}
+	damaged := filepath.Join(folders[4], "finetune.json")
+	if err := os.WriteFile(damaged, []byte(`{"version":`), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, dirs := range [][]string{{dir}, folders, {filepath.Dir(dir)}} {
+		runs, err := ReadRuns(dirs)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := Compare(runs)
+		if len(runs.List) != 8 || !strings.Contains(c.Text(), "1 run cannot be read and left out: "+damaged) {
+			t.Errorf("%d runs\n%s", len(runs.List), c.Text())
+		}
+		err = runs.Damage()
+		want := "1 of 9 runs cannot be read\n" + damaged + ": unexpected end of JSON input"
+		if err == nil || err.Error() != want || !strings.Contains(hint.Of(err), "makes it again") {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+	if _, err := ReadRuns(folders[4:5]); err == nil || !strings.Contains(err.Error(), "1 of 1 run cannot be read\n"+damaged) {
+		t.Errorf("of one alone: %v", err)
+	}
+	if runs, err := ReadRuns(folders[:2]); err != nil || runs.Damage() != nil {
+		t.Errorf("whole ones: %v", err)
 	}
 }
 

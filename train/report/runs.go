@@ -48,12 +48,14 @@ func (r *Run) Loss() float64 {
 type Runs struct {
 	List     []*Run
 	Baseline []string // labels of the configurations that the others are compared to; none where no sweep names them
+	Unread   []error  // of runs that are left out: each names its file
 
 	read map[string]bool // folders
 }
 
 // ReadRuns reads the runs in folders: those of a sweep, that of a run, or all runs and sweeps
-// in the folders below. A run that is reached in two ways is read once.
+// in the folders below. A run that is reached in two ways is read once, and one that cannot be
+// read is left out, see [Runs.Damage]; where there is no other, it is the error.
 func ReadRuns(dirs []string) (*Runs, error) {
 	all := &Runs{read: map[string]bool{}}
 	sweeps, loose := 0, false
@@ -64,21 +66,41 @@ func ReadRuns(dirs []string) (*Runs, error) {
 		record, err := sweep.ReadRecord(dir)
 		switch {
 		case err != nil:
+			all.Unread = append(all.Unread, err)
 		case record != nil:
 			sweeps++
-			err = all.readSweep(dir, record)
+			all.readSweep(dir, record)
 		default:
 			loose = true
-			err = all.readLoose(dir)
+			if err := all.readLoose(dir); err != nil {
+				return nil, err
+			}
 		}
-		if err != nil {
-			return nil, err
-		}
+	}
+	if len(all.List) == 0 && len(all.Unread) > 0 {
+		return nil, all.Damage()
 	}
 	if loose || sweeps > 1 { // no one file has named the configurations
 		all.label()
 	}
 	return all, nil
+}
+
+// Damage is the error of what could not be read, nil where all was.
+func (a *Runs) Damage() error {
+	if len(a.Unread) == 0 {
+		return nil
+	}
+	const shown = 10
+	var lines []string
+	for _, err := range a.Unread[:min(len(a.Unread), shown)] {
+		lines = append(lines, err.Error())
+	}
+	if more := len(a.Unread) - len(lines); more > 0 {
+		lines = append(lines, fmt.Sprintf("and %d more", more))
+	}
+	return hint.New(fmt.Errorf("%d of %s cannot be read\n%s", len(a.Unread), Many(len(a.List)+len(a.Unread), "run"), strings.Join(lines, "\n")),
+		"bring the file back from a copy; or move the run's folder away, and its sweep or train command makes it again")
 }
 
 // seen reports whether a folder was read before, by whatever path.
@@ -95,15 +117,15 @@ func (a *Runs) seen(dir string) bool {
 	return was
 }
 
-func (a *Runs) readSweep(dir string, record *sweep.Record) error {
+func (a *Runs) readSweep(dir string, record *sweep.Record) {
 	for _, run := range record.Runs {
 		path := filepath.Join(dir, run.Name)
 		if a.seen(path) {
 			continue
 		}
-		r, err := readRun(path)
-		if err != nil {
-			return err
+		r := a.add(path)
+		if r == nil {
+			continue
 		}
 		r.Configuration, r.Variant, r.Recipe.Seed = run.Label(), run.Variant, run.Seed
 		if r.StoppedAt = record.Stopped[run.Name]; r.Finished() {
@@ -114,15 +136,14 @@ func (a *Runs) readSweep(dir string, record *sweep.Record) error {
 		if slices.Contains(record.Baseline, run.Configuration) && !slices.Contains(a.Baseline, r.Configuration) {
 			a.Baseline = append(a.Baseline, r.Configuration)
 		}
-		a.List = append(a.List, r)
 	}
-	return nil
 }
 
 // readLoose reads a run's folder, or the runs and sweeps in the folders below.
 func (a *Runs) readLoose(dir string) error {
 	if isRun(dir) {
-		return a.add(dir)
+		a.add(dir)
+		return nil
 	}
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -137,16 +158,13 @@ func (a *Runs) readLoose(dir string) error {
 		record, err := sweep.ReadRecord(path)
 		switch {
 		case err != nil:
-			return err
+			a.Unread = append(a.Unread, err)
 		case record != nil:
-			err = a.readSweep(path, record)
+			a.readSweep(path, record)
 		case isRun(path) && !a.seen(path):
-			err = a.add(path)
+			a.add(path)
 		case !isRun(path):
 			continue
-		}
-		if err != nil {
-			return err
 		}
 		found = true
 	}
@@ -156,13 +174,15 @@ func (a *Runs) readLoose(dir string) error {
 	return nil
 }
 
-// add reads the run of a folder.
-func (a *Runs) add(dir string) error {
+// add reads the run of a folder, and returns nil where it cannot be read.
+func (a *Runs) add(dir string) *Run {
 	r, err := readRun(dir)
-	if err == nil {
-		a.List = append(a.List, r)
+	if err != nil {
+		a.Unread = append(a.Unread, err)
+		return nil
 	}
-	return err
+	a.List = append(a.List, r)
+	return r
 }
 
 func isFolder(path string) bool {

@@ -1,11 +1,14 @@
 package rundir
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"slices"
 
 	"example.com/finetune/internal/files"
+	"example.com/finetune/internal/hint"
 	"example.com/finetune/loraone"
 	"example.com/finetune/model/hub"
 	"example.com/finetune/simd"
@@ -127,8 +130,12 @@ func (p *Provenance) BaseRef() hub.Ref {
 // ReadProvenance reads finetune.json of an adapter's folder.
 func ReadProvenance(dir string) (*Provenance, error) {
 	p := new(Provenance)
-	if err := readJSON(filepath.Join(dir, ProvenanceFile), p); err != nil {
+	err := readJSON(filepath.Join(dir, ProvenanceFile), p)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return nil, err
+	case err != nil:
+		return nil, hint.New(err, "bring the file back from a copy; moved away, the adapter is read as that of another program")
 	}
 	return p, nil
 }
