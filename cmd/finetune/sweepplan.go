@@ -115,7 +115,11 @@ func printStatus(u *ui, s *sweep.Sweep, plans *sweepPlans) error {
 	if err := u.printf("%s", columnsText(lines)); err != nil {
 		return err
 	}
-	return u.printf("\n%s\n", countsText(counts, len(s.Runs)))
+	judged := ""
+	for _, j := range s.Record.PartlyJudged() {
+		judged += fmt.Sprintf("at a rung %v: the others had failed or were ended before it\n", j)
+	}
+	return u.printf("\n%s\n%s", countsText(counts, len(s.Runs)), judged)
 }
 
 func lossText(loss float64) string {

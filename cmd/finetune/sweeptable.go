@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,10 +32,12 @@ func newSweepTable(u *ui, s *sweep.Sweep, plans *sweepPlans) *sweepTable {
 	t := &sweepTable{u: u, sweep: s, plans: plans, began: map[*sweep.Run]seen{}}
 	counts := map[sweep.State]int{}
 	for _, r := range s.Runs {
-		if st, err := s.Status(r); err == nil { // the runner tells what is wrong
-			counts[st.State]++
-			t.compare(r, st)
+		st, err := s.Status(r)
+		if err != nil { // the runner tells what is wrong
+			st.State = sweep.Failed
 		}
+		counts[st.State]++
+		t.compare(r, st)
 	}
 	u.infof("%s", countsText(counts, len(s.Runs)))
 	return t
@@ -80,7 +83,18 @@ func tellEvent(u *ui, s *sweep.Sweep, event any) {
 		u.infof("%s is at work in another process", e.Run.Name)
 	case sweep.Judged:
 		u.infof("rung %g  %s kept, %s stopped", e.Rung, many(len(e.Kept), "configuration"), count(len(e.Stopped)))
+		remark(u, partlyJudged(s, e), "other configuration")
 	}
+}
+
+// partlyJudged says which configurations a rung has judged without some of their seeds.
+func partlyJudged(s *sweep.Sweep, e sweep.Judged) (list []string) {
+	for _, j := range s.Record.PartlyJudged() {
+		if slices.Contains(e.Kept, j.Configuration) || slices.Contains(e.Stopped, j.Configuration) {
+			list = append(list, fmt.Sprintf("rung %g: %v, as the others have failed or were ended before it", e.Rung, j))
+		}
+	}
+	return list
 }
 
 func tellEnd(u *ui, s *sweep.Sweep, e sweep.Ended) {

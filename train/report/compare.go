@@ -22,8 +22,9 @@ type Comparison struct {
 	Limits         []string // what the data do not show
 
 	unread   []error // of runs that are left out
-	named    int     // finished configurations to choose the baseline from
-	repeated int     // finished runs that are another one again
+	judged   []string
+	named    int // finished configurations to choose the baseline from
+	repeated int // finished runs that are another one again
 }
 
 // A Configuration is a recipe apart from its seed, and its runs.
@@ -56,7 +57,7 @@ type Axis struct {
 
 // Compare compares runs.
 func Compare(runs *Runs) *Comparison {
-	c := &Comparison{Runs: runs.List, Validated: true, unread: runs.Unread}
+	c := &Comparison{Runs: runs.List, Validated: true, unread: runs.Unread, judged: runs.judged}
 	for _, r := range runs.List {
 		if r.Finished() && !r.Provenance.Validated {
 			c.Validated = false

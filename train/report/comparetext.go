@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -67,6 +68,9 @@ func (a Accuracy) share() string {
 // unfinished says where a configuration without a result is.
 func (g *Configuration) unfinished() string {
 	r := g.Runs[0]
+	if i := slices.IndexFunc(g.Runs, func(r *Run) bool { return r.Status.State == sweep.Stopped }); i >= 0 { // what became of all of them
+		r = g.Runs[i]
+	}
 	text := string(r.Status.State)
 	if r.Status.Loss != 0 {
 		text += fmt.Sprintf(" at step %d with %.4f", r.Status.Step, r.Status.Loss)

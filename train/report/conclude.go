@@ -265,6 +265,9 @@ func (c *Comparison) limitMissing() {
 	if n := counts[sweep.Stopped]; n > 0 {
 		c.limitf("%s stopped at a rung: who begins slowly may have won later.", Many(n, "run"))
 	}
+	if len(c.judged) > 0 {
+		c.limitf("At a rung %s: the others had failed or were ended before it.", strings.Join(c.judged, "; "))
+	}
 	if n := len(c.unread); n > 0 {
 		c.limitf("%s cannot be read and left out: %v.", Many(n, "run"), c.unread[0])
 	}

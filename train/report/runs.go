@@ -25,7 +25,6 @@ type Run struct {
 	Begun         bool         // Recipe is what the run has, but for the seed, which is always known
 	Where         recipe.Where // likewise
 	Status        sweep.Status
-	StoppedAt     int // the step of the rung that stopped it, 0 for none
 	Provenance    *rundir.Provenance
 	HeldOut       []rundir.HeldOutRow
 
@@ -50,7 +49,8 @@ type Runs struct {
 	Baseline []string // labels of the configurations that the others are compared to; none where no sweep names them
 	Unread   []error  // of runs that are left out: each names its file
 
-	read map[string]bool // folders
+	judged []string        // what was judged at a rung without some of its runs
+	read   map[string]bool // folders
 }
 
 // ReadRuns reads the runs in folders: those of a sweep, that of a run, or all runs and sweeps
@@ -118,6 +118,9 @@ func (a *Runs) seen(dir string) bool {
 }
 
 func (a *Runs) readSweep(dir string, record *sweep.Record) {
+	for _, j := range record.PartlyJudged() {
+		a.judged = append(a.judged, j.String())
+	}
 	for _, run := range record.Runs {
 		path := filepath.Join(dir, run.Name)
 		if a.seen(path) {
@@ -128,11 +131,7 @@ func (a *Runs) readSweep(dir string, record *sweep.Record) {
 			continue
 		}
 		r.Configuration, r.Variant, r.Recipe.Seed = run.Label(), run.Variant, run.Seed
-		if r.StoppedAt = record.Stopped[run.Name]; r.Finished() {
-			r.StoppedAt = 0
-		} else if r.StoppedAt > 0 {
-			r.Status.State = sweep.Stopped
-		}
+		r.Status.State = record.State(run.Name, r.Status.State)
 		if slices.Contains(record.Baseline, run.Configuration) && !slices.Contains(a.Baseline, r.Configuration) {
 			a.Baseline = append(a.Baseline, r.Configuration)
 		}

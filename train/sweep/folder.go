@@ -29,6 +29,15 @@ type Record struct {
 	Baseline []int          `json:"baseline"`
 	Runs     []RecordedRun  `json:"runs"`
 	Stopped  map[string]int `json:"stopped,omitempty"` // at which step a rung has stopped a run
+	Missing  map[string]int `json:"missing,omitempty"` // at which step a rung has judged a configuration without this run of it
+}
+
+// State is that of a run whose folder says so, or that a rung has stopped it.
+func (r *Record) State(run string, found State) State {
+	if _, stopped := r.Stopped[run]; stopped && (found == Paused || found == Waiting) {
+		return Stopped
+	}
+	return found
 }
 
 // A RecordedRun is a run of a sweep.

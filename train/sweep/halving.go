@@ -81,6 +81,52 @@ func (s *Status) at(step int) (loss float64, ok bool) {
 	return loss, ok
 }
 
+// A Judgement is of a configuration that a rung has judged without some of its runs.
+type Judgement struct {
+	Configuration  int
+	Label          string
+	Seeds, Missing int
+	Stopped        bool
+}
+
+func (j Judgement) String() string {
+	word := "kept"
+	if j.Stopped {
+		word = "stopped"
+	}
+	seeds := "seeds"
+	if j.Seeds == 1 {
+		seeds = "seed"
+	}
+	return fmt.Sprintf("%s was %s on %d of its %d %s", j.Label, word, j.Seeds-j.Missing, j.Seeds, seeds)
+}
+
+// PartlyJudged lists the configurations that a rung has judged without some of their runs.
+func (r *Record) PartlyJudged() (list []Judgement) {
+	at := map[int]*Judgement{}
+	for _, run := range r.Runs {
+		j := at[run.Configuration]
+		if j == nil {
+			j = &Judgement{Configuration: run.Configuration, Label: run.Label()}
+			at[run.Configuration] = j
+		}
+		j.Seeds++
+		if _, missing := r.Missing[run.Name]; missing {
+			j.Missing++
+		}
+		if _, stopped := r.Stopped[run.Name]; stopped {
+			j.Stopped = true
+		}
+	}
+	for _, j := range at {
+		if j.Missing > 0 {
+			list = append(list, *j)
+		}
+	}
+	slices.SortFunc(list, func(a, b Judgement) int { return a.Configuration - b.Configuration })
+	return list
+}
+
 // better returns the configurations that go on: the better share by the mean of their
 // losses, at least one. One without any loss, as all its runs have failed, does not.
 func better(losses map[int][]float64, keep float64) []int {

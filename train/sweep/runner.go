@@ -92,7 +92,7 @@ func (r *Runner) Run(ctx context.Context) (*Result, error) {
 	r.active, r.ended = map[*Run]*process{}, make(chan end)
 	out := new(Result)
 	alive := slices.Clone(r.Runs)
-	r.Record.Stopped = nil
+	r.Record.Stopped, r.Record.Missing = nil, nil
 	if r.Stop != nil {
 		for i := range r.Stop.At {
 			if err := r.phase(ctx, alive, out, i); err != nil || out.Interrupted {
@@ -157,6 +157,9 @@ func (r *Runner) phase(ctx context.Context, runs []*Run, out *Result, rung int) 
 // start begins a run unless it is where it has to be. busy says that another process is at
 // work in its folder.
 func (r *Runner) start(run *Run, out *Result, rung int) (busy bool, err error) {
+	if slices.Contains(out.Failed, run) || slices.Contains(out.Killed, run) {
+		return false, nil // at an earlier rung
+	}
 	st, err := r.Status(run)
 	if err != nil {
 		return false, r.note(run, st, failure{1, err.Error()}, out)
@@ -165,8 +168,6 @@ func (r *Runner) start(run *Run, out *Result, rung int) (busy bool, err error) {
 	case st.State == Running:
 		return true, nil
 	case st.State == Finished || r.reached(run, &st, rung):
-		return false, nil
-	case slices.Contains(out.Failed, run) || slices.Contains(out.Killed, run):
 		return false, nil
 	case st.State == Failed && !r.Retry:
 		out.Failed = append(out.Failed, run)
@@ -316,27 +317,27 @@ func (r *Runner) stopAt(rung int) {
 	}
 }
 
-// judge keeps the better configurations of a rung and records the others.
-func (r *Runner) judge(runs []*Run, i int) ([]*Run, error) {
-	losses := map[int][]float64{}
+// judge keeps the better configurations of a rung and records the others, and the runs that
+// were missing.
+func (r *Runner) judge(runs []*Run, i int) (on []*Run, err error) {
+	e, losses, steps := Judged{Rung: r.Stop.At[i]}, map[int][]float64{}, map[*Run]int{}
 	for _, run := range runs {
-		if _, ok := losses[run.Configuration]; !ok {
-			losses[run.Configuration] = nil // counted, whatever became of it
-		}
-		st, err := r.Status(run)
-		if err != nil {
-			continue // it has failed
-		}
-		step, err := r.rung(run, i)
-		if err != nil {
+		if steps[run], err = r.rung(run, i); err != nil {
 			return nil, err
 		}
-		if loss, ok := st.at(step); ok {
-			losses[run.Configuration] = append(losses[run.Configuration], loss)
+		all := losses[run.Configuration]
+		loss, ok := 0.0, false
+		if st, err := r.Status(run); err == nil {
+			loss, ok = st.at(steps[run])
 		}
+		if ok {
+			all = append(all, loss)
+		} else {
+			record(&r.Record.Missing, run, steps[run])
+		}
+		losses[run.Configuration] = all // counted, whatever became of its runs
 	}
-	e := Judged{Rung: r.Stop.At[i], Kept: better(losses, r.Stop.Keep)}
-	var on []*Run
+	e.Kept = better(losses, r.Stop.Keep)
 	for _, run := range runs {
 		if slices.Contains(e.Kept, run.Configuration) {
 			on = append(on, run)
@@ -345,17 +346,18 @@ func (r *Runner) judge(runs []*Run, i int) ([]*Run, error) {
 		if !slices.Contains(e.Stopped, run.Configuration) {
 			e.Stopped = append(e.Stopped, run.Configuration)
 		}
-		if r.Record.Stopped == nil {
-			r.Record.Stopped = map[string]int{}
-		}
-		step, err := r.rung(run, i)
-		if err != nil {
-			return nil, err
-		}
-		r.Record.Stopped[run.Name] = step
+		record(&r.Record.Stopped, run, steps[run])
 	}
 	r.Report(e)
 	return on, nil
+}
+
+// record notes the step of a rung.
+func record(of *map[string]int, run *Run, step int) {
+	if *of == nil {
+		*of = map[string]int{}
+	}
+	(*of)[run.Name] = step
 }
 
 // One runs a single run, as an engine's task does, whatever became of it before. One that

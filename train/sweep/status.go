@@ -101,9 +101,7 @@ func (r *Run) Dir() string { return r.Config.OutputDir }
 // Status says how far a run of the sweep is.
 func (s *Sweep) Status(r *Run) (Status, error) {
 	st, err := Look(r.Dir())
-	if _, stopped := s.Record.Stopped[r.Name]; stopped && (st.State == Paused || st.State == Waiting) {
-		st.State = Stopped
-	}
+	st.State = s.Record.State(r.Name, st.State)
 	return st, err
 }
 
