@@ -100,6 +100,10 @@ func (p Plan) left(step int, pace Pace) float64 {
 	return seconds
 }
 
+// Answers returns the part of the time that scoring answers at the end takes, of the base and of
+// the adapter.
+func (p Plan) Answers(pace Pace) time.Duration { return period(2 * p.Scored.seconds(pace)) }
+
 // Start returns the time from the mapping of the weights to the first step at a
 // pace: evaluations of the base and of the start, and the initial gradient between.
 func (p Plan) Start(pace Pace) time.Duration { return period(p.start(pace)) }

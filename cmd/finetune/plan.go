@@ -40,6 +40,9 @@ type planReport struct {
 	WarmupSteps      int     `json:"warmup_steps"`
 	EvalEvery        int     `json:"eval_every"`
 	EvalRows         int     `json:"eval_rows"`
+	Samples          int     `json:"samples"`     // answered at the start and at each evaluation
+	Score            string  `json:"score"`       // of answers at the end
+	ScoredRows       int     `json:"scored_rows"` // at most, of base and adapter each
 	InitSamples      int     `json:"init_samples"`
 	Parameters       int     `json:"parameters"`
 	MappedBytes      int64   `json:"mapped_bytes"`
@@ -49,7 +52,8 @@ type planReport struct {
 	TokensPerSecond  float64 `json:"tokens_per_second"`
 	SecondsOfStart   float64 `json:"seconds_of_start"`
 	SecondsOfTheRest float64 `json:"seconds_of_the_rest"`
-	EvalShare        float64 `json:"eval_share"` // of the seconds
+	SecondsOfAnswers float64 `json:"seconds_of_answers"` // that are scored, of the seconds of the rest
+	EvalShare        float64 `json:"eval_share"`         // of the seconds, samples included
 }
 
 // Run reads rows and weights as train would, and tries one batch.
@@ -90,6 +94,9 @@ func (c *planCommand) Run(u *ui, ctx *kong.Context) error {
 	if j.plan.EvalEvery > 0 {
 		evaluations = fmt.Sprintf("; evaluations take %.0f %% of it", 100*j.plan.EvalShare(pace))
 	}
+	if j.plan.Scored.Count > 0 {
+		evaluations += ", scored answers " + duration(j.plan.Answers(pace))
+	}
 	return u.printf("time     about %s at %s tokens/s: %s to the first step, %s from there%s\n", duration(start+rest),
 		count(int(j.plan.TokensPerSecond(pace))), duration(start), duration(rest), evaluations)
 }
@@ -100,11 +107,13 @@ func (j *job) planReport(pace train.Pace) planReport {
 	return planReport{
 		Rows: j.data.Train.Stats.Kept, TokensPerEpoch: p.Tokens, ComputedPerEpoch: p.Computed,
 		Steps: p.Steps, StepsPerEpoch: p.StepsPerEpoch, WarmupSteps: p.Warmup,
-		EvalEvery: p.EvalEvery, EvalRows: p.EvalRows, InitSamples: p.InitSamples, Parameters: p.Parameters,
+		EvalEvery: p.EvalEvery, EvalRows: p.EvalRows,
+		Samples: p.Samples.Count, Score: j.settings.Score.String(), ScoredRows: p.Scored.Count,
+		InitSamples: p.InitSamples, Parameters: p.Parameters,
 		MappedBytes: j.Weights.MappedBytes(), AllocatedBytes: p.AllocatedBytes,
 		MicroBatch: p.Layout.MicroBatch, RecomputedBlocks: p.Layout.Recompute,
 		TokensPerSecond: p.TokensPerSecond(pace), SecondsOfStart: p.Start(pace).Seconds(), SecondsOfTheRest: p.Left(0, pace).Seconds(),
-		EvalShare: p.EvalShare(pace),
+		SecondsOfAnswers: p.Answers(pace).Seconds(), EvalShare: p.EvalShare(pace),
 	}
 }
 
@@ -152,6 +161,16 @@ func printPlan(j *job, say, warn func(format string, args ...any)) {
 	say("output   %s", c.OutputDir)
 }
 
+// planAnswers says what the model is asked on the way and at the end.
+func planAnswers(j *job, say func(format string, args ...any)) {
+	if n := j.plan.Samples.Count; n > 0 {
+		say("         answering %s at the start and at each evaluation", many(n, "sample"))
+	}
+	if n := j.plan.Scored.Count; n > 0 {
+		say("         scoring answers to %s at the end, of base and adapter: %v", many(n, "row"), j.settings.Score)
+	}
+}
+
 // planRows says what became of the rows.
 func planRows(j *job, say, warn func(format string, args ...any)) {
 	d := j.data
@@ -172,6 +191,7 @@ func planRows(j *job, say, warn func(format string, args ...any)) {
 		}
 		say("         validating on %s %s", many(d.Valid.Len(), "row"), from)
 		say("         evaluating %s every %s, about %.0f %% of the time", many(j.plan.EvalRows, "row"), many(j.plan.EvalEvery, "step"), 100*j.plan.EvalShare(train.UsualPace()))
+		planAnswers(j, say)
 	} else {
 		why := ""
 		if j.settings.ValSplit > 0 && d.Files[0].Rows < data.SplitFrom {
