@@ -241,7 +241,15 @@ func TestResumeRefusesAnotherRun(t *testing.T) {
 	other.Resume, other.ResumeFrom = false, filepath.Join(dir, "absent")
 	refused("no such checkpoint", other, "holds an unfinished run", "--resume resumes it, --overwrite replaces it")
 	other.OutputDir = filepath.Join(dir, "another")
-	refused("no such checkpoint", other, "checkpoint: open ", "")
+	refused("no such checkpoint", other, "resume_from: "+other.ResumeFrom+" is not there", "")
+	checkpoints := filepath.Join(c.OutputDir, "checkpoints")
+	newest := "--resume-from " + filepath.Join(checkpoints, "step-000002") + " is the newest there"
+	other.ResumeFrom = checkpoints
+	refused("their folder", other, "resume_from: "+checkpoints+" is no checkpoint: it has no manifest.json", newest)
+	other.ResumeFrom = c.OutputDir
+	refused("the run's folder", other, "is no checkpoint", newest)
+	other.ResumeFrom = filepath.Join(checkpoints, "step-000009")
+	refused("one that is gone", other, "is not there", newest)
 	state := filepath.Join(c.OutputDir, "checkpoints", "step-000002", "state.json")
 	text := strings.Replace(content(t, state), fmt.Sprintf(`"version": %d`, stateLayout), `"version": 99`, 1)
 	put(t, state, text)

@@ -69,11 +69,10 @@ func find(c *recipe.Resolved) (*Found, error) {
 
 // named finds the checkpoint that resume_from names.
 func named(c *recipe.Resolved) (*Found, error) {
-	st, err := readState(c.ResumeFrom)
-	if err != nil && rundir.HasAdapter(c.ResumeFrom) {
-		return nil, hint.Newf(fmt.Errorf("resume_from: %s is a finished adapter, no checkpoint", c.ResumeFrom),
-			"--adapter %s trains it on, into another folder", c.ResumeFrom)
+	if err := isCheckpoint(c.ResumeFrom); err != nil {
+		return nil, err
 	}
+	st, err := readState(c.ResumeFrom)
 	if err != nil {
 		return nil, err
 	}
@@ -82,6 +81,18 @@ func named(c *recipe.Resolved) (*Found, error) {
 		then = then.WithLength(&c.Recipe) // it may be given more: restore knows how many rows there are
 	}
 	return &Found{checkpoints: []rundir.Checkpoint{{Step: st.Step, Path: c.ResumeFrom}}}, c.Resumes(&then)
+}
+
+// isCheckpoint returns an error where resume_from names something else.
+func isCheckpoint(path string) error {
+	err := rundir.LooksLikeCheckpoint(path)
+	if err != nil && rundir.HasAdapter(path) {
+		return hint.Newf(fmt.Errorf("resume_from: %s is a finished adapter, no checkpoint", path), "--adapter %s trains it on, into another folder", path)
+	}
+	if err != nil {
+		return hint.New(fmt.Errorf("resume_from: %w", err), hint.Of(err))
+	}
+	return nil
 }
 
 // finished finds the result of a finished run that had these settings, or, where they make
@@ -188,6 +199,9 @@ func NewSession(c *recipe.Resolved, in Inputs) (*Session, error) {
 func ReadSettings(c *recipe.Config, start *recipe.Config) (found bool, folder string, err error) {
 	folder = start.OutputDir
 	if start.ResumeFrom != "" {
+		if err := isCheckpoint(start.ResumeFrom); err != nil {
+			return false, folder, err
+		}
 		folder = rundir.OfCheckpoint(start.ResumeFrom)
 	}
 	run, err := rundir.Look(folder)

@@ -198,6 +198,25 @@ func removeCheckpoint(dir, path string) error {
 	return os.RemoveAll(gone)
 }
 
+// LooksLikeCheckpoint returns an error where no checkpoint lies at path. Its advice is the
+// newest one in or beside it, if there is any.
+func LooksLikeCheckpoint(path string) error {
+	if has(path, manifestFile) || strings.HasPrefix(filepath.Base(path), stepPrefix) && has(path, "") {
+		return nil // if a damaged one
+	}
+	err := fmt.Errorf("%s is no checkpoint: it has no %s", path, manifestFile)
+	if !has(path, "") {
+		err = fmt.Errorf("%s is not there", path)
+	}
+	for _, dir := range []string{path, filepath.Join(path, CheckpointsDir), filepath.Dir(path)} {
+		all, _ := list(dir) // none where it is no folder
+		if i := slices.IndexFunc(all, func(c Checkpoint) bool { return has(c.Path, manifestFile) }); i >= 0 {
+			return hint.Newf(err, "--resume-from %s is the newest there", all[i].Path)
+		}
+	}
+	return err
+}
+
 // OwnCheckpoint reports whether a checkpoint is one of the run in dir.
 func OwnCheckpoint(dir, checkpoint string) bool {
 	theirs, err := os.Stat(OfCheckpoint(checkpoint))
