@@ -1,9 +1,14 @@
 package data
 
 import (
+	"bufio"
+	"encoding/csv"
+	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -25,6 +30,58 @@ func TestTablesAreRead(t *testing.T) {
 		if got := fmt.Sprintf("%d: %s|%s", rows[i].Line, rows[i].Prompt, rows[i].Text); got != want {
 			t.Errorf("row %d: %q, want %q", i, got, want)
 		}
+	}
+}
+
+// A line's end within a quoted cell is the cell's own, as pandas and pyarrow have it; around
+// it, it ends the record.
+func TestTablesKeepTheLinesOfTheirCells(t *testing.T) {
+	in := "prompt,\"completion\"\r\n\"a\r\nb\",\"c\rd\r\r\n\"\r\n\"say \"\"\r\n\"\"\",e\nf,\"g\nh\"\r\n"
+	rows, _, err := read("train.csv", strings.NewReader(in), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, r := range rows {
+		got = append(got, r.Prompt+"|"+r.Text)
+	}
+	if want := []string{"a\r\nb|c\rd\r\r\n", "say \"\r\n\"|e", "f|g\nh"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+// Whatever the quotes, a table is read as package csv reads it but for the ends of lines.
+func TestCellsFollowPackageCSV(t *testing.T) {
+	all := func(in io.Reader, end string) (list []string) {
+		r := csv.NewReader(in)
+		for {
+			record, err := r.Read()
+			if errors.Is(err, io.EOF) {
+				return list
+			}
+			if wrong := new(csv.ParseError); errors.As(err, &wrong) { // whose column may be behind a CR
+				err = fmt.Errorf("parse error in line %d: %w", wrong.Line, wrong.Err)
+			}
+			list = append(list, strings.ReplaceAll(fmt.Sprintf("%q %v", record, err), end, `\n`))
+		}
+	}
+	rng, whole := rand.New(rand.NewPCG(11, 12)), 0
+	for range 50000 {
+		text := make([]byte, rng.IntN(24))
+		for i := range text {
+			text[i] = "a,\"\"\r\n\n"[rng.IntN(7)]
+		}
+		in := strings.ReplaceAll(string(text), "\n\n", "\r\n")
+		want := all(strings.NewReader(in), `\n`)
+		if got := all(&cells{in: bufio.NewReader(strings.NewReader(in))}, `\r\n`); !slices.Equal(got, want) {
+			t.Fatalf("%q: %q, want %q", in, got, want)
+		}
+		if strings.Contains(in, "\"\r\n") && !strings.Contains(strings.Join(want, ""), "parse error") {
+			whole++
+		}
+	}
+	if whole < 500 {
+		t.Errorf("%d tables without a mistake, too few", whole)
 	}
 }
 

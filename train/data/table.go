@@ -1,6 +1,7 @@
 package data
 
 import (
+	"bufio"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -16,7 +17,7 @@ import (
 // csv yields the records of a table as JSON objects of strings. The first record
 // names the columns.
 func (s *source) csv() error {
-	limit := &limited{in: s.in, left: longestRow}
+	limit := &limited{in: &cells{in: s.in}, left: longestRow}
 	r := csv.NewReader(limit)
 	r.ReuseRecord = true
 	header, err := r.Read()
@@ -62,7 +63,7 @@ func columnNames(header []string) ([]string, error) {
 	seen := make(map[string]bool, len(header))
 	for i, name := range header {
 		name = strings.TrimSpace(name)
-		if strings.Contains(name, "\r") {
+		if strings.Contains(strings.ReplaceAll(name, "\r\n", "\n"), "\r") {
 			return nil, hint.New(errors.New("lines end in CR alone, want LF"), "write it again with LF: tr '\\r' '\\n' < OLD > NEW")
 		}
 		if seen[name] {
@@ -106,6 +107,68 @@ func quoting(err error) error {
 		return wrong.Err
 	}
 	return hint.New(fmt.Errorf("%w, at column %d of line %d", err, wrong.Column, wrong.Line), `write "say ""hi""" for: say "hi"`)
+}
+
+// A cells reader keeps what package csv would change: it makes LF of each CRLF, and in a quoted
+// field a CRLF is the text's own, as pandas and pyarrow read it. There it becomes CR CR LF, of
+// which CRLF is made. The reader follows the fields as package csv does: behind a misplaced
+// quote it goes on with the next line.
+type cells struct {
+	in    *bufio.Reader
+	place place
+	more  bool // a second CR is due
+}
+
+// A place is where in a line of a table a reader is.
+type place int
+
+const (
+	fieldStart place = iota
+	unquoted
+	quoted
+	quoteInside // the end of a quoted field, or the first of two quotes
+	restOfLine
+)
+
+func (c *cells) Read(p []byte) (n int, err error) {
+	for ; n < len(p); n++ {
+		if c.more {
+			p[n], c.more = '\r', false
+			continue
+		}
+		b, err := c.in.ReadByte()
+		if err != nil {
+			return n, err
+		}
+		p[n] = b
+		if c.place == quoted && b == '\r' {
+			next, _ := c.in.Peek(1) // none at the end
+			c.more = len(next) == 1 && next[0] == '\n'
+		}
+		c.place = c.place.behind(b)
+	}
+	return n, nil
+}
+
+// behind returns where a reader is behind a byte.
+func (at place) behind(b byte) place {
+	switch {
+	case at == quoted && b != '"':
+		return quoted
+	case at == quoted:
+		return quoteInside
+	case b == '\n':
+		return fieldStart
+	case at == restOfLine:
+		return restOfLine
+	case b == ',':
+		return fieldStart
+	case b == '"' && at != unquoted:
+		return quoted
+	case b == '"' || at == quoteInside:
+		return restOfLine
+	}
+	return unquoted
 }
 
 // A limited reader ends a record that grows without end.
