@@ -16,7 +16,8 @@
 // folder (a rename does not cross file systems), is flushed to the disk, and takes the
 // name; then the folder is flushed, without which the rename itself may be lost.
 // Temporary names begin with a dot and never end as the file does: no reader of
-// *.safetensors picks up what an interrupted run left behind. [Sweep] removes it.
+// *.safetensors picks up what an interrupted run left behind. [Sweep] removes it from a
+// folder that is one process's, and [CreateLarge] what is left of a file of its name.
 //
 // A new folder takes its name in one step too. An empty one that is there is filled, with
 // the file that makes it whole the last.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"syscall"
 
 	"example.com/finetune/internal/hint"
@@ -41,6 +42,68 @@ func Create(path string) (*Draft, error) {
 			return nil, explained(err, path)
 		}
 		return &Draft{File: f, path: path}, nil
+	}
+}
+
+// CreateLarge is [Create] for a file as large as a disk may miss: it removes the temporary
+// files of the same name that killed processes have left. A lock tells them from one that
+// another process is writing, where the file system has locks; else they stay.
+func CreateLarge(path string) (*Draft, error) {
+	for {
+		f, err := Create(path)
+		if err != nil {
+			return nil, err
+		}
+		err = TryLock(f.File, lockedByte)
+		if err == nil {
+			if there, e := os.Lstat(f.Name()); e != nil || !same(f.File, there) {
+				err = ErrHeld
+			}
+		}
+		switch {
+		case errors.Is(err, ErrHeld): // another process has taken it for left behind
+			f.Abort()
+			continue
+		case err == nil:
+			removeLeft(f)
+		}
+		return f, nil
+	}
+}
+
+// lockedByte of a file is locked on Windows: one beyond what any file holds.
+const lockedByte = 1 << 62
+
+func same(f *os.File, info fs.FileInfo) bool {
+	own, err := f.Stat()
+	return err == nil && os.SameFile(own, info)
+}
+
+// removeLeft removes the temporary files of a draft's name that no process has locked. What
+// cannot be removed stays: the draft does not need its place.
+func removeLeft(d *Draft) {
+	dir, name := filepath.Split(d.path)
+	entries, err := os.ReadDir(filepath.Dir(d.Name()))
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		left := filepath.Join(dir, e.Name())
+		if !strings.HasPrefix(e.Name(), "."+name+".tmp-") || !temporary.MatchString(e.Name()) || !e.Type().IsRegular() || left == d.Name() {
+			continue
+		}
+		f, err := os.OpenFile(left, os.O_WRONLY, 0)
+		if err != nil {
+			continue
+		}
+		nobodys := TryLock(f, lockedByte) == nil
+		if nobodys {
+			err = os.Remove(left) // while it is locked: nobody begins with it meanwhile
+		}
+		f.Close()
+		if nobodys && err != nil { // Windows removes no file that is open, whoever has it
+			_ = os.Remove(left)
+		}
 	}
 }
 

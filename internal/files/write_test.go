@@ -163,6 +163,58 @@ func TestSweepTakesWhatACrashHasLeft(t *testing.T) {
 	}
 }
 
+// A large file's draft removes what killed processes have left of that file, and nothing that
+// is being written, nor anything of other names.
+func TestCreateLargeTakesWhatACrashHasLeft(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "a.gguf")
+	for _, name := range []string{".a.gguf.tmp-01234567", ".a.gguf.tmp-notes", ".b.gguf.tmp-01234567", "a.gguf"} {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	alive, err := CreateLarge(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer alive.Abort()
+	if err := TryLock(alive.File, lockedByte); errors.Is(err, ErrNoLocks) {
+		t.Skip(err)
+	}
+	left := func() (names []string) {
+		entries, err := os.ReadDir(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range entries {
+			names = append(names, e.Name())
+		}
+		return names
+	}
+	others := []string{".a.gguf.tmp-notes", ".b.gguf.tmp-01234567", "a.gguf"}
+	if got, want := left(), append([]string{filepath.Base(alive.Name())}, others...); !slices.Equal(sorted(got), sorted(want)) {
+		t.Errorf("left %v, want %v", got, want)
+	}
+	second, err := CreateLarge(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := second.Write([]byte("new")); err != nil {
+		t.Fatal(err)
+	}
+	if err := second.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := left(), append([]string{filepath.Base(alive.Name())}, others...); !slices.Equal(sorted(got), sorted(want)) {
+		t.Errorf("beside a draft at work: left %v, want %v", got, want)
+	}
+	if text, err := os.ReadFile(path); string(text) != "new" {
+		t.Errorf("%q, %v", text, err)
+	}
+}
+
+func sorted(names []string) []string { return slices.Sorted(slices.Values(names)) }
+
 func TestMkdirAll(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "a", "b")
 	for range 2 {

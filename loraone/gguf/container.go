@@ -60,7 +60,7 @@ func write(ctx context.Context, path string, keys []KeyValue, tensors []Tensor) 
 	if err := files.MkdirAll(filepath.Dir(path)); err != nil {
 		return err
 	}
-	f, err := files.Create(path)
+	f, err := files.CreateLarge(path)
 	if err != nil {
 		return err
 	}
