@@ -363,7 +363,7 @@ func TestConfigRefused(t *testing.T) {
 		{m{"model_type": "qwen2", "attention_bias": true}, `attention_bias is true, want false for model_type qwen2`},
 		{m{"use_sliding_window": true}, `use_sliding_window is true, want false`},
 		{m{"model_type": "qwen2", "use_sliding_window": true, "sliding_window": nil, "max_window_layers": 0, "layer_types": []string{"full_attention", "sliding_attention"}}, `layer_types[1] is "sliding_attention", but the model has no sliding_window`},
-		{m{"sliding_window": 4096}, `sliding_window is 4096, want null for model_type llama`},
+		{m{"sliding_window": 4096}, `sliding_window is 4096, want null for model_type llama: transformers trains it without a window and writes text with one, and null in config.json makes both do without`},
 		{m{"model_type": "mistral", "sliding_window": 0}, `sliding_window is 0, want an integer from 1`},
 		{m{"model_type": "qwen3", "layer_types": []string{"full_attention", "sliding_attention"}}, `layer_types[1] is "sliding_attention", but the model has no sliding_window`},
 		{m{"model_type": "mistral", "sliding_window": 8, "layer_types": []string{"sliding_attention", "chunked_attention"}}, `layer_types[1] is "chunked_attention", want full_attention or sliding_attention`},

@@ -87,11 +87,14 @@ func familyOf(f *jsontree.Fields) (name string, row family, ok bool) {
 	return name, row, ok
 }
 
+// readLlama: the family has no window. Of a config.json with one, the forward pass of
+// transformers 5 takes no notice, but its generate keeps a cache of so many positions: beyond
+// them there is no one answer to reproduce.
 func readLlama(c *Config, f *jsontree.Fields) {
 	c.readHeadDim(f)
 	c.readBias(f)
 	if f.Has("sliding_window") {
-		f.Wrong("sliding_window", "null for model_type "+c.ModelType)
+		f.Wrong("sliding_window", "null for model_type "+c.ModelType+": transformers trains it without a window and writes text with one, and null in config.json makes both do without")
 	}
 	refuseWindowSwitch(f)
 	c.sameLayers(f, 0, c.readRope(f, 10000))
