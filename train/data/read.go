@@ -184,17 +184,35 @@ func (w *reader) items(b raw) []item {
 	return []item{it}
 }
 
+// muchText of a row, about a million tokens, is what a template may fail at through no fault of
+// its own: no text that it makes has more than 16 MiB.
+const muchText = 4 << 20
+
 // encodeUnlessEndless tokenises a row, unless another has shown that it would take forever.
 func (w *reader) encodeUnlessEndless(r *Row) (encoded, error) {
 	if w.endless.Load() != nil {
 		return encoded{}, chat.ErrEndless
 	}
 	e, err := w.encode(r)
-	if errors.Is(err, chat.ErrEndless) {
+	if !errors.Is(err, chat.ErrEndless) {
+		return e, err
+	}
+	if n := r.size(); n > muchText {
+		err = hint.Newf(err, "the row has %d MB of text: make several of it", n>>20)
+	} else {
 		err := hint.New(fmt.Errorf("%v: %w", r.Origin, err), "--chat-template names another template, or none")
 		w.endless.CompareAndSwap(nil, &err)
 	}
 	return e, err
+}
+
+// size is the bytes of a row's texts.
+func (r *Row) size() int {
+	n := len(r.Prompt) + len(r.Text)
+	for _, m := range r.Messages {
+		n += len(m.Content)
+	}
+	return n
 }
 
 func (w *reader) add(it *item) error {

@@ -83,6 +83,32 @@ func readFile(t *testing.T, path string, tok *tokenizer.Tokenizer, o Options, p 
 	return newReader(nil, tok, o, p, progress, each).read(path, f)
 }
 
+// A row of more text than a template makes is a mistake of its own: the others are read.
+func TestARowOfTooMuchText(t *testing.T) {
+	p := simd.NewPool(2)
+	defer p.Close()
+	rows := 0
+	w := &reader{
+		pool: p,
+		each: func(*Row, *encoded) error {
+			rows++
+			return nil
+		},
+		encode: func(r *Row) (encoded, error) {
+			if len(r.Text) > muchText {
+				return encoded{}, fmt.Errorf("t: chat template: %w: line 3: makes a text of more than 16 MiB", chat.ErrEndless)
+			}
+			return encoded{}, nil
+		},
+	}
+	in := "{\"text\": \"a\"}\n{\"text\": \"" + strings.Repeat("a b ", 5<<18) + "\"}\n{\"text\": \"c\"}\n"
+	_, mistakes, err := w.read("a.jsonl", strings.NewReader(in))
+	if err != nil || rows != 2 {
+		t.Errorf("%d rows, %v", rows, err)
+	}
+	expect(t, "the row", mistakes, "a.jsonl:2: t: chat template: does not come to an end: line 3: makes a text of more than 16 MiB", "the row has 5 MB of text: make several of it")
+}
+
 // A template that does not end would take its ten seconds for each row.
 func TestReadingStopsWhereATemplateDoesNotEnd(t *testing.T) {
 	p := simd.NewPool(2)
