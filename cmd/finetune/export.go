@@ -23,7 +23,7 @@ import (
 type exportCommand struct {
 	Adapter path   `aliases:"adapter-path" placeholder:"DIR" help:"Folder of the adapter."`
 	Model   path   `short:"m" aliases:"model-name-or-path" placeholder:"DIR" help:"Folder of the base, or its id on the Hub (see --download) (default: the adapter's base)."`
-	To      string `placeholder:"WORD" help:"gguf, mlx, ollama or peft: see below."`
+	To      string `placeholder:"WORD" help:"gguf, mlx, ollama or peft, as above."`
 	Output  path   `name:"output" aliases:"output-dir" short:"o" placeholder:"PATH" help:"The new file (gguf) or folder."`
 	Merged  bool   `help:"With gguf: write the whole model with the adapter in its weights."`
 	Type    string `placeholder:"TYPE" help:"Of GGUF: f32, f16 or bf16, and q8_0 for a whole model (default f32; f16 for a whole model)."`

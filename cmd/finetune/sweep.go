@@ -20,7 +20,7 @@ import (
 )
 
 type sweepCommand struct {
-	File string `arg:"" placeholder:"FILE" help:"The sweep: base, output_dir, grid, variants, random, seeds, baseline, stop."`
+	File string `arg:"" placeholder:"FILE" help:"The sweep: base, output_dir, grid, variants, random, seeds, baseline, stop, slurm, kubernetes."`
 
 	Jobs  int  `short:"j" default:"1" placeholder:"N" help:"Runs at a time (default ${default}). Threads and the budget of memory are divided; no result depends on it."`
 	Retry bool `help:"Run failed ones again as well."`
@@ -31,7 +31,7 @@ type sweepCommand struct {
 
 	Of      string `placeholder:"LIST" help:"With --index: I is the place in this list of numbers."`
 	Threads int    `placeholder:"N" help:"Threads of all runs at work together here (default: all cores)."`
-	Engine  string `enum:"local,slurm,kubernetes" default:"local" placeholder:"NAME" help:"local, slurm (one array job) or kubernetes (one Indexed Job)."`
+	Engine  string `enum:"local,slurm,kubernetes" default:"local" placeholder:"NAME" help:"local, slurm (one array job) or kubernetes (one Indexed Job) (default ${default})."`
 	Print   bool   `help:"With --engine: print what it would be given, and submit nothing."`
 	PerTask int    `default:"1" placeholder:"K" help:"Runs in one task of slurm, one after the other (default ${default})."`
 }
@@ -50,6 +50,11 @@ For example, a file sweep.yaml of 18 runs:
       lora: {init: lora, optimizer: adamw, learning_rate: 0.002}
     seeds: [1, 2, 3]
     baseline: {variant: lora}
+
+Values may be drawn, and worse configurations stopped early, at shares of their steps. One is judged by those of its seeds that come so far:
+
+    random: {samples: 20, weight_decay: {log: [1e-4, 0.1]}, lora_r: {choice: [8, 16]}}
+    stop: {rule: halving, keep: 0.5, at: [0.25, 0.5]}
 
     finetune sweep sweep.yaml --list
     finetune sweep sweep.yaml --jobs 2

@@ -5,8 +5,9 @@
 // a constructor of a [Rule], which updates one module of package loraone after the other.
 // A rule sees named parameters; one that needs to know which two of them are the factors
 // of B·A asks the module for them. What it remembers between steps is a list of named
-// arrays, which a checkpoint keeps and gives back by name. A rule first prepares all
-// modules, and only then changes any: a step that fails changes nothing.
+// arrays, which a checkpoint keeps and gives back by name. A step begins with what is the
+// same for all modules; then a rule prepares all of them, and only then changes any: a step
+// that fails changes nothing.
 //
 // Letters: X is one factor, A [r×in] or Bᵀ [r×out], and Y the other one; n is the
 // length of X's rows; g is X's gradient; ρ is the learning rate of the step.

@@ -17,5 +17,6 @@
 //     differences are paired: the plan of a run, which may choose how many rows to evaluate
 //     on, chooses nothing here.
 //   - Nothing is decided by time or by the order in which runs end: drawn values come
-//     from a counter, and a rung of [Halving] waits for all of its runs.
+//     from a counter, and a rung of [Halving] waits for all of its runs. A configuration is
+//     judged by those that come to it, and which did not is kept and told.
 package sweep
