@@ -1,6 +1,7 @@
 package rundir
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -333,7 +334,11 @@ func readJSON(path string, v any) error {
 	if err != nil {
 		return err
 	}
-	if err := json.Unmarshal(text, v); err != nil {
+	err = json.Unmarshal(text, v)
+	if wrong := (*json.UnmarshalTypeError)(nil); errors.As(err, &wrong) {
+		err = fmt.Errorf("%s is of the kind %s, which it cannot be", cmp.Or(wrong.Field, "all of it"), wrong.Value)
+	}
+	if err != nil {
 		return hint.New(fmt.Errorf("%s: %w", path, err), hint.Of(err))
 	}
 	return nil

@@ -130,7 +130,11 @@ func (p *Provenance) BaseRef() hub.Ref {
 // ReadProvenance reads finetune.json of an adapter's folder.
 func ReadProvenance(dir string) (*Provenance, error) {
 	p := new(Provenance)
-	err := readJSON(filepath.Join(dir, ProvenanceFile), p)
+	path := filepath.Join(dir, ProvenanceFile)
+	err := readJSON(path, p)
+	if err == nil && p.Steps == 0 {
+		err = fmt.Errorf("%s: it tells of no run: it has no steps", path)
+	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, err
