@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"example.com/finetune/internal/hint"
 	"example.com/finetune/tokenizer/chat"
@@ -133,6 +135,9 @@ func (c *generateCommand) readPrompt(stdin io.Reader) (string, error) {
 	text, err := io.ReadAll(stdin)
 	if err != nil {
 		return "", fmt.Errorf("reading the prompt: %w", err)
+	}
+	if !utf8.Valid(text) {
+		return "", hint.New(errors.New("the prompt on standard input is not valid UTF-8"), "write it again as UTF-8: iconv -f UTF-16 -t UTF-8, or -f LATIN1")
 	}
 	return strings.TrimRight(string(text), "\r\n"), nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode/utf8"
 
 	"example.com/finetune/internal/files"
 	"example.com/finetune/internal/hint"
@@ -47,7 +48,7 @@ func ReadQuestions(path string) (list []Question, err error) {
 		return nil
 	}
 	if extension(path) == ".txt" {
-		list, err = linesOf(path, f)
+		list, err = linesOf(path, f, &mistakes)
 	} else {
 		err = scan(path, f, read)
 	}
@@ -63,7 +64,7 @@ func ReadQuestions(path string) (list []Question, err error) {
 }
 
 // linesOf reads the lines of a text, each of them a prompt.
-func linesOf(path string, in io.Reader) (list []Question, err error) {
+func linesOf(path string, in io.Reader, mistakes *Mistakes) (list []Question, err error) {
 	s := &source{name: path, in: bufio.NewReader(in)}
 	if err := s.skipMark(); err != nil {
 		return nil, err
@@ -73,7 +74,10 @@ func linesOf(path string, in io.Reader) (list []Question, err error) {
 		if err != nil && !errors.Is(err, io.EOF) {
 			return nil, fmt.Errorf("%s:%d: %w", path, line, err)
 		}
-		if prompt := strings.TrimRight(string(text), "\r\n"); strings.TrimSpace(prompt) != "" {
+		switch prompt := strings.TrimRight(string(text), "\r\n"); {
+		case !utf8.ValidString(prompt):
+			mistakes.add(fmt.Errorf("%s:%d: not valid UTF-8", path, line))
+		case strings.TrimSpace(prompt) != "":
 			list = append(list, Question{Origin: Origin{path, line}, Prompt: prompt})
 		}
 		if err != nil {

@@ -59,6 +59,7 @@ func TestReadQuestions(t *testing.T) {
 	}
 	for _, c := range []struct{ name, text, want string }{
 		{"a.txt", "\n \n", "no prompts"},
+		{"a.txt", "one\n\xff\nthree\n\xfe", "a.txt:2: not valid UTF-8\n"},
 		{"a.jsonl", "", "no prompts"},
 		{"a.docx", "x", "unknown kind of file"},
 		{"a.jsonl", `{"prompt": "a"}` + "\n" + `{"question": "b"}`, `a.jsonl:2: neither "prompt" nor "messages"; found "question"`},
