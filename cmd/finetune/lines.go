@@ -8,6 +8,7 @@ import (
 	"os"
 	"runtime"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/peterh/liner"
 	"golang.org/x/term"
@@ -54,6 +55,9 @@ func (p *plainLines) read(prompt string) (string, error) {
 	line, err := p.in.ReadString('\n')
 	if err != nil && (line == "" || !errors.Is(err, io.EOF)) {
 		return "", err
+	}
+	if !utf8.ValidString(line) {
+		return "", errors.New("a line of standard input is not valid UTF-8")
 	}
 	return strings.TrimRight(line, "\r\n"), nil
 }

@@ -30,6 +30,17 @@ func TestPaste(t *testing.T) {
 	}
 }
 
+// Piped lines are texts: what is not UTF-8 would be another one.
+func TestPipedLines(t *testing.T) {
+	p := &plainLines{in: bufio.NewReader(strings.NewReader("one\r\n\xff\n"))}
+	if line, err := p.read(""); line != "one" || err != nil {
+		t.Errorf("%q, %v", line, err)
+	}
+	if _, err := p.read(""); err == nil || err.Error() != "a line of standard input is not valid UTF-8" {
+		t.Errorf("got %v", err)
+	}
+}
+
 // Where the bytes are cut changes nothing, but for a mark of a paste's beginning that is
 // cut behind its escape or bracket, which is taken for keys.
 func TestPasteInPieces(t *testing.T) {
