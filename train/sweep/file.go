@@ -119,6 +119,11 @@ func (f *File) base(r *reader, e recipe.Entry) {
 		return
 	}
 	entries := r.mapping(e, "a file of settings, or settings")
+	for _, s := range entries {
+		if recipe.Name(s.Key) == "output_dir" { // of a file it is that of another run
+			r.fault(s.Line, "write it beside base: it holds a folder for each run", "base: %s is the sweep's, and no setting of its runs", s.Key)
+		}
+	}
 	if err := f.Base.SetEntries(r.path, entries); err != nil {
 		r.found = append(r.found, err)
 	}

@@ -41,6 +41,23 @@ func expand(t *testing.T, text string) (*File, []*Run) {
 	return f, runs
 }
 
+// A folder under base would be skipped: it is the sweep's. In a base that is a file it is
+// that of the run whose settings they are.
+func TestFolderUnderBase(t *testing.T) {
+	_, err := read(t, "base: {model: m, data: d, output_dir: x}\ngrid: {lora_r: [8]}")
+	const want = ":1: base: output_dir is the sweep's, and no setting of its runs"
+	if err == nil || !strings.Contains(err.Error(), want) || hint.Of(err) != "write it beside base: it holds a folder for each run" || !hint.IsUsage(err) {
+		t.Errorf("%v (%s), want %s", err, hint.Of(err), want)
+	}
+	path := filepath.Join(t.TempDir(), "run.yaml")
+	if err := os.WriteFile(path, []byte("model: m\ndata: d\noutput_dir: x\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if f, err := read(t, "base: "+path+"\ngrid: {lora_r: [8]}"); err != nil || f.OutputDir != "runs" {
+		t.Errorf("of a file: %v", err)
+	}
+}
+
 func TestMistakesAreNamed(t *testing.T) {
 	for name, c := range map[string]struct{ text, want, advice string }{
 		"unknown key":      {"grids: {lora_r: [8]}", `:2: unknown key "grids"`, "did you mean grid?"},
