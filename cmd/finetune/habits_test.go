@@ -13,8 +13,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-
-	"github.com/alecthomas/kong"
 )
 
 // typedHere runs a command line in this process.
@@ -120,7 +118,7 @@ func TestNoHintByGuessing(t *testing.T) {
 // vocabulary returns every command and every flag there is, with their aliases.
 func vocabulary(t *testing.T) (commands, flags map[string]bool) {
 	t.Helper()
-	p, err := kong.New(new(commandLine), kong.PostBuild(addSettings))
+	p, err := newParser(new(commandLine))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -132,18 +132,23 @@ func dispatch(args []string, u *ui) error {
 
 // parse reads a command line, and prints the help on out where that is asked for.
 func parse(cli *commandLine, args []string, out io.Writer, options ...kong.Option) (ctx *kong.Context, helped bool, err error) {
-	parser, err := kong.New(cli, append(options,
+	parser, err := newParser(cli, append(options,
 		kong.Name("finetune"),
 		kong.Description("Adapts a small LLaMA-style language model to your data on a laptop's CPU.\n\n"+
 			"Results are on standard output; progress, warnings and errors on standard error. Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted with the state saved."),
-		kong.Vars{"seed": strconv.FormatUint(recipe.Default().Seed, 10)},
 		kong.Writers(out, out),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
-		kong.Exit(func(int) { helped = true }), // in place of kong's own exit after printing the help
-		kong.PostBuild(addSettings))...)
+		kong.Exit(func(int) { helped = true }))...) // in place of kong's own exit after printing the help
 	if err != nil {
 		return nil, false, err
 	}
 	ctx, err = parser.Parse(args)
 	return ctx, helped, err
+}
+
+// newParser returns the parser of all commands and flags, with their defaults.
+func newParser(cli *commandLine, options ...kong.Option) (*kong.Kong, error) {
+	return kong.New(cli, append(options,
+		kong.Vars{"seed": strconv.FormatUint(recipe.Default().Seed, 10)},
+		kong.PostBuild(addSettings))...)
 }

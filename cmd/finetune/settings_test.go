@@ -9,8 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/alecthomas/kong"
-
 	"example.com/finetune/internal/hint"
 	"example.com/finetune/train/recipe"
 )
@@ -31,7 +29,7 @@ func TestSettingsAreDescribed(t *testing.T) {
 
 // No command has a flag twice, aliases included.
 func TestFlagsAreUnique(t *testing.T) {
-	parser, err := kong.New(new(commandLine), kong.PostBuild(addSettings))
+	parser, err := newParser(new(commandLine))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,6 +78,9 @@ func TestAsBefore(t *testing.T) {
 	}
 	other := c
 	other.OutputDir, other.ResumeFrom = "elsewhere", filepath.Join(dir, "checkpoints", "step-000003")
+	if err := os.MkdirAll(other.ResumeFrom, 0o755); err != nil {
+		t.Fatal(err)
+	}
 	given := c
 	given.Date, given.EvalSamples = "1999-01-01", 20
 	for _, test := range []struct {
@@ -120,7 +121,7 @@ func TestFail(t *testing.T) {
 
 // Every name that a file of settings takes is a flag of train too.
 func TestFlagsTakeWhatFilesTake(t *testing.T) {
-	parser, err := kong.New(new(commandLine), kong.PostBuild(addSettings))
+	parser, err := newParser(new(commandLine))
 	if err != nil {
 		t.Fatal(err)
 	}
