@@ -74,21 +74,28 @@ func (v vector) expSum() {
 	for k := range one {
 		v.i("VMOVUPS", v.memory(k, "DX"), k)
 	}
-	v.blocks(2, v.most(), func(k int) {
+	v.addExps(2, "DI")
+	for k := range one {
+		v.i("VMOVUPS", k, v.memory(k, "DX"))
+	}
+	v.end()
+}
+
+// addExps writes exp of the values at SI, less register 15, to dst, and adds them to the
+// lanes in the first registers.
+func (v vector) addExps(used int, dst string) {
+	one := 64 / v.bytes
+	v.blocks(used, v.most(), func(k int) {
 		list := v.chains(k, 2)
 		v.exp(list, func(i, x int) {
 			v.i("VMOVUPS", v.memory(i, "SI"), x)
 			v.i("VSUBPS", 15, x, x)
 		})
 		for i, c := range list {
-			v.i("VMOVUPS", c.y, v.memory(i, "DI"))
+			v.i("VMOVUPS", c.y, v.memory(i, dst))
 			v.i("VADDPS", c.y, i%one, i%one)
 		}
 	})
-	for k := range one {
-		v.i("VMOVUPS", k, v.memory(k, "DX"))
-	}
-	v.end()
 }
 
 // maxExpSum is max and expSum over a row that stays in the first cache, to the last sum.
@@ -118,17 +125,7 @@ func (v vector) maxExpSum() {
 	for k := range one {
 		v.p("VXORPS X%[1]d, X%[1]d, X%[1]d", k)
 	}
-	v.blocks(1, v.most(), func(k int) {
-		list := v.chains(k, 2)
-		v.exp(list, func(i, x int) {
-			v.i("VMOVUPS", v.memory(i, "SI"), x)
-			v.i("VSUBPS", 15, x, x)
-		})
-		for i, c := range list {
-			v.i("VMOVUPS", c.y, v.memory(i, "SI"))
-			v.i("VADDPS", c.y, i%one, i%one)
-		}
-	})
+	v.addExps(1, "SI")
 	v.fold("VADDPS")
 	v.p("VMOVSS X0, 4(DI)")
 	v.end()
