@@ -38,11 +38,11 @@ tiny)
   lora: {init: lora, optimizer: adamw, $adamw}
   lora-preconditioned: {init: lora, learning_rate: [0.01235, 0.0247, 0.0494, 0.0988]}
   lora-alpha-r: {init: lora, optimizer: adamw, use_rslora: false, $adamw}
-  loraplus: {init: loraplus, learning_rate: [0.000625, 0.00125, 0.0025, 0.005]}
+  loraplus: {init: loraplus, learning_rate: [0.0003125, 0.000625, 0.00125, 0.0025, 0.005]}
   pissa: {init: pissa, optimizer: adamw, $adamw}
-  olora: {init: olora, optimizer: adamw, $adamw}
+  olora: {init: olora, optimizer: adamw, learning_rate: [0.00125, 0.0025, 0.005, 0.01, 0.02]}
   loraga: {init: loraga, optimizer: adamw, $adamw}
-  lorasb: {init: lorasb, learning_rate: [0.005, 0.01, 0.02, 0.04]}
+  lorasb: {init: lorasb, learning_rate: [0.005, 0.01, 0.02, 0.04, 0.08]}
   gora: {init: gora, optimizer: adamw, $adamw}"
 	;;
 smollm2)
