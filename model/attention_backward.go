@@ -11,10 +11,11 @@ import (
 type part struct{ piece, i, from, to int }
 
 // backward sets dqkv from dout (N×H·D), which it overwrites, given out and stats of forward
-// for qkv, whose rows are as there. Gradients of keys and values of the prefix are added to dprefix, not yet
-// scaled. Each piece has some tasks for each key head, each with a part of its queries: the
-// sums go over the query heads that share a key head, and their queries, in order within a
-// part, then over the parts, in order, and then over the pieces that see a token, in order.
+// for qkv, whose rows are as there. Gradients of keys and values of the prefix are added to
+// dprefix, not yet scaled. Each piece has some tasks for each key head, each with a part of
+// its queries: the sums go over the query heads that share a key head, and their queries, in
+// order within a part, then over the parts, in order, and then over the pieces that see a
+// token, in order.
 func (a *attention) backward(p *simd.Pool, dqkv, dout, out simd.View, stats []softmax, qkv, prefix, dprefix simd.View, x texts) {
 	dkv := dqkv.Columns(a.heads*a.d, dqkv.Cols)
 	p.Run(len(x.pieces), func(_, i int) {

@@ -28,8 +28,7 @@
 // neon, and plainGo, which has none. The best that the CPU can run is chosen when the
 // program starts. Each kernel has a twin, the same function in plain Go with the same
 // bits, which computes tails and what a set has no kernel for, and is the oracle of the
-// tests. Add, MulBy, Scale and AddNumber are left to vek, which has no kernels for
-// NEON. The build tag purego leaves the assembly out. GODEBUG=cpu.avx512f=off selects
+// tests. Add, MulBy and Scale are left to vek, which has no kernels for NEON. The build tag purego leaves the assembly out. GODEBUG=cpu.avx512f=off selects
 // AVX2 on a CPU with more, GODEBUG=cpu.avx2=off the twins.
 //
 // # The same bits everywhere

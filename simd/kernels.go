@@ -36,10 +36,9 @@ type kernelSet struct {
 	convert         [dtypeCount]convertKernel // F16 and BF16 to float32
 
 	// Vectors that vek computes where these are nil.
-	add       func(n int, dst, x unsafe.Pointer)
-	mulBy     func(n int, dst, x unsafe.Pointer)
-	scale     func(n int, x unsafe.Pointer, s float32)
-	addNumber func(n int, x unsafe.Pointer, s float32)
+	add   func(n int, dst, x unsafe.Pointer)
+	mulBy func(n int, dst, x unsafe.Pointer)
+	scale func(n int, x unsafe.Pointer, s float32)
 
 	// transpose transposes n squares of transposeSide² values that lie side by side;
 	// in dst they lie below each other.

@@ -41,10 +41,9 @@ var neon = kernelSet{
 	transposeSide:   4,
 
 	// vek has no NEON.
-	add:       addNEON,
-	mulBy:     mulByNEON,
-	scale:     scaleNEON,
-	addNumber: addNumberNEON,
+	add:   addNEON,
+	mulBy: mulByNEON,
+	scale: scaleNEON,
 
 	tile:      tileNEON,
 	narrow:    tileSize{8, 8},

@@ -211,11 +211,6 @@ func mulByNEON(n int, dst, x unsafe.Pointer)
 //go:noescape
 func scaleNEON(n int, x unsafe.Pointer, s float32)
 
-// addNumberNEON adds s to x.
-//
-//go:noescape
-func addNumberNEON(n int, x unsafe.Pointer, s float32)
-
 // transposeNEON transposes n blocks of 4×4: block i has its rows at
 // src+16·i and goes to rows 4·i… of dst. Strides are in bytes.
 //

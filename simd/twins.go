@@ -4,8 +4,7 @@ import "math"
 
 // The twins: every kernel in plain Go, with the same bits. They define what the
 // kernels compute, and compute tails, and what the active set has no kernel for.
-// Those for pairs of bf16 are in bf16.go; vek is the twin of Add, MulBy, Scale and
-// AddNumber.
+// Those for pairs of bf16 are in bf16.go; vek is the twin of Add, MulBy and Scale.
 
 // fma returns x·y+z with one rounding. float32(math.FMA(float64…)) would round
 // twice: the product is exact in float64, the sum is not, and a sum that was

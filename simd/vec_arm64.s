@@ -1162,21 +1162,6 @@ loop:
 	BNE loop
 	RET
 
-TEXT ·addNumberNEON(SB), NOSPLIT, $0-20
-	MOVD n+0(FP), R0
-	MOVD x+8(FP), R1
-	FMOVS s+16(FP), F8
-	VDUP V8.S[0], V8.S4
-	PCALIGN $16
-loop:
-	VLD1 (R1), [V0.S4, V1.S4]
-	WORD $0x4e28d400 // FADD V0.4S, V0.4S, V8.4S
-	WORD $0x4e28d421 // FADD V1.4S, V1.4S, V8.4S
-	VST1.P [V0.S4, V1.S4], 32(R1)
-	SUBS $8, R0, R0
-	BNE loop
-	RET
-
 TEXT ·transposeNEON(SB), NOSPLIT, $0-40
 	MOVD n+0(FP), R0
 	MOVD src+8(FP), R1

@@ -50,18 +50,6 @@ func Scale(x []float32, s float32) {
 	}
 }
 
-// AddNumber adds s to every element of x.
-func AddNumber(x []float32, s float32) {
-	if active.addNumber != nil && len(x) >= 16 {
-		n := whole(len(x))
-		active.addNumber(n, at(x), s)
-		x = x[n:]
-	}
-	if len(x) > 0 {
-		vek32.AddNumber_Inplace(x, s)
-	}
-}
-
 // Max returns the largest element, -Inf for none. NaNs are skipped.
 func Max(x []float32) float32 {
 	var l lanes

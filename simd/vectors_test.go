@@ -64,7 +64,6 @@ var vecFuncs = []vecFunc{
 	{"Add", 2, func(x [][]float32) float32 { Add(x[0], x[1]); return 0 }},
 	{"MulBy", 2, func(x [][]float32) float32 { MulBy(x[0], x[1]); return 0 }},
 	{"Scale", 1, func(x [][]float32) float32 { Scale(x[0], 1.7); return 0 }},
-	{"AddNumber", 1, func(x [][]float32) float32 { AddNumber(x[0], -0.3); return 0 }},
 	{"Max", 1, func(x [][]float32) float32 { return Max(x[0]) }},
 	{"Dot", 2, func(x [][]float32) float32 { return Dot(x[0], x[1]) }},
 	{"ExpSum", 2, func(x [][]float32) float32 { return ExpSum(x[0], x[1], 0.25) }},
@@ -152,7 +151,7 @@ func TestVectorsMatchTheTwin(t *testing.T) {
 // TestVectorsHaveOneHash: one number stands for all functions on every path and
 // architecture.
 func TestVectorsHaveOneHash(t *testing.T) {
-	const want = 0xa554f329c93a9642
+	const want = 0xf32622c781cf22d0
 	forEachImpl(t, func(t *testing.T) {
 		rng := rand.New(rand.NewPCG(7, 7))
 		h := fnv.New64a()

@@ -1,9 +1,6 @@
 package main
 
-import (
-	"fmt"
-	"strings"
-)
+import "fmt"
 
 // An avxTile describes the micro-kernels of one width: up to rows rows of nv
 // vectors, all of them accumulators that start from C (or +0) and take k terms in
@@ -125,13 +122,10 @@ func (f *file) dispatch(lo, hi int, target func(int) string) {
 	f.dispatch(mid+1, hi, target)
 }
 
-// rowAddress is base + i·R8, with the odd multiples 3, 5, 7, 9, 11, 13 in R11,
+// rowAddress is i·R8 behind base, such as (SI), with the odd multiples 3, 5, 7, 9, 11, 13 in R11,
 // R12, R13, R15, AX, DX.
 func rowAddress(base string, i int) string {
 	index := [...]string{"", "R8*1", "R8*2", "R11*1", "R8*4", "R12*1", "R11*2", "R13*1", "R8*8", "R15*1", "R12*2", "AX*1", "R11*4", "DX*1"}[i]
-	if !strings.HasSuffix(base, ")") { // it has no offset
-		base = "(" + base + ")"
-	}
 	if index == "" {
 		return base
 	}
@@ -254,7 +248,7 @@ func (f *file) avxStep(t avxTile, n int) {
 		for v := range t.nv {
 			f.p("VPANDD.Z %d(DI), Z%d, K%d, Z%d", t.bytes*v, oddMask, v+1, v)
 		}
-		f.avxRows(t, n, "SI")
+		f.avxRows(t, n, "(SI)")
 		for v := range t.nv {
 			f.p("VPSLLD.Z $16, %d(DI), K%d, Z%d", t.bytes*v, v+1, v)
 		}
@@ -263,7 +257,7 @@ func (f *file) avxStep(t avxTile, n int) {
 		for v := range t.nv {
 			f.load(t, v, "DI", v)
 		}
-		f.avxRows(t, n, "SI")
+		f.avxRows(t, n, "(SI)")
 	}
 	f.p("ADDQ R9, SI")
 	f.p("ADDQ R10, DI")

@@ -84,7 +84,7 @@ func (f *file) packTransposed(k packer, name string, bf16 bool) {
 // in each 128-bit lane, so that unpacking inside the lanes puts rows in order.
 // The bases are every eighth row.
 func (f *file) transpose4(k packer, off int, bases []string) {
-	at := func(row int) string { return fmt.Sprintf("%d%s", off, rowAddress(bases[row/8], row%8)) }
+	at := func(row int) string { return rowAddress(fmt.Sprintf("%d(%s)", off, bases[row/8]), row%8) }
 	for j := range 4 {
 		f.p("VMOVDQU %s, X%d", at(j), j)
 		for lane := 1; lane < k.bytes/16; lane++ {

@@ -68,7 +68,7 @@ func (f *file) quadTile(t avxTile, n int) {
 		temps := min(2, t.first-n*t.nv-t.nv)
 		for i := range n {
 			x := t.nv + i%temps
-			f.p("VPBROADCASTD %d%s, %s%d", 4*s, rowAddress("SI", i), t.reg, x)
+			f.p("VPBROADCASTD %d%s, %s%d", 4*s, rowAddress("(SI)", i), t.reg, x)
 			for v := range t.nv {
 				f.addQuads(t.reg, v, x, t.acc(n, i, v))
 			}
@@ -114,7 +114,7 @@ func (f *file) addQuads(reg string, b, a, acc int) {
 // quadScale scales the sums of a group and sets C to them, or adds.
 func (f *file) quadScale(t avxTile, n int, add bool) {
 	for i := range n {
-		f.p("VBROADCASTSS %s, %s%d", rowAddress("SI", i), t.reg, t.nv)
+		f.p("VBROADCASTSS %s, %s%d", rowAddress("(SI)", i), t.reg, t.nv)
 		for v := range t.nv {
 			acc, scale := t.acc(n, i, v), t.nv+1
 			f.p("VMULPS %[1]s%[2]d, %[1]s%[3]d, %[1]s%[4]d", t.reg, v, t.nv, scale)
@@ -288,7 +288,7 @@ func (f *file) quadsOfRows(name string, bf16 bool) {
 	f.p("LEAQ (R8)(R8*4), R12")
 	f.p("LEAQ (R11)(R8*4), R13")
 	f.p("LEAQ (SI)(R8*8), DX")
-	at := func(row int) string { return rowAddress([]string{"SI", "DX"}[row/8], row%8) }
+	at := func(row int) string { return rowAddress([]string{"(SI)", "(DX)"}[row/8], row%8) }
 	f.p("PCALIGN $32")
 	f.label("loop")
 	if bf16 {

@@ -113,7 +113,7 @@ func (f *file) quadsOfRowsAVX2(name string, bf16 bool) {
 	f.p("LEAQ (R8)(R8*2), R11")
 	f.p("LEAQ (R8)(R8*4), R12")
 	f.p("LEAQ (R11)(R8*4), R13")
-	at := func(row int) string { return rowAddress("SI", row) }
+	at := func(row int) string { return rowAddress("(SI)", row) }
 	f.p("PCALIGN $32")
 	f.label("loop")
 	f.constantY(pair, 15)

@@ -34,7 +34,6 @@ var vecKernels = map[string]vecKernel{
 	"add":             {"adds x to dst.", "dst, x", ""},
 	"mulBy":           {"multiplies dst by x.", "dst, x", ""},
 	"scale":           {"multiplies x by s.", "x", "s"},
-	"addNumber":       {"adds s to x.", "x", "s"},
 }
 
 // A frameArg is an argument and its offset from FP.

@@ -494,7 +494,7 @@ func (f *file) neonPlain() {
 	for _, k := range []struct {
 		name, op string
 		number   bool
-	}{{"add", "FADD", false}, {"mulBy", "FMUL", false}, {"scale", "FMUL", true}, {"addNumber", "FADD", true}} {
+	}{{"add", "FADD", false}, {"mulBy", "FMUL", false}, {"scale", "FMUL", true}} {
 		f.neonBegin(k.name, 8)
 		f.neonLoop(8, func() {
 			f.p("VLD1 (R1), [V0.S4, V1.S4]")
